@@ -1,0 +1,1 @@
+//! The Rhai sandbox: coroutines, limits, memory meter, modules, SDK bridge

@@ -1,0 +1,1 @@
+//! Ingress, routing, admission and fairness, execution records

@@ -1,0 +1,2 @@
+//! PiCloud.
+fn main() {}

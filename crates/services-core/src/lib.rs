@@ -1,0 +1,1 @@
+//! What scripts may call: the host side of every SDK service

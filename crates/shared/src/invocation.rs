@@ -1,0 +1,281 @@
+//! One run of a script: what goes in, what comes out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_core::Stream;
+
+use crate::clock::Timestamp;
+use crate::id::{AppId, ContentHash, ExecutionId, RequestId};
+use crate::limits::Limits;
+use crate::name::{AppSlug, EnvName, FunctionName, ModuleName, ScriptName};
+use crate::routing::Params;
+use crate::script_error::{ScriptError, ScriptErrorKind};
+use std::pin::Pin;
+
+/// What a script may know about the app it runs in. Shared by all its invocations.
+#[derive(Clone, Debug)]
+pub struct AppContext {
+    /// The app: the scope of everything the script reaches.
+    pub id: AppId,
+    /// Its name.
+    pub slug: AppSlug,
+    /// Its environment variables.
+    pub env: BTreeMap<EnvName, Arc<str>>,
+}
+
+/// The source of one module.
+#[derive(Clone, Debug)]
+pub struct ModuleSource {
+    /// Hash of the source.
+    pub hash: ContentHash,
+    /// The source.
+    pub source: Arc<str>,
+}
+
+/// The modules of one release: what `import` can see.
+#[derive(Clone, Debug, Default)]
+pub struct ModuleSet {
+    /// Hash over all names and hashes: two sets with the same hash are the same set.
+    pub hash: Option<ContentHash>,
+    /// The modules by name.
+    pub modules: BTreeMap<ModuleName, ModuleSource>,
+}
+
+/// A script as one release fixes it. Immutable.
+#[derive(Clone, Debug)]
+pub struct ScriptImage {
+    /// The app it belongs to.
+    pub app: AppId,
+    /// Its name.
+    pub name: ScriptName,
+    /// Its version number within the app.
+    pub version: i64,
+    /// Hash of the source.
+    pub hash: ContentHash,
+    /// The source.
+    pub source: Arc<str>,
+    /// The modules it may import.
+    pub modules: Arc<ModuleSet>,
+}
+
+/// Why a script runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TriggerKind {
+    /// A request to a route.
+    Http,
+    /// A draft or a direct call through the API.
+    Manual,
+}
+
+impl TriggerKind {
+    /// The name scripts, logs and metrics use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Manual => "manual",
+        }
+    }
+
+    /// The kind with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Http, Self::Manual]
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
+    }
+}
+
+/// A request as the script sees it; nothing is parsed until the script asks.
+#[derive(Clone, Debug)]
+pub struct HttpInput {
+    /// Method.
+    pub method: http::Method,
+    /// Path and query as sent.
+    pub uri: http::Uri,
+    /// `https` when a trusted proxy says so.
+    pub scheme: &'static str,
+    /// Host without port, lower case.
+    pub host: Arc<str>,
+    /// Headers.
+    pub headers: http::HeaderMap,
+    /// Path parameters of the route.
+    pub params: Params,
+    /// The client's address.
+    pub ip: std::net::IpAddr,
+    /// The whole body.
+    pub body: Bytes,
+}
+
+/// One run to do.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// Its id.
+    pub execution: ExecutionId,
+    /// The request it belongs to.
+    pub request: RequestId,
+    /// The app.
+    pub app: Arc<AppContext>,
+    /// The script.
+    pub script: Arc<ScriptImage>,
+    /// The function to call instead of the top level's value.
+    pub handler: Option<FunctionName>,
+    /// What it may use.
+    pub limits: Limits,
+    /// Why it runs.
+    pub trigger: TriggerKind,
+    /// The request, boxed because most of the system only passes it on.
+    pub http: Option<Box<HttpInput>>,
+}
+
+/// How loud a log line is.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum LogLevel {
+    /// For following single steps.
+    Trace = 0,
+    /// For finding defects.
+    Debug = 1,
+    /// Worth knowing.
+    Info = 2,
+    /// Worth a look.
+    Warn = 3,
+    /// Failed.
+    Error = 4,
+}
+
+impl LogLevel {
+    /// All levels, quiet to loud.
+    pub const ALL: [Self; 5] = [
+        Self::Trace,
+        Self::Debug,
+        Self::Info,
+        Self::Warn,
+        Self::Error,
+    ];
+
+    /// The level's name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// A line a script logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// When.
+    pub at: Timestamp,
+    /// How loud.
+    pub level: LogLevel,
+    /// The text.
+    pub message: String,
+    /// A JSON object with more, if any.
+    pub fields: Option<String>,
+}
+
+/// What a run used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Elapsed time.
+    pub wall: Duration,
+    /// Time on the processor.
+    pub cpu: Duration,
+    /// Evaluation steps.
+    pub operations: u64,
+    /// Most bytes allocated at one time.
+    pub memory_peak: u64,
+    /// Host calls.
+    pub host_calls: u32,
+}
+
+/// What a script answered: status, headers, body.
+#[derive(Debug)]
+pub struct ScriptResponse {
+    /// Status.
+    pub status: http::StatusCode,
+    /// Headers; `content-type` is set unless the script set it.
+    pub headers: http::HeaderMap,
+    /// Body.
+    pub body: ResponseBody,
+}
+
+/// The body of an answer.
+pub enum ResponseBody {
+    /// All of it.
+    Full(Bytes),
+    /// Pieces while the script still runs. Dropping the stream cancels the script.
+    Stream(BodyStream),
+}
+
+impl std::fmt::Debug for ResponseBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Full(bytes) => write!(f, "Full({} bytes)", bytes.len()),
+            Self::Stream(_) => f.write_str("Stream"),
+        }
+    }
+}
+
+/// Pieces of a streamed body, then exactly one end.
+pub type BodyStream = Pin<Box<dyn Stream<Item = StreamItem> + Send>>;
+
+/// One piece of a streamed body, or its end.
+#[derive(Debug)]
+pub enum StreamItem {
+    /// More bytes.
+    Chunk(Bytes),
+    /// The script has ended; nothing follows.
+    End(Box<Completion>),
+}
+
+/// How a run ended.
+#[derive(Debug, Default)]
+pub struct Completion {
+    /// `None` when it ended well.
+    pub error: Option<ScriptError>,
+    /// What it used.
+    pub usage: Usage,
+    /// What it logged.
+    pub logs: Vec<LogLine>,
+}
+
+/// The result of an invocation.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The answer; `None` when the run failed before it had one.
+    pub response: Option<ScriptResponse>,
+    /// How it ended. For a streamed body this is empty and the stream's end carries it.
+    pub completion: Completion,
+}
+
+impl Outcome {
+    /// A run that failed before it started.
+    pub fn failed(error: ScriptError) -> Self {
+        Self {
+            response: None,
+            completion: Completion {
+                error: Some(error),
+                ..Completion::default()
+            },
+        }
+    }
+
+    /// A run nobody waits for any more.
+    pub fn cancelled() -> Self {
+        Self::failed(ScriptError::new(
+            ScriptErrorKind::Cancelled,
+            "the client went away or the server is stopping",
+        ))
+    }
+}

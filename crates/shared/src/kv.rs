@@ -1,0 +1,149 @@
+//! The key-value service's calls and answers, as they cross the host seam.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::name::CollectionName;
+
+/// A stored value: JSON text, or raw bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KvValue {
+    /// A JSON text (already checked).
+    Json(Bytes),
+    /// A Blob.
+    Blob(Bytes),
+}
+
+impl KvValue {
+    /// Bytes of the value.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Json(bytes) | Self::Blob(bytes) => bytes.len(),
+        }
+    }
+
+    /// Whether the value has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A value with what the store knows about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KvEntry {
+    /// The value.
+    pub value: KvValue,
+    /// Grows by at least one with every write of this key, also across a delete: never reused.
+    pub version: i64,
+    /// When it ends, in microseconds since the epoch.
+    pub expires_at: Option<i64>,
+}
+
+/// What must hold for a write to happen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KvCondition {
+    /// Nothing.
+    #[default]
+    None,
+    /// The key has this version.
+    IfVersion(i64),
+    /// The key does not exist.
+    IfAbsent,
+}
+
+/// Number operations on one key. A missing key counts as the operand itself (`incr`: as 0).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum KvUpdate {
+    /// Adds an integer; overflow is an error.
+    Incr(i64),
+    /// Keeps the smaller.
+    Min(i64),
+    /// Keeps the larger.
+    Max(i64),
+}
+
+/// Which keys a list wants. Bounds are keys: `start` inclusive, `end` exclusive.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KvRange {
+    /// Only keys that start with this.
+    pub prefix: Option<String>,
+    /// From this key on.
+    pub start: Option<String>,
+    /// Up to this key, which is not included.
+    pub end: Option<String>,
+    /// At most so many (1 to 1,000).
+    pub limit: u32,
+    /// Where the last page ended.
+    pub cursor: Option<String>,
+    /// From the last key to the first.
+    pub reverse: bool,
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KvPage {
+    /// Keys with their entries, in order.
+    pub items: Vec<(String, KvEntry)>,
+    /// Pass it as `cursor` for the next page; absent on the last.
+    pub cursor: Option<String>,
+}
+
+/// A call of the key-value service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum KvOp {
+    /// -> [`KvReply::Entry`]
+    Get(String),
+    /// -> [`KvReply::Entries`], in the order asked
+    GetMany(Vec<String>),
+    /// -> [`KvReply::Written`], or [`KvReply::Refused`] when the condition does not hold
+    Set {
+        /// The key.
+        key: String,
+        /// The value.
+        value: KvValue,
+        /// Milliseconds until it ends.
+        ttl_ms: Option<u64>,
+        /// What must hold.
+        condition: KvCondition,
+    },
+    /// -> [`KvReply::Flag`]: whether it was there
+    Delete(String),
+    /// -> [`KvReply::Flag`]
+    Has(String),
+    /// -> [`KvReply::Number`]: the new value
+    Update(String, KvUpdate),
+    /// Appends a JSON value to the JSON array at the key -> [`KvReply::Number`]: its new length
+    Append(String, Bytes),
+    /// -> [`KvReply::Page`]
+    List(KvRange),
+    /// How many keys start with the prefix -> [`KvReply::Number`]
+    Count(String),
+}
+
+/// A call with the collection it goes to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KvCall {
+    /// The collection.
+    pub collection: CollectionName,
+    /// What to do.
+    pub op: KvOp,
+}
+
+/// The answer to a call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum KvReply {
+    /// One entry, or nothing.
+    Entry(Option<KvEntry>),
+    /// Several, in the order asked.
+    Entries(Vec<Option<KvEntry>>),
+    /// The write happened; the key's new version.
+    Written(i64),
+    /// The condition did not hold; the key's version now, `None` when it does not exist.
+    Refused(Option<i64>),
+    /// Yes or no.
+    Flag(bool),
+    /// A number.
+    Number(i64),
+    /// A page.
+    Page(KvPage),
+}

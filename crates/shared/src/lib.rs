@@ -1,0 +1,21 @@
+//! PiCloud's vocabulary.
+//!
+//! Ids, clock, error kinds, limits, names, routing rules, the release model, wire types and the
+//! seams where the three services meet. This crate does no I/O and imports no other workspace
+//! crate; its list of modules is closed (a new one needs an ADR line).
+
+pub mod api;
+pub mod clock;
+pub mod error;
+pub mod id;
+pub mod invocation;
+pub mod kv;
+pub mod limits;
+pub mod manifest;
+pub mod name;
+pub mod record;
+pub mod release;
+pub mod routing;
+pub mod script_error;
+pub mod seam;
+pub mod units;

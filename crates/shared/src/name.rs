@@ -1,0 +1,257 @@
+//! Names people choose, checked once where they enter and carried as types ever after.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// A name that breaks its rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{shown}` is not a valid {what}: {rule}")]
+pub struct NameError {
+    what: &'static str,
+    rule: &'static str,
+    shown: String,
+}
+
+/// Module names that would hide the SDK: `import "kv"` must never be ambiguous.
+pub const RESERVED_MODULES: &[&str] = &[
+    "assert", "base64", "cache", "crypto", "csv", "ctx", "docs", "email", "env", "event", "files",
+    "global", "hex", "html", "http", "invoke", "json", "kv", "log", "markdown", "mock", "pubsub",
+    "queue", "random", "regex", "req", "response", "retry", "secrets", "template", "time", "tx",
+    "url", "users", "webhook", "xml",
+];
+
+/// Slugs that are host names with another meaning.
+const RESERVED_SLUGS: &[&str] = &["admin", "api", "www", "localhost", "picloud"];
+
+fn identifier_like(text: &str, max: usize, extra: &[u8]) -> bool {
+    let bytes = text.as_bytes();
+    !bytes.is_empty()
+        && bytes.len() <= max
+        && bytes[0].is_ascii_lowercase()
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || extra.contains(b))
+}
+
+fn slug(text: &str) -> bool {
+    identifier_like(text, 40, b"-") && !text.ends_with('-') && !RESERVED_SLUGS.contains(&text)
+}
+
+fn script(text: &str) -> bool {
+    identifier_like(text, 64, b"-_")
+}
+
+fn module(text: &str) -> bool {
+    text.split('/').all(|part| identifier_like(part, 64, b"-_"))
+        && text.len() <= 128
+        && !RESERVED_MODULES.contains(&text)
+}
+
+fn environment(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    !bytes.is_empty()
+        && bytes.len() <= 128
+        && !bytes[0].is_ascii_digit()
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
+}
+
+fn collection(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    !bytes.is_empty()
+        && bytes.len() <= 64
+        && bytes[0].is_ascii_alphabetic()
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}
+
+fn function(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    !bytes.is_empty()
+        && bytes.len() <= 64
+        && (bytes[0].is_ascii_alphabetic() || bytes[0] == b'_')
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+}
+
+/// A host name a certificate could name: lower case, no port, no trailing dot, not an address.
+fn domain(text: &str) -> bool {
+    let host = text.strip_prefix("*.").unwrap_or(text);
+    let labels: Vec<&str> = host.split('.').collect();
+    text.len() <= 253
+        && labels.len() >= 2
+        && host.parse::<std::net::IpAddr>().is_err()
+        && labels
+            .last()
+            .is_some_and(|last| last.bytes().any(|b| b.is_ascii_lowercase()))
+        && labels.iter().all(|label| {
+            !label.is_empty()
+                && label.len() <= 63
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        })
+        && !host.ends_with(".localhost")
+}
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident: $what:literal, $check:path, $rule:literal;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The rule, in words.
+            pub const RULE: &'static str = $rule;
+
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NameError;
+
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                if $check(text) {
+                    Ok(Self(text.into()))
+                } else {
+                    let shown = text.chars().take(60).flat_map(char::escape_debug).collect();
+                    Err(NameError { what: $what, rule: $rule, shown })
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&*self.0, f)
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                s.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
+        #[cfg(feature = "openapi")]
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .description(Some($rule))
+                    .into()
+            }
+        }
+
+        #[cfg(feature = "openapi")]
+        impl utoipa::ToSchema for $name {}
+    )+};
+}
+
+names! {
+    /// An app's name in host names and paths.
+    AppSlug: "app name", slug,
+        "1 to 40 lower-case letters, digits and hyphens, starting with a letter, not ending with a hyphen, and not a reserved name";
+    /// An endpoint script's name.
+    ScriptName: "script name", script,
+        "1 to 64 lower-case letters, digits, hyphens and underscores, starting with a letter";
+    /// A module's name, as `import` writes it; `/` makes groups.
+    ModuleName: "module name", module,
+        "1 to 128 lower-case letters, digits, hyphens, underscores and slashes, each part starting with a letter, and not the name of an SDK namespace";
+    /// An environment variable's name.
+    EnvName: "environment variable name", environment,
+        "1 to 128 upper-case letters, digits and underscores, not starting with a digit";
+    /// A key-value collection's name.
+    CollectionName: "collection name", collection,
+        "1 to 64 letters, digits, dots, hyphens and underscores, starting with a letter";
+    /// A function in a script.
+    FunctionName: "function name", function,
+        "1 to 64 letters, digits and underscores, not starting with a digit";
+    /// A domain an app answers on, exact or `*.` wildcard.
+    DomainName: "domain", domain,
+        "a lower-case host name with at least two labels, like shop.example.com or *.example.com";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn good_names_pass_and_bad_names_say_their_rule() {
+        for good in ["a", "hello", "link-shortener", "a1"] {
+            assert!(good.parse::<AppSlug>().is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "A",
+            "1a",
+            "a-",
+            "a b",
+            "admin",
+            "../x",
+            "é",
+            "a\0",
+            &"a".repeat(41),
+        ] {
+            assert!(bad.parse::<AppSlug>().is_err(), "{bad:?}");
+        }
+        let error = "Hello World".parse::<ScriptName>().unwrap_err();
+        assert!(error.to_string().contains("lower-case"), "{error}");
+    }
+
+    #[test]
+    fn a_module_cannot_take_an_sdk_name() {
+        assert!("kv".parse::<ModuleName>().is_err());
+        assert!("lib/kv".parse::<ModuleName>().is_ok());
+        for bad in ["lib/", "/lib", "lib//a", "../a", "lib/../a"] {
+            assert!(bad.parse::<ModuleName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn domains_are_host_names() {
+        for good in ["example.com", "*.example.com", "xn--bcher-kva.example"] {
+            assert!(good.parse::<DomainName>().is_ok(), "{good}");
+        }
+        for bad in [
+            "localhost",
+            "1.2.3.4",
+            "a..b",
+            "-a.com",
+            "a.com.",
+            "*.com",
+            "a.com:80",
+            "x.localhost",
+        ] {
+            assert!(bad.parse::<DomainName>().is_err(), "{bad}");
+        }
+    }
+}

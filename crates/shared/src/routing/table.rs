@@ -1,0 +1,437 @@
+//! The routes of one app as a tree of segments.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::Method;
+use super::pattern::{PathPattern, Segment};
+
+/// Path parameters of a match, decoded, in the order of the pattern.
+pub type Params = Vec<(String, String)>;
+
+/// Two routes that would answer the same requests.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{method} {first}` and `{method} {second}` match the same requests; remove one")]
+pub struct Conflict {
+    /// The method both name.
+    pub method: Method,
+    /// The route that was there.
+    pub first: String,
+    /// The route that came.
+    pub second: String,
+}
+
+/// What a lookup found.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Match<'a, T> {
+    /// This route answers.
+    Found {
+        /// The route.
+        route: &'a T,
+        /// Its path parameters.
+        params: Params,
+        /// A HEAD request answered by a GET route: send no body.
+        head: bool,
+    },
+    /// The path exists with other methods, which `Allow` lists.
+    MethodNotAllowed(Vec<Method>),
+    /// No route has this path.
+    NotFound,
+}
+
+#[derive(Clone, Debug)]
+struct Leaf<T> {
+    pattern: PathPattern,
+    value: T,
+}
+
+#[derive(Clone, Debug)]
+struct Node<T> {
+    exact: BTreeMap<String, Self>,
+    param: Option<Box<Self>>,
+    here: BTreeMap<Method, Leaf<T>>,
+    rest: BTreeMap<Method, Leaf<T>>,
+}
+
+impl<T> Default for Node<T> {
+    fn default() -> Self {
+        Self {
+            exact: BTreeMap::new(),
+            param: None,
+            here: BTreeMap::new(),
+            rest: BTreeMap::new(),
+        }
+    }
+}
+
+/// The routes of one app.
+#[derive(Clone, Debug)]
+pub struct RouteTable<T> {
+    root: Node<T>,
+}
+
+impl<T> Default for RouteTable<T> {
+    fn default() -> Self {
+        Self {
+            root: Node::default(),
+        }
+    }
+}
+
+/// The leaves of one end of the tree, with the parameter values collected on the way.
+struct Ends<'t, 'p, T> {
+    leaves: &'t BTreeMap<Method, Leaf<T>>,
+    values: Vec<Cow<'p, str>>,
+}
+
+impl<T> RouteTable<T> {
+    /// Adds a route, unless one with the same method and shape is there.
+    pub fn insert(
+        &mut self,
+        method: Method,
+        pattern: PathPattern,
+        value: T,
+    ) -> Result<(), Conflict> {
+        let mut node = &mut self.root;
+        let mut rest = false;
+        for segment in pattern.segments() {
+            match segment {
+                Segment::Exact(text) => node = node.exact.entry(text.clone()).or_default(),
+                Segment::Param(_) => node = node.param.get_or_insert_with(Box::default),
+                Segment::Rest(_) => rest = true,
+            }
+        }
+        let leaves = if rest { &mut node.rest } else { &mut node.here };
+        if let Some(other) = leaves.get(&method) {
+            return Err(Conflict {
+                method,
+                first: other.pattern.to_string(),
+                second: pattern.to_string(),
+            });
+        }
+        leaves.insert(method, Leaf { pattern, value });
+        Ok(())
+    }
+
+    /// The route for a request. `path` is the raw path of the request line, without the query.
+    pub fn find(&self, method: Method, path: &str) -> Match<'_, T> {
+        let Some(segments) = split(path) else {
+            return Match::NotFound;
+        };
+        let mut allowed = Vec::new();
+        let found = walk(&self.root, &segments, 0, &mut Vec::new(), &mut |ends| {
+            if let Some((leaf, head)) = choose(ends.leaves, method) {
+                return Some((leaf, ends.values.clone(), head));
+            }
+            allowed.extend(ends.leaves.keys().copied());
+            None
+        });
+        match found {
+            Some((leaf, values, head)) => Match::Found {
+                route: &leaf.value,
+                params: name_params(&leaf.pattern, values),
+                head,
+            },
+            None if allowed.is_empty() => Match::NotFound,
+            None => Match::MethodNotAllowed(allow_list(&allowed)),
+        }
+    }
+
+    /// The methods a path answers, for `Allow` and preflights; empty when there is no such path.
+    pub fn methods(&self, path: &str) -> Vec<Method> {
+        let mut all = Vec::new();
+        if let Some(segments) = split(path) {
+            walk(
+                &self.root,
+                &segments,
+                0,
+                &mut Vec::new(),
+                &mut |ends| -> Option<()> {
+                    all.extend(ends.leaves.keys().copied());
+                    None
+                },
+            );
+        }
+        allow_list(&all)
+    }
+
+    /// All routes, in order of their patterns.
+    pub fn iter(&self) -> impl Iterator<Item = (Method, &PathPattern, &T)> {
+        let mut out = Vec::new();
+        collect(&self.root, &mut out);
+        out.into_iter()
+    }
+}
+
+fn collect<'t, T>(node: &'t Node<T>, out: &mut Vec<(Method, &'t PathPattern, &'t T)>) {
+    for (method, leaf) in node.here.iter().chain(&node.rest) {
+        out.push((*method, &leaf.pattern, &leaf.value));
+    }
+    node.exact.values().for_each(|child| collect(child, out));
+    if let Some(child) = &node.param {
+        collect(child, out);
+    }
+}
+
+fn choose<T>(leaves: &BTreeMap<Method, Leaf<T>>, method: Method) -> Option<(&Leaf<T>, bool)> {
+    if let Some(leaf) = leaves.get(&method) {
+        return Some((leaf, false));
+    }
+    if method == Method::Head
+        && let Some(leaf) = leaves.get(&Method::Get)
+    {
+        return Some((leaf, true));
+    }
+    // A preflight goes to the platform's CORS answer unless a route names OPTIONS itself.
+    if method == Method::Options {
+        return None;
+    }
+    leaves
+        .get(&Method::Any)
+        .map(|leaf| (leaf, method == Method::Head))
+}
+
+fn allow_list(named: &[Method]) -> Vec<Method> {
+    if named.is_empty() {
+        return Vec::new();
+    }
+    Method::CONCRETE
+        .into_iter()
+        .filter(|m| {
+            named.contains(m)
+                || named.contains(&Method::Any)
+                || *m == Method::Options
+                || (*m == Method::Head && named.contains(&Method::Get))
+        })
+        .collect()
+}
+
+/// Visits the ends a path reaches, best first, until `visit` is content.
+fn walk<'t, 'p, T, R>(
+    node: &'t Node<T>,
+    segments: &[Cow<'p, str>],
+    at: usize,
+    values: &mut Vec<Cow<'p, str>>,
+    visit: &mut impl FnMut(Ends<'t, 'p, T>) -> Option<R>,
+) -> Option<R> {
+    if at == segments.len() {
+        let found = visit(Ends {
+            leaves: &node.here,
+            values: values.clone(),
+        });
+        if found.is_some() {
+            return found;
+        }
+    } else {
+        let segment = &segments[at];
+        if let Some(child) = node.exact.get(&**segment)
+            && let Some(found) = walk(child, segments, at + 1, values, visit)
+        {
+            return Some(found);
+        }
+        if let Some(child) = &node.param
+            && !segment.is_empty()
+        {
+            values.push(segment.clone());
+            let found = walk(child, segments, at + 1, values, visit);
+            values.pop();
+            if found.is_some() {
+                return found;
+            }
+        }
+    }
+    if node.rest.is_empty() {
+        return None;
+    }
+    let mut all = values.clone();
+    all.push(Cow::Owned(segments[at..].join("/")));
+    visit(Ends {
+        leaves: &node.rest,
+        values: all,
+    })
+}
+
+fn name_params(pattern: &PathPattern, values: Vec<Cow<'_, str>>) -> Params {
+    pattern
+        .segments()
+        .iter()
+        .filter_map(|s| match s {
+            Segment::Param(name) | Segment::Rest(name) => Some(name.clone()),
+            Segment::Exact(_) => None,
+        })
+        .zip(values.into_iter().map(Cow::into_owned))
+        .collect()
+}
+
+/// Splits and decodes a request path; `None` when it is not a path this platform serves.
+fn split(path: &str) -> Option<Vec<Cow<'_, str>>> {
+    let rest = path.strip_prefix('/')?;
+    if rest.is_empty() {
+        return Some(Vec::new());
+    }
+    rest.split('/').map(decode).collect()
+}
+
+fn decode(segment: &str) -> Option<Cow<'_, str>> {
+    if !segment.contains('%') {
+        return Some(Cow::Borrowed(segment));
+    }
+    let bytes = segment.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut i = 0;
+    while i < bytes.len() {
+        if bytes[i] == b'%' {
+            let digits = segment.get(i + 1..i + 3)?;
+            if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+                return None;
+            }
+            out.push(u8::from_str_radix(digits, 16).ok()?);
+            i += 3;
+        } else {
+            out.push(bytes[i]);
+            i += 1;
+        }
+    }
+    String::from_utf8(out).ok().map(Cow::Owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn table(routes: &[(&str, &str)]) -> RouteTable<String> {
+        let mut table = RouteTable::default();
+        for (method, path) in routes {
+            let route = format!("{method} {path}");
+            table
+                .insert(method.parse().unwrap(), path.parse().unwrap(), route)
+                .unwrap();
+        }
+        table
+    }
+
+    fn hit(table: &RouteTable<String>, method: Method, path: &str) -> Option<(String, Params)> {
+        match table.find(method, path) {
+            Match::Found { route, params, .. } => Some((route.clone(), params)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn exact_beats_parameter_beats_prefix() {
+        let t = table(&[
+            ("GET", "/a/b"),
+            ("GET", "/a/:x"),
+            ("GET", "/a/*rest"),
+            ("GET", "/*all"),
+        ]);
+        assert_eq!(hit(&t, Method::Get, "/a/b").unwrap().0, "GET /a/b");
+        assert_eq!(hit(&t, Method::Get, "/a/c").unwrap().0, "GET /a/:x");
+        assert_eq!(hit(&t, Method::Get, "/a/c/d").unwrap().0, "GET /a/*rest");
+        assert_eq!(hit(&t, Method::Get, "/z").unwrap().0, "GET /*all");
+        assert_eq!(
+            hit(&t, Method::Get, "/").unwrap().1,
+            [("all".to_owned(), String::new())]
+        );
+    }
+
+    #[test]
+    fn a_dead_end_falls_back_to_the_next_best_branch() {
+        let t = table(&[("GET", "/a/b/c"), ("GET", "/:x/b/d")]);
+        let (route, params) = hit(&t, Method::Get, "/a/b/d").unwrap();
+        assert_eq!(route, "GET /:x/b/d");
+        assert_eq!(params, [("x".to_owned(), "a".to_owned())]);
+    }
+
+    #[test]
+    fn parameters_are_decoded_and_slashes_in_them_stay_inside() {
+        let t = table(&[("GET", "/u/:name")]);
+        assert_eq!(
+            hit(&t, Method::Get, "/u/J%C3%BC%2Fx").unwrap().1[0].1,
+            "Jü/x"
+        );
+        assert!(hit(&t, Method::Get, "/u/%zz").is_none());
+        assert!(hit(&t, Method::Get, "/u/%ff").is_none());
+        assert!(hit(&t, Method::Get, "/u/").is_none());
+    }
+
+    #[test]
+    fn methods_head_options_and_allow() {
+        let t = table(&[("GET", "/a"), ("POST", "/a"), ("ANY", "/b")]);
+        assert!(matches!(
+            t.find(Method::Head, "/a"),
+            Match::Found { head: true, .. }
+        ));
+        assert_eq!(
+            t.find(Method::Put, "/a"),
+            Match::MethodNotAllowed(vec![
+                Method::Get,
+                Method::Head,
+                Method::Post,
+                Method::Options
+            ])
+        );
+        assert!(matches!(
+            t.find(Method::Options, "/b"),
+            Match::MethodNotAllowed(_)
+        ));
+        assert!(hit(&t, Method::Delete, "/b").is_some());
+        assert_eq!(t.find(Method::Get, "/c"), Match::NotFound);
+    }
+
+    #[test]
+    fn a_better_path_with_the_wrong_method_does_not_hide_a_prefix() {
+        let t = table(&[("POST", "/a"), ("GET", "/*all")]);
+        assert_eq!(hit(&t, Method::Get, "/a").unwrap().0, "GET /*all");
+    }
+
+    #[test]
+    fn the_same_shape_conflicts() {
+        let mut t = table(&[("GET", "/a/:x")]);
+        let error = t
+            .insert(Method::Get, "/a/:y".parse().unwrap(), String::new())
+            .unwrap_err();
+        assert!(error.to_string().contains("/a/:x") && error.to_string().contains("/a/:y"));
+        t.insert(Method::Post, "/a/:y".parse().unwrap(), String::new())
+            .unwrap();
+    }
+
+    #[test]
+    fn bad_patterns_are_refused() {
+        for bad in [
+            "",
+            "a",
+            "//",
+            "/a/",
+            "/a//b",
+            "/:",
+            "/:1",
+            "/*a/b",
+            "/*",
+            "/..",
+            "/a/./b",
+            "/é",
+            "/a b",
+            "/%41",
+            "/:x/:x",
+            "/livez",
+            "/api/v1/apps",
+            "/admin",
+            "/a\0",
+        ] {
+            assert!(bad.parse::<PathPattern>().is_err(), "{bad:?}");
+        }
+        assert!("/api/orders".parse::<PathPattern>().is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_path_panics(path in "\\PC{0,64}") {
+            let t = table(&[("GET", "/a/:x/*rest"), ("ANY", "/*all")]);
+            t.find(Method::Get, &path);
+            t.methods(&path);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Where the three services meet. A trait is here only where a process boundary or an outside
+//! system really sits.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::AppId;
+use crate::invocation::{Invocation, Outcome, ScriptImage};
+use crate::kv::{KvCall, KvReply};
+use crate::record::ExecutionRecord;
+use crate::script_error::{Diagnostic, ScriptError};
+
+/// A boxed future that may move between threads.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+/// A boxed future that stays on its worker thread.
+pub type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// Runs scripts: in this process, or in a sandboxed one over a socket.
+pub trait Executor: Send + Sync + 'static {
+    /// Runs on the calling worker thread (or hands over before the start when that thread is busy
+    /// and another is idle). Dropping the future cancels the script.
+    ///
+    /// Must be called on a thread the executor was attached to.
+    fn execute(&self, invocation: Invocation) -> LocalFuture<Outcome>;
+
+    /// Runs on the least loaded worker; callable from any thread. Dropping the future cancels.
+    fn submit(&self, invocation: Invocation) -> BoxFuture<Outcome>;
+
+    /// Compiles a script and its modules so that the first call finds them ready.
+    fn warm(&self, script: Arc<ScriptImage>) -> BoxFuture<Result<(), ScriptError>>;
+}
+
+/// The sources of one release, to be checked as a whole.
+#[derive(Clone, Debug, Default)]
+pub struct ScriptGraph {
+    /// Endpoint scripts by name: source, and the handler functions its routes name.
+    pub scripts: Vec<GraphScript>,
+    /// Modules by name.
+    pub modules: Vec<(String, Arc<str>)>,
+}
+
+/// One endpoint script of a graph.
+#[derive(Clone, Debug)]
+pub struct GraphScript {
+    /// The script's name.
+    pub name: String,
+    /// Its source.
+    pub source: Arc<str>,
+    /// Functions that must exist with one parameter.
+    pub handlers: Vec<String>,
+}
+
+/// Checks sources without running them; the control plane knows nothing of the language.
+pub trait ScriptValidator: Send + Sync + 'static {
+    /// All findings; a graph without errors can be deployed. Bounded in time and memory.
+    fn validate(&self, graph: ScriptGraph) -> BoxFuture<Vec<Diagnostic>>;
+}
+
+/// Who makes a host call. Made by the executor's side of the seam from the invocation, never by
+/// the script.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller {
+    /// The app whose data it may reach.
+    pub app: AppId,
+}
+
+/// A call a script makes to the platform.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum HostCall {
+    /// The key-value service.
+    Kv(KvCall),
+}
+
+/// The platform's answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum HostReply {
+    /// The key-value service.
+    Kv(KvReply),
+}
+
+/// Why a host call failed. The message is for the script's author; internals are in the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum HostError {
+    /// The call cannot be right.
+    #[error("{0}")]
+    Invalid(String),
+    /// The state does not allow it.
+    #[error("{0}")]
+    Conflict(String),
+    /// A part of the platform is away; try again later.
+    #[error("{0}")]
+    Unavailable(String),
+    /// A defect of the platform.
+    #[error("internal error; the server's log has the details")]
+    Internal,
+}
+
+/// An answer that is there, or one to wait for.
+pub enum HostAnswer {
+    /// Answered on the spot, on the calling thread.
+    Ready(Result<HostReply, HostError>),
+    /// To be awaited; the executor suspends the script meanwhile.
+    Pending(BoxFuture<Result<HostReply, HostError>>),
+}
+
+/// Answers the calls scripts make.
+pub trait Host: Send + Sync + 'static {
+    /// Answers a call. A write has reached the disk when its answer is there.
+    fn call(&self, caller: Caller, call: HostCall) -> HostAnswer;
+}
+
+/// Tells the request path that what is deployed has changed.
+pub trait Catalog: Send + Sync + 'static {
+    /// Loads what is now deployed for an app and serves it. When the future resolves, every new
+    /// request is answered by the new state; requests under way finish with the old.
+    fn refresh(&self, app: AppId) -> BoxFuture<Result<(), crate::error::Error>>;
+}
+
+/// Keeps what is known about finished runs.
+pub trait ExecutionLog: Send + Sync + 'static {
+    /// Takes a record; never blocks and never fails. Stored within about a second.
+    fn record(&self, record: ExecutionRecord);
+}

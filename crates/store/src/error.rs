@@ -1,0 +1,59 @@
+//! Why storage failed.
+
+use crate::conn::Value;
+
+/// A storage failure. Display texts are for the log; callers map them to what a client may see.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A unique or foreign key refused the write.
+    #[error("the write breaks the constraint {0}")]
+    Constraint(String),
+    /// A value that cannot be stored (U+0000 in text).
+    #[error("text with the character U+0000 cannot be stored")]
+    NulInText,
+    /// The database cannot be reached, or is full, or is closing.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// A stored value that is not what the program wrote.
+    #[error("column {at} holds {found}, expected {expected}")]
+    Column {
+        /// Position in the statement.
+        at: usize,
+        /// What the program reads.
+        expected: &'static str,
+        /// What is there.
+        found: &'static str,
+    },
+    /// A stored document that does not parse.
+    #[error("a stored {what} does not parse: {reason}")]
+    Corrupt {
+        /// Which kind of document.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// Anything else the engine said.
+    #[error("{0}")]
+    Engine(String),
+}
+
+impl StoreError {
+    pub(crate) fn column(at: usize, expected: &'static str, found: &Value) -> Self {
+        let found = match found {
+            Value::Null => "NULL",
+            Value::Int(_) => "an integer",
+            Value::Text(_) => "text",
+            Value::Blob(_) => "bytes",
+        };
+        Self::Column {
+            at,
+            expected,
+            found,
+        }
+    }
+
+    /// Whether a unique or foreign key refused the write.
+    pub fn is_constraint(&self) -> bool {
+        matches!(self, Self::Constraint(_))
+    }
+}

@@ -1,0 +1,1 @@
+//! Test harness: throw-away PostgreSQL, a running PiCloud, corpora
