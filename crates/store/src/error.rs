@@ -52,6 +52,16 @@ impl StoreError {
         }
     }
 
+    /// The same failure for another caller of the same batch.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Constraint(text) => Self::Constraint(text.clone()),
+            Self::NulInText => Self::NulInText,
+            Self::Unavailable(text) => Self::Unavailable(text.clone()),
+            other => Self::Engine(other.to_string()),
+        }
+    }
+
     /// Whether a unique or foreign key refused the write.
     pub fn is_constraint(&self) -> bool {
         matches!(self, Self::Constraint(_))

@@ -1,0 +1,277 @@
+//! Apps, the domains they answer on, their environment.
+
+use shared::clock::Timestamp;
+use shared::id::AppId;
+use shared::limits::LimitSettings;
+use shared::name::{AppSlug, DomainName, EnvName};
+
+use crate::conn::{Conn, Row};
+use crate::error::StoreError;
+
+/// An app as stored.
+#[derive(Clone, Debug)]
+pub struct AppRow {
+    /// Its id.
+    pub id: AppId,
+    /// Its name.
+    pub slug: AppSlug,
+    /// What it is for.
+    pub description: String,
+    /// Whether it answers on hosts nobody claimed.
+    pub is_default: bool,
+    /// Limits of all its scripts that differ from the defaults.
+    pub limits: LimitSettings,
+    /// The release it serves.
+    pub active_release: Option<i64>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+const COLUMNS: &str =
+    "id, slug, description, is_default, limits, active_release, created_at, updated_at";
+
+fn app(row: &Row) -> Result<AppRow, StoreError> {
+    Ok(AppRow {
+        id: AppId::from_bytes(row.array(0)?),
+        slug: parse("app name", row.text(1)?)?,
+        description: row.text(2)?.to_owned(),
+        is_default: row.flag(3)?,
+        limits: json("limits", row.text(4)?)?,
+        active_release: row.opt_int(5)?,
+        created_at: Timestamp(row.int(6)?),
+        updated_at: Timestamp(row.int(7)?),
+    })
+}
+
+pub(crate) fn parse<T: std::str::FromStr>(what: &'static str, text: &str) -> Result<T, StoreError>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|e: T::Err| StoreError::Corrupt {
+        what,
+        reason: e.to_string(),
+    })
+}
+
+pub(crate) fn json<T: serde::de::DeserializeOwned>(
+    what: &'static str,
+    text: &str,
+) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|e| StoreError::Corrupt {
+        what,
+        reason: e.to_string(),
+    })
+}
+
+pub(crate) fn to_json<T: serde::Serialize>(
+    what: &'static str,
+    value: &T,
+) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|e| StoreError::Corrupt {
+        what,
+        reason: e.to_string(),
+    })
+}
+
+/// Adds an app. A taken name is [`StoreError::Constraint`].
+pub fn insert(conn: &mut dyn Conn, app: &AppRow) -> Result<(), StoreError> {
+    conn.execute(
+        "DELETE FROM slug_redirects WHERE slug = ?1",
+        &[app.slug.as_str().into()],
+    )?;
+    conn.execute(
+        "INSERT INTO apps (id, slug, description, is_default, limits, active_release, created_at, \
+         updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        &[
+            app.id.as_bytes().into(),
+            app.slug.as_str().into(),
+            app.description.as_str().into(),
+            app.is_default.into(),
+            to_json("limits", &app.limits)?.as_str().into(),
+            app.active_release.into(),
+            app.created_at.as_micros().into(),
+            app.updated_at.as_micros().into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// The app with an id.
+pub fn get(conn: &mut dyn Conn, id: AppId) -> Result<Option<AppRow>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM apps WHERE id = ?1");
+    conn.query_one(&sql, &[id.as_bytes().into()])?
+        .as_ref()
+        .map(app)
+        .transpose()
+}
+
+/// The app with a name, or that had it before a rename.
+pub fn by_slug(conn: &mut dyn Conn, slug: &AppSlug) -> Result<Option<AppRow>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM apps WHERE slug = ?1");
+    if let Some(row) = conn.query_one(&sql, &[slug.as_str().into()])? {
+        return app(&row).map(Some);
+    }
+    let sql = format!(
+        "SELECT {COLUMNS} FROM apps WHERE id = (SELECT app_id FROM slug_redirects WHERE slug = ?1)"
+    );
+    conn.query_one(&sql, &[slug.as_str().into()])?
+        .as_ref()
+        .map(app)
+        .transpose()
+}
+
+/// All apps, by name.
+pub fn list(conn: &mut dyn Conn) -> Result<Vec<AppRow>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM apps ORDER BY slug");
+    conn.query(&sql, &[])?.iter().map(app).collect()
+}
+
+/// Writes an app's changed columns. The old name keeps leading here until another app takes it.
+pub fn update(conn: &mut dyn Conn, old: &AppRow, new: &AppRow) -> Result<(), StoreError> {
+    if new.is_default && !old.is_default {
+        conn.execute("UPDATE apps SET is_default = 0 WHERE is_default = 1", &[])?;
+    }
+    conn.execute(
+        "UPDATE apps SET slug = ?2, description = ?3, is_default = ?4, limits = ?5, \
+         updated_at = ?6 WHERE id = ?1",
+        &[
+            new.id.as_bytes().into(),
+            new.slug.as_str().into(),
+            new.description.as_str().into(),
+            new.is_default.into(),
+            to_json("limits", &new.limits)?.as_str().into(),
+            new.updated_at.as_micros().into(),
+        ],
+    )?;
+    if old.slug != new.slug {
+        conn.execute(
+            "DELETE FROM slug_redirects WHERE slug = ?1",
+            &[new.slug.as_str().into()],
+        )?;
+        conn.execute(
+            "INSERT INTO slug_redirects (slug, app_id) VALUES (?1, ?2)",
+            &[old.slug.as_str().into(), new.id.as_bytes().into()],
+        )?;
+    }
+    Ok(())
+}
+
+/// Removes an app with everything it owns; whether it was there.
+pub fn delete(conn: &mut dyn Conn, id: AppId) -> Result<bool, StoreError> {
+    for table in ["versions", "executions", "log_lines"] {
+        let sql = format!("DELETE FROM {table} WHERE app_id = ?1");
+        conn.execute(&sql, &[id.as_bytes().into()])?;
+    }
+    Ok(conn.execute("DELETE FROM apps WHERE id = ?1", &[id.as_bytes().into()])? == 1)
+}
+
+/// Old names of an app that still lead to it.
+pub fn redirects(conn: &mut dyn Conn, id: AppId) -> Result<Vec<AppSlug>, StoreError> {
+    conn.query(
+        "SELECT slug FROM slug_redirects WHERE app_id = ?1 ORDER BY slug",
+        &[id.as_bytes().into()],
+    )?
+    .iter()
+    .map(|row| parse("app name", row.text(0)?))
+    .collect()
+}
+
+/// Claims a domain. A claimed one is [`StoreError::Constraint`].
+pub fn claim_domain(
+    conn: &mut dyn Conn,
+    app: AppId,
+    domain: &DomainName,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    conn.execute(
+        "INSERT INTO domains (domain, app_id, created_at) VALUES (?1, ?2, ?3)",
+        &[
+            domain.as_str().into(),
+            app.as_bytes().into(),
+            now.as_micros().into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Gives a domain up; whether the app had it.
+pub fn release_domain(
+    conn: &mut dyn Conn,
+    app: AppId,
+    domain: &DomainName,
+) -> Result<bool, StoreError> {
+    let changed = conn.execute(
+        "DELETE FROM domains WHERE app_id = ?1 AND domain = ?2",
+        &[app.as_bytes().into(), domain.as_str().into()],
+    )?;
+    Ok(changed == 1)
+}
+
+/// An app's domains with the time they were claimed, by name.
+pub fn domains(
+    conn: &mut dyn Conn,
+    app: AppId,
+) -> Result<Vec<(DomainName, Timestamp)>, StoreError> {
+    conn.query(
+        "SELECT domain, created_at FROM domains WHERE app_id = ?1 ORDER BY domain",
+        &[app.as_bytes().into()],
+    )?
+    .iter()
+    .map(|row| Ok((parse("domain", row.text(0)?)?, Timestamp(row.int(1)?))))
+    .collect()
+}
+
+/// One environment variable.
+#[derive(Clone, Debug)]
+pub struct EnvRow {
+    /// Its name.
+    pub name: EnvName,
+    /// Its value.
+    pub value: String,
+    /// When it was last set.
+    pub updated_at: Timestamp,
+}
+
+/// Sets a variable.
+pub fn set_env(conn: &mut dyn Conn, app: AppId, row: &EnvRow) -> Result<(), StoreError> {
+    conn.execute(
+        "INSERT INTO env (app_id, name, value, updated_at) VALUES (?1, ?2, ?3, ?4) \
+         ON CONFLICT (app_id, name) DO UPDATE SET value = excluded.value, \
+         updated_at = excluded.updated_at",
+        &[
+            app.as_bytes().into(),
+            row.name.as_str().into(),
+            row.value.as_str().into(),
+            row.updated_at.as_micros().into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Removes a variable; whether it was there.
+pub fn delete_env(conn: &mut dyn Conn, app: AppId, name: &EnvName) -> Result<bool, StoreError> {
+    let changed = conn.execute(
+        "DELETE FROM env WHERE app_id = ?1 AND name = ?2",
+        &[app.as_bytes().into(), name.as_str().into()],
+    )?;
+    Ok(changed == 1)
+}
+
+/// An app's variables, by name.
+pub fn env(conn: &mut dyn Conn, app: AppId) -> Result<Vec<EnvRow>, StoreError> {
+    conn.query(
+        "SELECT name, value, updated_at FROM env WHERE app_id = ?1 ORDER BY name",
+        &[app.as_bytes().into()],
+    )?
+    .iter()
+    .map(|row| {
+        Ok(EnvRow {
+            name: parse("environment variable", row.text(0)?)?,
+            value: row.text(1)?.to_owned(),
+            updated_at: Timestamp(row.int(2)?),
+        })
+    })
+    .collect()
+}

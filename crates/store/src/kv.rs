@@ -1,0 +1,127 @@
+//! The key-value store: point reads, conditional writes, atomic updates, ordered lists.
+
+mod list;
+mod write;
+
+use shared::clock::Timestamp;
+use shared::id::AppId;
+use shared::kv::{KvCall, KvEntry, KvOp, KvReply, KvValue};
+
+use crate::conn::{Conn, Param, Row};
+use crate::error::StoreError;
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum KvError {
+    /// The value at the key does not fit the operation.
+    #[error("{0}")]
+    Conflict(String),
+    /// Storage failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+const FORMAT_JSON: i64 = 0;
+const FORMAT_BLOB: i64 = 1;
+
+/// Whether a call only looks.
+pub fn is_read(op: &KvOp) -> bool {
+    matches!(
+        op,
+        KvOp::Get(_) | KvOp::GetMany(_) | KvOp::Has(_) | KvOp::List(_) | KvOp::Count(_)
+    )
+}
+
+/// Carries out a call for an app. `now` decides what has expired.
+pub fn call(
+    conn: &mut dyn Conn,
+    app: AppId,
+    now: Timestamp,
+    call: &KvCall,
+) -> Result<KvReply, KvError> {
+    let scope = Scope {
+        app,
+        collection: call.collection.as_str(),
+        now,
+    };
+    match &call.op {
+        KvOp::Get(key) => Ok(KvReply::Entry(scope.get(conn, key)?)),
+        KvOp::GetMany(keys) => {
+            let entries = keys.iter().map(|key| scope.get(conn, key));
+            Ok(KvReply::Entries(entries.collect::<Result<_, _>>()?))
+        }
+        KvOp::Has(key) => Ok(KvReply::Flag(scope.get(conn, key)?.is_some())),
+        KvOp::List(range) => Ok(KvReply::Page(list::list(conn, scope, range)?)),
+        KvOp::Count(prefix) => Ok(KvReply::Number(list::count(conn, scope, prefix)?)),
+        KvOp::Set {
+            key,
+            value,
+            ttl_ms,
+            condition,
+        } => write::set(conn, scope, key, value, *ttl_ms, *condition),
+        KvOp::Delete(key) => write::delete(conn, scope, key),
+        KvOp::Update(key, update) => write::update(conn, scope, key, *update),
+        KvOp::Append(key, item) => write::append(conn, scope, key, item),
+    }
+}
+
+/// One collection of one app at one time.
+#[derive(Clone, Copy)]
+struct Scope<'a> {
+    app: AppId,
+    collection: &'a str,
+    now: Timestamp,
+}
+
+impl Scope<'_> {
+    fn get(self, conn: &mut dyn Conn, key: &str) -> Result<Option<KvEntry>, StoreError> {
+        let row = conn.query_one(
+            "SELECT format, value, version, expires_at FROM kv \
+             WHERE app_id = ?1 AND collection = ?2 AND key = ?3",
+            &[
+                self.app.as_bytes().into(),
+                self.collection.into(),
+                key.into(),
+            ],
+        )?;
+        let Some(row) = row else { return Ok(None) };
+        let entry = entry(&row, 0)?;
+        Ok(if self.expired(&entry) {
+            None
+        } else {
+            Some(entry)
+        })
+    }
+
+    fn expired(self, entry: &KvEntry) -> bool {
+        entry
+            .expires_at
+            .is_some_and(|at| at <= self.now.as_micros())
+    }
+}
+
+fn entry(row: &Row, first: usize) -> Result<KvEntry, StoreError> {
+    let bytes = row.blob(first + 1)?.to_vec().into();
+    let value = match row.int(first)? {
+        FORMAT_JSON => KvValue::Json(bytes),
+        FORMAT_BLOB => KvValue::Blob(bytes),
+        other => {
+            return Err(StoreError::Corrupt {
+                what: "key-value entry",
+                reason: format!("it has the unknown format {other}"),
+            });
+        }
+    };
+    Ok(KvEntry {
+        value,
+        version: row.int(first + 2)?,
+        expires_at: row.opt_int(first + 3)?,
+    })
+}
+
+fn encoded(value: &KvValue) -> (Param<'static>, Param<'_>) {
+    match value {
+        KvValue::Json(bytes) => (Param::Int(FORMAT_JSON), Param::Blob(bytes)),
+        KvValue::Blob(bytes) => (Param::Int(FORMAT_BLOB), Param::Blob(bytes)),
+    }
+}

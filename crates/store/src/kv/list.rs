@@ -1,0 +1,116 @@
+//! Ordered lists and counts over a range of keys.
+
+use shared::kv::{KvPage, KvRange};
+use shared::limits::fixed;
+
+use super::{Scope, entry};
+use crate::conn::{Conn, Param};
+use crate::error::StoreError;
+
+pub(super) fn list(
+    conn: &mut dyn Conn,
+    scope: Scope<'_>,
+    range: &KvRange,
+) -> Result<KvPage, StoreError> {
+    let prefix = range.prefix.as_deref().unwrap_or("");
+    let from = prefix.max(range.start.as_deref().unwrap_or(""));
+    let mut to = end_of(prefix);
+    if let Some(end) = &range.end {
+        to = to.min(end.clone());
+    }
+    let mut after = "";
+    match (&range.cursor, range.reverse) {
+        (Some(cursor), true) => to = to.min(cursor.clone()),
+        (Some(cursor), false) => after = cursor,
+        (None, _) => {}
+    }
+    let limit = range.limit.clamp(1, fixed::KV_BATCH as u32) as usize;
+    let sql = if range.reverse {
+        "SELECT key, format, value, version, expires_at FROM kv WHERE app_id = ?1 \
+         AND collection = ?2 AND key >= ?3 AND key > ?4 AND key < ?5 \
+         AND (expires_at IS NULL OR expires_at > ?6) ORDER BY key DESC LIMIT ?7"
+    } else {
+        "SELECT key, format, value, version, expires_at FROM kv WHERE app_id = ?1 \
+         AND collection = ?2 AND key >= ?3 AND key > ?4 AND key < ?5 \
+         AND (expires_at IS NULL OR expires_at > ?6) ORDER BY key LIMIT ?7"
+    };
+    let rows = conn.query(
+        sql,
+        &[
+            scope.app.as_bytes().into(),
+            scope.collection.into(),
+            from.into(),
+            after.into(),
+            to.as_str().into(),
+            scope.now.as_micros().into(),
+            Param::Int(limit as i64 + 1),
+        ],
+    )?;
+    let more = rows.len() > limit;
+    let items = rows
+        .iter()
+        .take(limit)
+        .map(|row| Ok((row.text(0)?.to_owned(), entry(row, 1)?)))
+        .collect::<Result<Vec<_>, StoreError>>()?;
+    let cursor = if more {
+        items.last().map(|(key, _)| key.clone())
+    } else {
+        None
+    };
+    Ok(KvPage { items, cursor })
+}
+
+pub(super) fn count(
+    conn: &mut dyn Conn,
+    scope: Scope<'_>,
+    prefix: &str,
+) -> Result<i64, StoreError> {
+    let row = conn.query_one(
+        "SELECT COUNT(*) FROM kv WHERE app_id = ?1 AND collection = ?2 AND key >= ?3 AND key < ?4 \
+         AND (expires_at IS NULL OR expires_at > ?5)",
+        &[
+            scope.app.as_bytes().into(),
+            scope.collection.into(),
+            prefix.into(),
+            end_of(prefix).as_str().into(),
+            scope.now.as_micros().into(),
+        ],
+    )?;
+    row.map_or(Ok(0), |row| row.int(0))
+}
+
+/// The first text after everything that starts with `prefix`, in the order of UTF-8 bytes (which
+/// is the order of code points).
+fn end_of(prefix: &str) -> String {
+    let mut chars: Vec<char> = prefix.chars().collect();
+    while let Some(last) = chars.pop() {
+        let next = match u32::from(last) + 1 {
+            0xD800 => Some('\u{E000}'),
+            code => char::from_u32(code),
+        };
+        if let Some(next) = next {
+            chars.push(next);
+            return chars.into_iter().collect();
+        }
+    }
+    // Longer than any key may be, made of the last character there is: after every key.
+    std::iter::repeat_n(char::MAX, fixed::KV_KEY_BYTES / 4 + 1).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::end_of;
+
+    #[test]
+    fn the_end_of_a_prefix_is_after_all_its_texts() {
+        for (prefix, end) in [
+            ("a", "b"),
+            ("ab", "ac"),
+            ("a\u{10FFFF}", "b"),
+            ("\u{D7FF}", "\u{E000}"),
+        ] {
+            assert_eq!(end_of(prefix), end);
+        }
+        assert!(end_of("").as_str() > "\u{10FFFF}zzz");
+    }
+}

@@ -1,0 +1,237 @@
+//! PostgreSQL: a set of connection threads ("lanes"), each with its prepared statements.
+//!
+//! A lane runs one closure per transaction. Lanes reconnect by themselves; while the database is
+//! away, callers get an error that says so within [`CONNECT_PATIENCE`].
+
+mod lane;
+mod placeholder;
+
+use std::collections::HashMap;
+use std::error::Error as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use postgres::types::{IsNull, ToSql, Type, private::BytesMut};
+use postgres::{Client, NoTls, Statement};
+use tokio::sync::mpsc;
+
+use crate::conn::{Conn, Dialect, Param, Row, Value};
+use crate::counters::Counters;
+use crate::error::StoreError;
+use crate::job::Message;
+use crate::sqlite::refuse_nul;
+
+pub(crate) use lane::pause_thread;
+
+/// How long a caller waits for a lost connection to come back.
+pub(crate) const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+const QUEUE: usize = 4_096;
+
+/// An open PostgreSQL database.
+pub(crate) struct Postgres {
+    queue: mpsc::Sender<Message>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    lanes: usize,
+}
+
+impl Postgres {
+    /// Starts the lanes; the first uses the connection that migrated.
+    pub(crate) fn start(
+        url: &str,
+        first: Client,
+        lanes: usize,
+        counters: &Arc<Counters>,
+    ) -> Result<Self, StoreError> {
+        let (queue, receiver) = mpsc::channel(QUEUE);
+        let receiver = Arc::new(Mutex::new(receiver));
+        let mut first = Some(first);
+        let mut threads = Vec::new();
+        for at in 0..lanes.max(1) {
+            let mut lane = lane::Lane::new(url.to_owned(), first.take(), Arc::clone(counters));
+            let receiver = Arc::clone(&receiver);
+            let thread = std::thread::Builder::new()
+                .name(format!("store-lane-{at}"))
+                .spawn(move || lane.run(&receiver))
+                .map_err(|e| StoreError::Unavailable(format!("cannot start a lane: {e}")))?;
+            threads.push(thread);
+        }
+        Ok(Self {
+            queue,
+            threads: Mutex::new(threads),
+            lanes: lanes.max(1),
+        })
+    }
+
+    /// The queue all lanes take from.
+    pub(crate) fn queue(&self) -> mpsc::Sender<Message> {
+        self.queue.clone()
+    }
+
+    /// Finishes what is queued and ends the lanes.
+    pub(crate) fn close(&self) {
+        for _ in 0..self.lanes {
+            drop(self.queue.blocking_send(Message::Stop));
+        }
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            drop(thread.join());
+        }
+    }
+}
+
+/// A new connection with bounds on everything that could hang.
+pub(crate) fn connect(url: &str) -> Result<Client, StoreError> {
+    let mut config: postgres::Config = url.parse().map_err(|e: postgres::Error| {
+        StoreError::Unavailable(format!("DATABASE_URL is not valid: {e}"))
+    })?;
+    config.connect_timeout(Duration::from_secs(5));
+    config.keepalives_idle(Duration::from_secs(30));
+    config.application_name("picloud");
+    let mut client = config.connect(NoTls).map_err(|e| engine_error(&e))?;
+    client
+        .batch_execute(
+            "SET statement_timeout = '30s'; SET lock_timeout = '10s'; \
+             SET idle_in_transaction_session_timeout = '60s';",
+        )
+        .map_err(|e| engine_error(&e))?;
+    Ok(client)
+}
+
+/// A connection while a closure uses it.
+pub(crate) struct PostgresConn<'c> {
+    pub(crate) client: &'c mut Client,
+    pub(crate) statements: &'c mut HashMap<String, Statement>,
+    pub(crate) counters: &'c Counters,
+    /// A statement failed, so the transaction can only be rolled back.
+    pub(crate) failed: bool,
+}
+
+impl PostgresConn<'_> {
+    fn prepared(&mut self, sql: &str) -> Result<Statement, StoreError> {
+        if let Some(statement) = self.statements.get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self
+            .client
+            .prepare(&placeholder::to_dollar(sql))
+            .map_err(|e| engine_error(&e))?;
+        self.statements.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    fn try_query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        refuse_nul(params)?;
+        self.counters.statement();
+        let statement = self.prepared(sql)?;
+        let bound: Vec<Bound<'_>> = params.iter().map(|p| Bound(*p)).collect();
+        let bound: Vec<&(dyn ToSql + Sync)> = bound.iter().map(|p| p as _).collect();
+        let rows = self
+            .client
+            .query(&statement, &bound)
+            .map_err(|e| engine_error(&e))?;
+        rows.iter().map(row).collect()
+    }
+
+    fn try_execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
+        refuse_nul(params)?;
+        self.counters.statement();
+        let statement = self.prepared(sql)?;
+        let bound: Vec<Bound<'_>> = params.iter().map(|p| Bound(*p)).collect();
+        let bound: Vec<&(dyn ToSql + Sync)> = bound.iter().map(|p| p as _).collect();
+        self.client
+            .execute(&statement, &bound)
+            .map_err(|e| engine_error(&e))
+    }
+}
+
+impl Conn for PostgresConn<'_> {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    fn query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        let result = self.try_query(sql, params);
+        self.failed |= result.is_err();
+        result
+    }
+
+    fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
+        let result = self.try_execute(sql, params);
+        self.failed |= result.is_err();
+        result
+    }
+}
+
+#[derive(Debug)]
+struct Bound<'a>(Param<'a>);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match (self.0, ty) {
+            (Param::Null, _) => Ok(IsNull::Yes),
+            (Param::Int(value), &Type::INT8) => value.to_sql(ty, out),
+            (Param::Int(value), &Type::INT4) => i32::try_from(value)?.to_sql(ty, out),
+            (Param::Text(value), _) => value.to_sql(ty, out),
+            (Param::Blob(value), _) => value.to_sql(ty, out),
+            (Param::Int(_), other) => {
+                Err(format!("an integer cannot be bound as {other}; add a CAST").into())
+            }
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    postgres::types::to_sql_checked!();
+}
+
+fn row(row: &postgres::Row) -> Result<Row, StoreError> {
+    let mut values = Vec::with_capacity(row.len());
+    for (at, column) in row.columns().iter().enumerate() {
+        values.push(value(row, at, column.type_()).map_err(|e| engine_error(&e))?);
+    }
+    Ok(Row(values))
+}
+
+fn value(row: &postgres::Row, at: usize, ty: &Type) -> Result<Value, postgres::Error> {
+    Ok(match *ty {
+        Type::INT8 => row
+            .try_get::<_, Option<i64>>(at)?
+            .map_or(Value::Null, Value::Int),
+        Type::INT4 => row
+            .try_get::<_, Option<i32>>(at)?
+            .map_or(Value::Null, |value| Value::Int(i64::from(value))),
+        Type::BOOL => row
+            .try_get::<_, Option<bool>>(at)?
+            .map_or(Value::Null, |value| Value::Int(i64::from(value))),
+        Type::BYTEA => row
+            .try_get::<_, Option<Vec<u8>>>(at)?
+            .map_or(Value::Null, Value::Blob),
+        _ => row
+            .try_get::<_, Option<String>>(at)?
+            .map_or(Value::Null, Value::Text),
+    })
+}
+
+/// The engine's error as ours.
+pub(crate) fn engine_error(error: &postgres::Error) -> StoreError {
+    let cause = error
+        .source()
+        .map_or_else(|| error.to_string(), |s| format!("{error}: {s}"));
+    let Some(state) = error.code() else {
+        return StoreError::Unavailable(cause);
+    };
+    match state.code().get(..2) {
+        Some("23") => StoreError::Constraint(cause),
+        // Connection, resources, shutdown, system errors, and locks that never came.
+        Some("08" | "53" | "57" | "58" | "40" | "55") => StoreError::Unavailable(cause),
+        _ => StoreError::Engine(cause),
+    }
+}

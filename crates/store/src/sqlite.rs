@@ -1,0 +1,198 @@
+//! SQLite: one writer thread with group commit, point reads on the calling thread, scans on a
+//! small reader pool.
+
+mod engine;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OpenFlags};
+
+use crate::conn::{Conn, Dialect, Param, Row, Value};
+use crate::counters::Counters;
+use crate::error::StoreError;
+
+pub(crate) use engine::Sqlite;
+
+/// Older versions can corrupt a WAL database (fixed in 3.51.3).
+const OLDEST_SAFE_VERSION: i32 = 3_051_003;
+
+/// Prepared statements kept per connection.
+const STATEMENT_CACHE: usize = 128;
+
+/// The database's file name inside the data directory.
+pub(crate) const FILE: &str = "picloud.db";
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// The one writer.
+    Write,
+    /// A reader; the engine refuses writes on it.
+    Read,
+}
+
+/// A connection to the database in `path`.
+pub(crate) fn connect(path: &Path, access: Access) -> Result<Connection, StoreError> {
+    if rusqlite::version_number() < OLDEST_SAFE_VERSION {
+        return Err(StoreError::Unavailable(format!(
+            "SQLite {} can corrupt a WAL database; 3.51.3 or newer is required",
+            rusqlite::version()
+        )));
+    }
+    let flags = match access {
+        Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+    } | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(|e| engine_error(&e))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    connection
+        .busy_timeout(Duration::from_secs(5))
+        .map_err(|e| engine_error(&e))?;
+    let pragmas = match access {
+        Access::Write => {
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+             PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -8192; \
+             PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;"
+        }
+        Access::Read => {
+            "PRAGMA query_only = ON; PRAGMA cache_size = -2048; PRAGMA temp_store = MEMORY;"
+        }
+    };
+    connection
+        .execute_batch(pragmas)
+        .map_err(|e| engine_error(&e))?;
+    Ok(connection)
+}
+
+/// Where the database of a data directory is.
+pub(crate) fn file_in(directory: &Path) -> PathBuf {
+    directory.join(FILE)
+}
+
+/// A connection while a closure uses it.
+pub(crate) struct SqliteConn<'c> {
+    pub(crate) connection: &'c Connection,
+    pub(crate) counters: &'c Counters,
+    /// A statement failed, so the write must not be committed: PostgreSQL would not allow it
+    /// either.
+    pub(crate) failed: bool,
+}
+
+impl Conn for SqliteConn<'_> {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    fn query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        let result = self.try_query(sql, params);
+        self.failed |= result.is_err();
+        result
+    }
+
+    fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
+        let result = self.try_execute(sql, params);
+        self.failed |= result.is_err();
+        result
+    }
+}
+
+impl SqliteConn<'_> {
+    fn try_query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        refuse_nul(params)?;
+        self.counters.statement();
+        let mut statement = self
+            .connection
+            .prepare_cached(sql)
+            .map_err(|e| engine_error(&e))?;
+        let columns = statement.column_count();
+        let mut rows = statement
+            .query(rusqlite::params_from_iter(params.iter().map(Bound)))
+            .map_err(|e| engine_error(&e))?;
+        let mut out = Vec::new();
+        while let Some(row) = rows.next().map_err(|e| engine_error(&e))? {
+            let mut values = Vec::with_capacity(columns);
+            for at in 0..columns {
+                values.push(value(row.get_ref(at).map_err(|e| engine_error(&e))?)?);
+            }
+            out.push(Row(values));
+        }
+        Ok(out)
+    }
+
+    fn try_execute(&self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
+        refuse_nul(params)?;
+        self.counters.statement();
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut s| s.execute(rusqlite::params_from_iter(params.iter().map(Bound))))
+            .map(|changed| changed as u64)
+            .map_err(|e| engine_error(&e))
+    }
+}
+
+/// PostgreSQL cannot hold U+0000 in text; refusing it here keeps the engines interchangeable.
+pub(crate) fn refuse_nul(params: &[Param<'_>]) -> Result<(), StoreError> {
+    let nul = params
+        .iter()
+        .any(|p| matches!(p, Param::Text(text) if text.contains('\0')));
+    if nul {
+        Err(StoreError::NulInText)
+    } else {
+        Ok(())
+    }
+}
+
+struct Bound<'a>(&'a Param<'a>);
+
+impl rusqlite::ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Param::Null => ValueRef::Null,
+            Param::Int(value) => ValueRef::Integer(*value),
+            Param::Text(value) => ValueRef::Text(value.as_bytes()),
+            Param::Blob(value) => ValueRef::Blob(value),
+        }))
+    }
+}
+
+fn value(value: ValueRef<'_>) -> Result<Value, StoreError> {
+    Ok(match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(value) => Value::Int(value),
+        ValueRef::Text(bytes) => Value::Text(
+            std::str::from_utf8(bytes)
+                .map_err(|e| StoreError::Corrupt {
+                    what: "text",
+                    reason: e.to_string(),
+                })?
+                .to_owned(),
+        ),
+        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+        ValueRef::Real(_) => {
+            return Err(StoreError::Corrupt {
+                what: "number",
+                reason: "floating point columns are not used".to_owned(),
+            });
+        }
+    })
+}
+
+/// The engine's error as ours.
+pub(crate) fn engine_error(error: &rusqlite::Error) -> StoreError {
+    use rusqlite::ErrorCode as Code;
+    match error.sqlite_error_code() {
+        Some(Code::ConstraintViolation) => StoreError::Constraint(error.to_string()),
+        Some(
+            Code::DiskFull
+            | Code::SystemIoFailure
+            | Code::CannotOpen
+            | Code::DatabaseBusy
+            | Code::DatabaseLocked
+            | Code::ReadOnly,
+        ) => StoreError::Unavailable(error.to_string()),
+        _ => StoreError::Engine(error.to_string()),
+    }
+}

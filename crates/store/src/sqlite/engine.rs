@@ -1,0 +1,158 @@
+//! The threads and connections of one open SQLite database.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::mpsc;
+
+use super::{Access, SqliteConn, connect, writer};
+use crate::conn::Conn;
+use crate::counters::Counters;
+use crate::error::StoreError;
+use crate::job::Message;
+
+/// Writes waiting for the disk; more wait in line outside.
+const QUEUE: usize = 4_096;
+/// Threads for scans.
+const READERS: usize = 2;
+
+/// Tells the stores of one process apart in a thread's connections.
+static NEXT_STORE: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    // Point reads run on the calling thread over its own connection, one per store. Tests open
+    // many stores in one process; a server has one, so a short list is the fastest map.
+    static CONNECTIONS: RefCell<Vec<(usize, Connection)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// An open SQLite database.
+pub(crate) struct Sqlite {
+    store: usize,
+    path: PathBuf,
+    counters: Arc<Counters>,
+    writer: mpsc::Sender<Message>,
+    readers: OnceLock<Vec<mpsc::Sender<Message>>>,
+    next_reader: AtomicUsize,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Sqlite {
+    /// Starts the writer over an already migrated connection.
+    pub(crate) fn start(
+        path: PathBuf,
+        connection: Connection,
+        counters: Arc<Counters>,
+        group_commit: bool,
+    ) -> Result<Self, StoreError> {
+        let (writer, mut queue) = mpsc::channel(QUEUE);
+        let for_thread = Arc::clone(&counters);
+        let thread = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || {
+                writer::run(&connection, &mut queue, &for_thread, group_commit);
+                // Leaves a WAL of zero length, so that the next start has nothing to replay.
+                drop(connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA optimize;"));
+            })
+            .map_err(|e| StoreError::Unavailable(format!("cannot start the writer thread: {e}")))?;
+        Ok(Self {
+            store: NEXT_STORE.fetch_add(1, Ordering::Relaxed),
+            path,
+            counters,
+            writer,
+            readers: OnceLock::new(),
+            next_reader: AtomicUsize::new(0),
+            threads: Mutex::new(vec![thread]),
+        })
+    }
+
+    /// The queue of the writer.
+    pub(crate) fn writer(&self) -> mpsc::Sender<Message> {
+        self.writer.clone()
+    }
+
+    /// The queue of one of the readers, which start with the first scan.
+    pub(crate) fn reader(&self) -> mpsc::Sender<Message> {
+        let readers = self.readers.get_or_init(|| {
+            let started = (0..READERS).map(|at| start_reader(at, &self.path, &self.counters));
+            let (queues, threads): (Vec<_>, Vec<_>) = started.flatten().unzip();
+            self.threads
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .extend(threads);
+            queues
+        });
+        if readers.is_empty() {
+            return self.writer();
+        }
+        readers[self.next_reader.fetch_add(1, Ordering::Relaxed) % readers.len()].clone()
+    }
+
+    /// Runs a read on the calling thread.
+    pub(crate) fn read_here<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&mut dyn Conn) -> Result<T, E>,
+    ) -> Result<T, E> {
+        CONNECTIONS.with_borrow_mut(|all| {
+            let at = match all.iter().position(|(store, _)| *store == self.store) {
+                Some(at) => at,
+                None => {
+                    all.push((self.store, connect(&self.path, Access::Read)?));
+                    all.len() - 1
+                }
+            };
+            let connection = &all[at].1;
+            work(&mut SqliteConn {
+                connection,
+                counters: &self.counters,
+                failed: false,
+            })
+        })
+    }
+
+    /// Finishes what is queued and ends the threads.
+    pub(crate) fn close(&self) {
+        // A full queue still takes the stop: the writer is draining it.
+        drop(self.writer.blocking_send(Message::Stop));
+        for reader in self.readers.get().into_iter().flatten() {
+            drop(reader.blocking_send(Message::Stop));
+        }
+        let threads = std::mem::take(
+            &mut *self
+                .threads
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        );
+        for thread in threads {
+            drop(thread.join());
+        }
+    }
+}
+
+fn start_reader(
+    at: usize,
+    path: &std::path::Path,
+    counters: &Arc<Counters>,
+) -> Option<(mpsc::Sender<Message>, JoinHandle<()>)> {
+    let connection = connect(path, Access::Read).ok()?;
+    let counters = Arc::clone(counters);
+    let (sender, mut queue) = mpsc::channel::<Message>(QUEUE);
+    let thread = std::thread::Builder::new()
+        .name(format!("store-reader-{at}"))
+        .spawn(move || {
+            while let Some(Message::Job(mut job)) = queue.blocking_recv() {
+                let mut conn = SqliteConn {
+                    connection: &connection,
+                    counters: &counters,
+                    failed: false,
+                };
+                job.run(&mut conn);
+                job.finish(Ok(()));
+            }
+        })
+        .ok()?;
+    Some((sender, thread))
+}

@@ -1,0 +1,125 @@
+//! The writer thread: it drains the queue, runs every closure in a savepoint, commits once, then
+//! answers all. While one commit waits for the disk the next batch gathers.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use tokio::sync::mpsc;
+
+use super::{SqliteConn, engine_error};
+use crate::counters::Counters;
+use crate::error::StoreError;
+use crate::job::{Job, Message};
+
+/// Closures in one transaction: bounds how long the first of them waits for its commit.
+const BATCH: usize = 256;
+
+/// Runs until told to stop.
+pub(super) fn run(
+    connection: &Connection,
+    queue: &mut mpsc::Receiver<Message>,
+    counters: &Arc<Counters>,
+    group_commit: bool,
+) {
+    let batch = if group_commit { BATCH } else { 1 };
+    let mut stopping = false;
+    while !stopping {
+        let Some(first) = queue.blocking_recv() else {
+            break;
+        };
+        let mut jobs = Vec::new();
+        let mut next = Some(first);
+        while let Some(message) = next {
+            match message {
+                Message::Job(job) => jobs.push(job),
+                Message::Stop => {
+                    queue.close();
+                    stopping = true;
+                }
+            }
+            next = if jobs.len() < batch {
+                queue.try_recv().ok()
+            } else {
+                None
+            };
+        }
+        commit_batch(connection, counters, jobs);
+    }
+    while let Some(message) = queue.blocking_recv() {
+        if let Message::Job(job) = message {
+            commit_batch(connection, counters, vec![job]);
+        }
+    }
+}
+
+fn commit_batch(connection: &Connection, counters: &Arc<Counters>, mut jobs: Vec<Box<dyn Job>>) {
+    if jobs.is_empty() {
+        return;
+    }
+    if let Err(error) = statement(connection, "BEGIN IMMEDIATE") {
+        for job in jobs {
+            job.finish(Err(error.again()));
+        }
+        return;
+    }
+    // A batch of one needs no savepoint: its rollback is the transaction's.
+    let alone = jobs.len() == 1;
+    let outcomes: Vec<Result<(), StoreError>> = jobs
+        .iter_mut()
+        .map(|job| run_one(connection, counters, job.as_mut(), alone))
+        .collect();
+    let commit = if outcomes.iter().any(Result::is_ok) {
+        counters.commit();
+        statement(connection, "COMMIT")
+    } else {
+        statement(connection, "ROLLBACK")
+    };
+    if commit.is_err() && !connection.is_autocommit() {
+        // After a failed commit the transaction may still be open; the next batch needs it gone.
+        drop(statement(connection, "ROLLBACK"));
+    }
+    for (job, outcome) in jobs.into_iter().zip(outcomes) {
+        job.finish(match (&commit, outcome) {
+            (_, Err(rolled_back)) => Err(rolled_back),
+            (Ok(()), Ok(())) => Ok(()),
+            (Err(error), Ok(())) => Err(error.again()),
+        });
+    }
+}
+
+fn run_one(
+    connection: &Connection,
+    counters: &Counters,
+    job: &mut dyn Job,
+    alone: bool,
+) -> Result<(), StoreError> {
+    if !alone {
+        statement(connection, "SAVEPOINT job")?;
+    }
+    let mut conn = SqliteConn {
+        connection,
+        counters,
+        failed: false,
+    };
+    let keep = job.run(&mut conn) && !conn.failed;
+    if keep {
+        return if alone {
+            Ok(())
+        } else {
+            statement(connection, "RELEASE job")
+        };
+    }
+    if !alone {
+        statement(connection, "ROLLBACK TO job")?;
+        statement(connection, "RELEASE job")?;
+    }
+    Err(StoreError::Engine("the write was rolled back".to_owned()))
+}
+
+fn statement(connection: &Connection, sql: &str) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut s| s.execute([]))
+        .map(|_| ())
+        .map_err(|e| engine_error(&e))
+}

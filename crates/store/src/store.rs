@@ -1,0 +1,214 @@
+//! The handle everybody holds.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::conn::{Conn, Dialect};
+use crate::counters::Counters;
+use crate::error::StoreError;
+use crate::job::{Message, job};
+use crate::open::{DirectoryLock, OpenError, lock_directory, open_postgres, open_sqlite};
+use crate::postgres::Postgres;
+use crate::sqlite::{Sqlite, file_in};
+
+/// Which database to use.
+#[derive(Clone)]
+pub enum Database {
+    /// The embedded one, a file in the data directory.
+    Sqlite,
+    /// A PostgreSQL server; the URL may hold a password and is never shown.
+    Postgres(String),
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite => "Sqlite",
+            Self::Postgres(_) => "Postgres(…)",
+        })
+    }
+}
+
+/// How to open a store.
+#[derive(Clone, Debug)]
+pub struct StoreConfig {
+    /// The data directory; made when missing, locked for this process.
+    pub directory: PathBuf,
+    /// The database.
+    pub database: Database,
+    /// PostgreSQL connections.
+    pub lanes: usize,
+    /// How long to wait for a PostgreSQL that is not there yet.
+    pub patience: Duration,
+    /// Whether SQLite commits many writes at once. Off only to measure what it brings.
+    pub group_commit: bool,
+}
+
+impl StoreConfig {
+    /// The embedded database in a directory.
+    pub fn sqlite(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+            database: Database::Sqlite,
+            lanes: 8,
+            patience: Duration::from_secs(60),
+            group_commit: true,
+        }
+    }
+
+    /// A PostgreSQL server.
+    pub fn postgres(directory: impl Into<PathBuf>, url: impl Into<String>) -> Self {
+        Self {
+            database: Database::Postgres(url.into()),
+            ..Self::sqlite(directory)
+        }
+    }
+}
+
+enum Engine {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+struct Inner {
+    engine: Engine,
+    counters: Arc<Counters>,
+    _lock: DirectoryLock,
+}
+
+/// An open database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("dialect", &self.dialect())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Locks the data directory, opens and migrates the database, starts its threads. Blocks.
+    pub fn open(config: &StoreConfig) -> Result<Self, OpenError> {
+        let lock = lock_directory(&config.directory)?;
+        let counters = Arc::new(Counters::default());
+        let engine = match &config.database {
+            Database::Sqlite => {
+                let connection = open_sqlite(&config.directory, &counters)?;
+                Engine::Sqlite(Sqlite::start(
+                    file_in(&config.directory),
+                    connection,
+                    Arc::clone(&counters),
+                    config.group_commit,
+                )?)
+            }
+            Database::Postgres(url) => {
+                let client = open_postgres(url, config.patience, &counters)?;
+                Engine::Postgres(Postgres::start(url, client, config.lanes, &counters)?)
+            }
+        };
+        Ok(Self {
+            inner: Arc::new(Inner {
+                engine,
+                counters,
+                _lock: lock,
+            }),
+        })
+    }
+
+    /// The engine.
+    pub fn dialect(&self) -> Dialect {
+        match &self.inner.engine {
+            Engine::Sqlite(_) => Dialect::Sqlite,
+            Engine::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Runs a read on a database thread.
+    pub fn read<T, E>(
+        &self,
+        work: impl FnOnce(&mut dyn Conn) -> Result<T, E> + Send + 'static,
+    ) -> impl Future<Output = Result<T, E>> + Send + 'static
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let queue = match &self.inner.engine {
+            Engine::Sqlite(sqlite) => sqlite.reader(),
+            Engine::Postgres(postgres) => postgres.queue(),
+        };
+        enqueue(queue, work)
+    }
+
+    /// Runs writes in one transaction. When the future answers `Ok`, they are on the disk; when
+    /// the closure or any of its statements fails, none of them happened.
+    ///
+    /// The write is carried out even when the future is dropped after it was first polled.
+    pub fn write<T, E>(
+        &self,
+        work: impl FnOnce(&mut dyn Conn) -> Result<T, E> + Send + 'static,
+    ) -> impl Future<Output = Result<T, E>> + Send + 'static
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let queue = match &self.inner.engine {
+            Engine::Sqlite(sqlite) => sqlite.writer(),
+            Engine::Postgres(postgres) => postgres.queue(),
+        };
+        enqueue(queue, work)
+    }
+
+    /// Runs a point read on the calling thread. `None` on PostgreSQL, where a read has to wait.
+    pub fn read_inline<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&mut dyn Conn) -> Result<T, E>,
+    ) -> Option<Result<T, E>> {
+        match &self.inner.engine {
+            Engine::Sqlite(sqlite) => Some(sqlite.read_here(work)),
+            Engine::Postgres(_) => None,
+        }
+    }
+
+    /// Statements run since the store was opened.
+    pub fn statements(&self) -> u64 {
+        self.inner.counters.statements()
+    }
+
+    /// Transactions committed since the store was opened.
+    pub fn commits(&self) -> u64 {
+        self.inner.counters.commits()
+    }
+
+    /// Finishes what is queued and ends the threads. Call it outside of async code.
+    pub fn close(&self) {
+        match &self.inner.engine {
+            Engine::Sqlite(sqlite) => sqlite.close(),
+            Engine::Postgres(postgres) => postgres.close(),
+        }
+    }
+}
+
+async fn enqueue<T, E>(
+    queue: mpsc::Sender<Message>,
+    work: impl FnOnce(&mut dyn Conn) -> Result<T, E> + Send + 'static,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    let closed = || StoreError::Unavailable("the database is closed".to_owned());
+    let (job, answer) = job(work);
+    if queue.send(Message::Job(job)).await.is_err() {
+        return Err(closed().into());
+    }
+    answer
+        .await
+        .unwrap_or_else(|_: oneshot::error::RecvError| Err(closed().into()))
+}
