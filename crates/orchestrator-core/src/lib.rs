@@ -1,1 +1,136 @@
-//! Ingress, routing, admission and fairness, execution records
+//! Ingress, routing, admission and fairness, execution records.
+//!
+//! This crate knows nothing of Rhai and holds no SQL: scripts run behind
+//! [`shared::seam::Executor`], data comes from [`store`].
+
+mod admission;
+mod body;
+mod catalog;
+mod health;
+mod hosts;
+mod ingress;
+mod internal;
+mod metrics;
+mod recorder;
+mod tokens;
+
+use std::sync::Arc;
+
+use shared::clock::SharedClock;
+use shared::limits::Limits;
+use shared::seam::Executor;
+use store::Store;
+
+pub use body::{BoxBody, BoxError};
+pub use catalog::{CatalogHandle, LiveCatalog, ServedScript};
+pub use health::Health;
+pub use ingress::{ControlPlane, Ingress, IngressConfig, Shutdown, bind, serve};
+pub use internal::serve_internal;
+pub use metrics::Metrics;
+pub use recorder::{Recorder, TailLine};
+
+/// How to set the orchestrator up.
+#[derive(Clone, Debug)]
+pub struct OrchestratorConfig {
+    /// Bounds of the ingress.
+    pub ingress: IngressConfig,
+    /// The highest limits a script can ask for.
+    pub ceiling: Limits,
+    /// Requests under way per app.
+    pub app_concurrency: u32,
+    /// The program's version.
+    pub version: String,
+}
+
+/// The parts of the request path, wired.
+#[derive(Clone, Debug)]
+pub struct Orchestrator {
+    catalog: Arc<LiveCatalog>,
+    recorder: Arc<Recorder>,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    executor: Executing,
+    store: Store,
+    clock: SharedClock,
+    config: OrchestratorConfig,
+}
+
+#[derive(Clone)]
+struct Executing(Arc<dyn Executor>);
+
+impl std::fmt::Debug for Executing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Executor")
+    }
+}
+
+impl Orchestrator {
+    /// Wires the parts; nothing runs yet.
+    pub fn new(
+        config: OrchestratorConfig,
+        store: Store,
+        executor: Arc<dyn Executor>,
+        clock: SharedClock,
+    ) -> Self {
+        let metrics = Arc::new(Metrics::default());
+        let bounds = catalog::Bounds {
+            ceiling: config.ceiling,
+            app_concurrency: config.app_concurrency,
+        };
+        let catalog = LiveCatalog::new(
+            store.clone(),
+            Arc::clone(&executor),
+            Arc::clone(&metrics),
+            bounds,
+        );
+        Self {
+            catalog,
+            recorder: Recorder::new(store.clone(), Arc::clone(&metrics)),
+            health: Arc::new(Health::new(store.clone(), &config.version)),
+            metrics,
+            executor: Executing(executor),
+            store,
+            clock,
+            config,
+        }
+    }
+
+    /// What is served.
+    pub fn catalog(&self) -> Arc<LiveCatalog> {
+        Arc::clone(&self.catalog)
+    }
+
+    /// Where finished runs go.
+    pub fn recorder(&self) -> Arc<Recorder> {
+        Arc::clone(&self.recorder)
+    }
+
+    /// What `/metrics` shows.
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
+    }
+
+    /// What `/readyz` says.
+    pub fn health(&self) -> Arc<Health> {
+        Arc::clone(&self.health)
+    }
+
+    /// The ingress, with the control plane behind its own paths.
+    pub fn ingress(&self, control: Option<ControlPlane>) -> Arc<Ingress> {
+        Arc::new(Ingress {
+            gate: admission::Gate::new(self.config.ingress.concurrency),
+            config: self.config.ingress.clone(),
+            catalog: self.catalog(),
+            executor: Arc::clone(&self.executor.0),
+            recorder: self.recorder(),
+            metrics: self.metrics(),
+            health: self.health(),
+            tokens: tokens::TokenCheck {
+                store: self.store.clone(),
+                clock: Arc::clone(&self.clock),
+            },
+            control,
+            clock: Arc::clone(&self.clock),
+        })
+    }
+}

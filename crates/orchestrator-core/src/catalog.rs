@@ -1,0 +1,332 @@
+//! What is deployed, as the request path sees it: an immutable snapshot, swapped as a whole.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use shared::error::{Error, Kind};
+use shared::id::{AppId, ContentHash};
+use shared::invocation::{AppContext, ModuleSet, ModuleSource, ScriptImage};
+use shared::limits::Limits;
+use shared::name::{FunctionName, ScriptName};
+use shared::release::{Cors, RouteAuth};
+use shared::routing::RouteTable;
+use shared::seam::{BoxFuture, Executor};
+use store::deployment::{self, Deployment};
+use store::{Store, StoreError};
+use tokio::sync::Mutex;
+
+use crate::admission::Gate;
+use crate::hosts::Hosts;
+use crate::metrics::{Metrics, ScriptMetrics};
+
+/// One script of a live release.
+#[derive(Debug)]
+pub(crate) struct LiveScript {
+    pub(crate) image: Arc<ScriptImage>,
+    pub(crate) limits: Limits,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) metrics: ScriptMetrics,
+}
+
+/// One route of a live release.
+#[derive(Clone, Debug)]
+pub(crate) struct LiveRoute {
+    pub(crate) script: Arc<LiveScript>,
+    pub(crate) handler: Option<FunctionName>,
+    pub(crate) auth: RouteAuth,
+    pub(crate) cors: Option<Arc<Cors>>,
+}
+
+/// One app as it is served.
+#[derive(Debug)]
+pub(crate) struct LiveApp {
+    pub(crate) context: Arc<AppContext>,
+    pub(crate) release: i64,
+    pub(crate) routes: RouteTable<LiveRoute>,
+    pub(crate) scripts: BTreeMap<ScriptName, Arc<LiveScript>>,
+    pub(crate) gate: Arc<Gate>,
+    deployment: Deployment,
+}
+
+/// All apps.
+#[derive(Debug, Default)]
+pub(crate) struct Live {
+    apps: BTreeMap<AppId, Arc<LiveApp>>,
+    pub(crate) hosts: Hosts<LiveApp>,
+}
+
+/// Bounds the catalog applies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) ceiling: Limits,
+    pub(crate) app_concurrency: u32,
+}
+
+/// Admission state and metric handles live as long as the process, across releases.
+#[derive(Default)]
+struct Lasting {
+    apps: HashMap<AppId, Arc<Gate>>,
+    scripts: HashMap<(AppId, ScriptName), (Arc<Gate>, ScriptMetrics)>,
+}
+
+/// Loads deployments and swaps them in.
+pub struct LiveCatalog {
+    live: ArcSwap<Live>,
+    store: Store,
+    executor: Arc<dyn Executor>,
+    metrics: Arc<Metrics>,
+    bounds: Bounds,
+    /// One refresh at a time, so that an older load never replaces a newer one.
+    lasting: Mutex<Lasting>,
+}
+
+impl std::fmt::Debug for LiveCatalog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LiveCatalog")
+    }
+}
+
+impl LiveCatalog {
+    pub(crate) fn new(
+        store: Store,
+        executor: Arc<dyn Executor>,
+        metrics: Arc<Metrics>,
+        bounds: Bounds,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            live: ArcSwap::default(),
+            store,
+            executor,
+            metrics,
+            bounds,
+            lasting: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn live(&self) -> arc_swap::Guard<Arc<Live>> {
+        self.live.load()
+    }
+
+    /// Loads every app. An app that cannot be loaded is logged and left out.
+    pub async fn load_all(&self) -> Result<(), StoreError> {
+        let apps = self.store.read::<_, StoreError>(store::apps::list).await?;
+        for app in apps {
+            if let Err(error) = self.reload(app.id).await {
+                tracing::error!(app = %app.slug, %error, "the app cannot be served");
+            }
+        }
+        Ok(())
+    }
+
+    /// The app as served now, for direct calls.
+    pub fn script(&self, app: AppId, name: &str) -> Option<ServedScript> {
+        let live = self.live.load();
+        let app = live.apps.get(&app)?;
+        let script = app.scripts.get(name)?;
+        Some(ServedScript {
+            app: Arc::clone(&app.context),
+            release: app.release,
+            image: Arc::clone(&script.image),
+            limits: script.limits,
+        })
+    }
+
+    async fn reload(&self, app: AppId) -> Result<(), Error> {
+        let mut lasting = self.lasting.lock().await;
+        let loaded = self
+            .store
+            .read(move |conn| deployment::load(conn, app))
+            .await;
+        let loaded = loaded.map_err(|error: StoreError| {
+            tracing::error!(%app, %error, "loading a deployment failed");
+            Error::new(
+                Kind::Unavailable,
+                "deployment_unreadable",
+                "the deployment cannot be read; the server's log has the details",
+            )
+        })?;
+        let next = match loaded {
+            Some(deployment) => Some(self.build(&mut lasting, deployment)?),
+            None => None,
+        };
+        if let Some(next) = &next {
+            self.warm(next).await;
+        }
+        let old = self.live.load_full();
+        let mut apps = old.apps.clone();
+        match next {
+            Some(next) => drop(apps.insert(app, Arc::new(next))),
+            None => {
+                apps.remove(&app);
+                lasting.apps.remove(&app);
+                lasting.scripts.retain(|(owner, _), _| *owner != app);
+            }
+        }
+        self.live.store(Arc::new(Live {
+            hosts: hosts_of(&apps),
+            apps,
+        }));
+        Ok(())
+    }
+
+    /// Compiles what is new, so that the first request does not wait. A script that does not
+    /// compile answers with its error; it was checked before it got here.
+    async fn warm(&self, app: &LiveApp) {
+        for script in app.scripts.values() {
+            if let Err(error) = self.executor.warm(Arc::clone(&script.image)).await {
+                let (app, script) = (&app.context.slug, &script.image.name);
+                tracing::warn!(%app, %script, error = %error.message, "cannot be compiled");
+            }
+        }
+    }
+
+    fn build(&self, lasting: &mut Lasting, from: Deployment) -> Result<LiveApp, Error> {
+        let app = from.app.id;
+        let source = |hash: &ContentHash| Arc::<str>::from(from.sources[hash].as_str());
+        let modules = Arc::new(module_set(&from, &source));
+        let limits = Limits::default().with(&from.app.limits, &self.bounds.ceiling);
+        let mut scripts = BTreeMap::new();
+        for (name, spec) in &from.snapshot.scripts {
+            let limits = limits.with(&spec.limits, &self.bounds.ceiling);
+            let (gate, metrics) = lasting
+                .scripts
+                .entry((app, name.clone()))
+                .or_insert_with(|| {
+                    let metrics = self.metrics.script(from.app.slug.as_str(), name.as_str());
+                    (Gate::new(limits.concurrency), metrics)
+                });
+            gate.set_bound(limits.concurrency);
+            let image = Arc::new(ScriptImage {
+                app,
+                name: name.clone(),
+                version: spec.version,
+                hash: spec.hash,
+                source: source(&spec.hash),
+                modules: Arc::clone(&modules),
+            });
+            let (gate, metrics) = (Arc::clone(gate), metrics.clone());
+            scripts.insert(
+                name.clone(),
+                Arc::new(LiveScript {
+                    image,
+                    limits,
+                    gate,
+                    metrics,
+                }),
+            );
+        }
+        let gate = lasting
+            .apps
+            .entry(app)
+            .or_insert_with(|| Gate::new(self.bounds.app_concurrency));
+        Ok(LiveApp {
+            context: Arc::new(AppContext {
+                id: app,
+                slug: from.app.slug.clone(),
+                env: from
+                    .env
+                    .iter()
+                    .map(|e| (e.name.clone(), e.value.as_str().into()))
+                    .collect(),
+            }),
+            release: from.release,
+            routes: route_table(&from, &scripts)?,
+            scripts,
+            gate: Arc::clone(gate),
+            deployment: from,
+        })
+    }
+}
+
+fn module_set(from: &Deployment, source: &impl Fn(&ContentHash) -> Arc<str>) -> ModuleSet {
+    let modules: BTreeMap<_, _> = from
+        .snapshot
+        .modules
+        .iter()
+        .map(|(name, spec)| {
+            (
+                name.clone(),
+                ModuleSource {
+                    hash: spec.hash,
+                    source: source(&spec.hash),
+                },
+            )
+        })
+        .collect();
+    let mut all = String::new();
+    for (name, module) in &modules {
+        all.push_str(&format!("{name}={}\n", module.hash));
+    }
+    ModuleSet {
+        hash: Some(ContentHash::of(all.as_bytes())),
+        modules,
+    }
+}
+
+fn route_table(
+    from: &Deployment,
+    scripts: &BTreeMap<ScriptName, Arc<LiveScript>>,
+) -> Result<RouteTable<LiveRoute>, Error> {
+    let broken = |detail: String| Error::new(Kind::Internal, "deployment_broken", detail);
+    let mut routes = RouteTable::default();
+    for route in &from.snapshot.routes {
+        let script = scripts
+            .get(&route.script)
+            .ok_or_else(|| broken(format!("route {} names a missing script", route.path)))?;
+        let live = LiveRoute {
+            script: Arc::clone(script),
+            handler: route.handler.clone(),
+            auth: route.auth,
+            cors: route.cors.clone().map(Arc::new),
+        };
+        routes
+            .insert(route.method, route.path.clone(), live)
+            .map_err(|conflict| broken(conflict.to_string()))?;
+    }
+    Ok(routes)
+}
+
+fn hosts_of(apps: &BTreeMap<AppId, Arc<LiveApp>>) -> Hosts<LiveApp> {
+    let mut hosts = Hosts::default();
+    // Old names first: an app that took the name wins.
+    for app in apps.values() {
+        for old in &app.deployment.redirects {
+            hosts.add_slug(old, app);
+        }
+    }
+    for app in apps.values() {
+        hosts.add_slug(&app.context.slug, app);
+        for domain in &app.deployment.domains {
+            hosts.add_domain(domain, app);
+        }
+        if app.deployment.app.is_default {
+            hosts.set_default(app);
+        }
+    }
+    hosts
+}
+
+/// A script as served now.
+#[derive(Clone, Debug)]
+pub struct ServedScript {
+    /// Its app.
+    pub app: Arc<AppContext>,
+    /// The active release.
+    pub release: i64,
+    /// The script.
+    pub image: Arc<ScriptImage>,
+    /// Its limits.
+    pub limits: Limits,
+}
+
+/// The catalog as the control plane sees it.
+#[derive(Clone, Debug)]
+pub struct CatalogHandle(pub Arc<LiveCatalog>);
+
+impl shared::seam::Catalog for CatalogHandle {
+    fn refresh(&self, app: AppId) -> BoxFuture<Result<(), Error>> {
+        let catalog = Arc::clone(&self.0);
+        Box::pin(async move { catalog.reload(app).await })
+    }
+}

@@ -1,0 +1,137 @@
+//! Which app answers on which host: pure rules.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use shared::name::{AppSlug, DomainName};
+
+/// What a host leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum HostMatch<'a, T> {
+    /// A host that is the app's own.
+    Own(&'a T),
+    /// A host nobody claimed; the default app answers, beside the platform's own pages.
+    Unclaimed(Option<&'a T>),
+}
+
+/// Hosts of all apps.
+#[derive(Clone, Debug)]
+pub(crate) struct Hosts<T> {
+    exact: HashMap<Box<str>, Arc<T>>,
+    /// Keyed by what follows the star, dot included: `.example.com`.
+    wildcard: HashMap<Box<str>, Arc<T>>,
+    default: Option<Arc<T>>,
+}
+
+impl<T> Default for Hosts<T> {
+    fn default() -> Self {
+        Self {
+            exact: HashMap::new(),
+            wildcard: HashMap::new(),
+            default: None,
+        }
+    }
+}
+
+impl<T> Hosts<T> {
+    pub(crate) fn add_slug(&mut self, slug: &AppSlug, app: &Arc<T>) {
+        self.exact
+            .insert(format!("{slug}.localhost").into(), Arc::clone(app));
+    }
+
+    pub(crate) fn add_domain(&mut self, domain: &DomainName, app: &Arc<T>) {
+        match domain.as_str().strip_prefix('*') {
+            Some(rest) => self.wildcard.insert(rest.into(), Arc::clone(app)),
+            None => self.exact.insert(domain.as_str().into(), Arc::clone(app)),
+        };
+    }
+
+    pub(crate) fn set_default(&mut self, app: &Arc<T>) {
+        self.default = Some(Arc::clone(app));
+    }
+
+    /// The app for a host: exact beats wildcard (one label) beats the default.
+    pub(crate) fn find(&self, host: &str) -> HostMatch<'_, Arc<T>> {
+        if let Some(app) = self.exact.get(host) {
+            return HostMatch::Own(app);
+        }
+        if !self.wildcard.is_empty()
+            && let Some(dot) = host.find('.')
+            && let Some(app) = self.wildcard.get(&host[dot..])
+        {
+            return HostMatch::Own(app);
+        }
+        HostMatch::Unclaimed(self.default.as_ref())
+    }
+}
+
+/// The host of a request without its port, lower case; `None` when it is not a host.
+pub(crate) fn normalize(authority: &str) -> Option<String> {
+    let host = if let Some(rest) = authority.strip_prefix('[') {
+        let (address, after) = rest.split_once(']')?;
+        let port_ok = after.is_empty() || after.strip_prefix(':').is_some_and(port);
+        let address: std::net::Ipv6Addr = address.parse().ok()?;
+        return port_ok.then(|| format!("[{address}]"));
+    } else {
+        match authority.split_once(':') {
+            Some((host, after)) if port(after) => host,
+            Some(_) => return None,
+            None => authority,
+        }
+    };
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let valid = !host.is_empty()
+        && host.len() <= 253
+        && host
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
+    valid.then(|| host.to_ascii_lowercase())
+}
+
+fn port(text: &str) -> bool {
+    text.is_empty() || text.parse::<u16>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exact_beats_wildcard_beats_default() {
+        let (a, b, c) = (Arc::new('a'), Arc::new('b'), Arc::new('c'));
+        let mut hosts = Hosts::default();
+        hosts.add_slug(&"shop".parse().unwrap(), &a);
+        hosts.add_domain(&"shop.example.com".parse().unwrap(), &a);
+        hosts.add_domain(&"*.example.com".parse().unwrap(), &b);
+        hosts.set_default(&c);
+        for (host, want) in [
+            ("shop.localhost", HostMatch::Own(&a)),
+            ("shop.example.com", HostMatch::Own(&a)),
+            ("other.example.com", HostMatch::Own(&b)),
+            ("two.labels.example.com", HostMatch::Unclaimed(Some(&c))),
+            ("localhost", HostMatch::Unclaimed(Some(&c))),
+        ] {
+            assert_eq!(hosts.find(host), want, "{host}");
+        }
+    }
+
+    #[test]
+    fn hosts_lose_case_port_and_trailing_dot() {
+        for (raw, want) in [
+            ("Shop.Localhost:8080", Some("shop.localhost")),
+            ("example.com.", Some("example.com")),
+            ("127.0.0.1:80", Some("127.0.0.1")),
+            ("[::1]:80", Some("[::1]")),
+            ("", None),
+            ("a b", None),
+            ("a:b", None),
+            ("a:99999", None),
+            ("[::1", None),
+            ("user@host", None),
+            ("a/b", None),
+            ("é.com", None),
+        ] {
+            assert_eq!(normalize(raw).as_deref(), want, "{raw}");
+        }
+    }
+}
