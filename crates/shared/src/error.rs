@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::script_error::Diagnostic;
+use crate::script_error::{Diagnostic, LimitKind, ScriptError, ScriptErrorKind};
+
+pub mod code;
 
 /// What went wrong, in the eleven ways the platform distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,6 +99,38 @@ impl Error {
             code,
             detail: detail.into(),
             diagnostics: Vec::new(),
+        }
+    }
+
+    /// A defect of the platform: what a client may know of it.
+    pub const fn internal() -> Self {
+        Self {
+            kind: Kind::Internal,
+            code: code::INTERNAL,
+            detail: Cow::Borrowed("the platform failed; the server's log has the details"),
+            diagnostics: Vec::new(),
+        }
+    }
+
+    /// What a client who does not own the script may know about its failure.
+    pub fn of_script(error: &ScriptError) -> Self {
+        match error.kind {
+            ScriptErrorKind::Limit(LimitKind::Wall) => Self::new(
+                Kind::Timeout,
+                code::SCRIPT_TIMEOUT,
+                "the script took longer than its time limit",
+            ),
+            ScriptErrorKind::Limit(limit) => Self::new(
+                Kind::Internal,
+                code::SCRIPT_LIMIT,
+                format!("the script exceeded its limit `{}`", limit.as_str()),
+            ),
+            ScriptErrorKind::Internal => Self::internal(),
+            _ => Self::new(
+                Kind::Internal,
+                code::SCRIPT_FAILED,
+                "the script failed; its owner finds the reason under this request's id",
+            ),
         }
     }
 

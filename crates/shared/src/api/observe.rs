@@ -1,0 +1,88 @@
+//! What happened: executions, log lines, the instance.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ExecutionId, RequestId};
+use crate::invocation::LogLevel;
+use crate::limits::LimitSettings;
+use crate::name::ScriptName;
+use crate::script_error::ScriptError;
+
+wire! {
+    /// An execution in a list.
+    struct Execution {
+        /// Its id.
+        id: ExecutionId,
+        /// The script.
+        script: ScriptName,
+        /// Version that ran.
+        version: i64,
+        /// Release that was active.
+        release: i64,
+        /// `http` or `manual`.
+        trigger: String,
+        /// Method and path, for requests.
+        target: Option<String>,
+        /// Status answered; null when there was no answer.
+        status: Option<u16>,
+        /// `ok`, `compile`, `runtime`, `thrown`, `limit`, `host`, `cancelled` or `internal`.
+        outcome: String,
+        /// First line of the error.
+        error: Option<String>,
+        /// When it started.
+        started_at: String,
+        /// Elapsed time in milliseconds.
+        duration_ms: f64,
+        /// Processor time in milliseconds.
+        cpu_ms: f64,
+        /// Evaluation steps.
+        operations: i64,
+        /// Most bytes allocated at one time.
+        memory_peak: i64,
+        /// Host calls.
+        host_calls: i64,
+    }
+
+    /// An execution with everything known about it.
+    struct ExecutionDetail {
+        /// The execution.
+        execution: Execution,
+        /// The request it belonged to.
+        request_id: RequestId,
+        /// The whole error.
+        error: Option<ScriptError>,
+        /// What it logged.
+        logs: Vec<LogEntry>,
+    }
+
+    /// A log line.
+    struct LogEntry {
+        /// When.
+        at: String,
+        /// How loud.
+        level: LogLevel,
+        /// The script.
+        script: ScriptName,
+        /// The execution.
+        execution: ExecutionId,
+        /// The text.
+        message: String,
+        /// More, if any.
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+        fields: Option<serde_json::Value>,
+    }
+
+    /// `GET /system`: the instance.
+    struct System {
+        /// Program version.
+        version: String,
+        /// `sqlite` or `postgres`.
+        database: String,
+        /// When this process started.
+        started_at: String,
+        /// Default limits.
+        limits: LimitSettings,
+        /// The highest limits a script can ask for.
+        ceiling: LimitSettings,
+    }
+}
