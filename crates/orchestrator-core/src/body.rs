@@ -7,39 +7,63 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 
+use crate::ingress::{Admitted, Busy};
+
 /// Anything that can go wrong while a body is sent or received.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A body of a type only its maker knows.
 pub type BoxBody = UnsyncBoxBody<Bytes, BoxError>;
 
-/// The body of an answer.
-pub enum Body {
-    /// No bytes.
-    Empty,
-    /// All bytes at once.
-    Full(Bytes),
-    /// Bytes as they come.
-    Boxed(BoxBody),
+/// The body of an answer, and what is held until it has gone out.
+#[derive(Default)]
+pub(crate) struct Body {
+    bytes: Content,
+    /// The connection is not idle while this is here.
+    pub(crate) busy: Option<Busy>,
+    /// The permits of the request.
+    pub(crate) admitted: Option<Admitted>,
 }
 
-impl std::fmt::Debug for Body {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Empty => "Empty",
-            Self::Full(_) => "Full",
-            Self::Boxed(_) => "Boxed",
-        })
-    }
+#[derive(Default)]
+enum Content {
+    #[default]
+    Empty,
+    Full(Bytes),
+    Boxed(BoxBody),
 }
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        if bytes.is_empty() {
-            Self::Empty
+        let bytes = if bytes.is_empty() {
+            Content::Empty
         } else {
-            Self::Full(bytes)
+            Content::Full(bytes)
+        };
+        Self {
+            bytes,
+            busy: None,
+            admitted: None,
         }
+    }
+}
+
+impl From<BoxBody> for Body {
+    fn from(body: BoxBody) -> Self {
+        Self {
+            bytes: Content::Boxed(body),
+            busy: None,
+            admitted: None,
+        }
+    }
+}
+
+impl Body {
+    /// Forgets the bytes, keeps what is held; how many there were, if that was known.
+    pub(crate) fn empty(&mut self) -> Option<u64> {
+        let length = http_body::Body::size_hint(self).exact();
+        self.bytes = Content::Empty;
+        length
     }
 }
 
@@ -51,30 +75,30 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match &mut *self {
-            Self::Empty => Poll::Ready(None),
-            Self::Full(bytes) => {
+        match &mut self.bytes {
+            Content::Empty => Poll::Ready(None),
+            Content::Full(bytes) => {
                 let bytes = std::mem::take(bytes);
-                *self = Self::Empty;
+                self.bytes = Content::Empty;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            Self::Boxed(body) => Pin::new(body).poll_frame(context),
+            Content::Boxed(body) => Pin::new(body).poll_frame(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Empty => true,
-            Self::Full(_) => false,
-            Self::Boxed(body) => body.is_end_stream(),
+        match &self.bytes {
+            Content::Empty => true,
+            Content::Full(_) => false,
+            Content::Boxed(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Empty => SizeHint::with_exact(0),
-            Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Boxed(body) => body.size_hint(),
+        match &self.bytes {
+            Content::Empty => SizeHint::with_exact(0),
+            Content::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Boxed(body) => body.size_hint(),
         }
     }
 }

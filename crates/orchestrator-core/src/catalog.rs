@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use shared::error::{Error, Kind};
 use shared::id::{AppId, ContentHash};
 use shared::invocation::{AppContext, ModuleSet, ModuleSource, ScriptImage};
 use shared::limits::Limits;
-use shared::name::{FunctionName, ScriptName};
+use shared::name::{AppSlug, DomainName, FunctionName, ScriptName};
 use shared::release::{Cors, RouteAuth};
 use shared::routing::RouteTable;
 use shared::seam::{BoxFuture, Executor};
@@ -16,7 +17,7 @@ use store::deployment::{self, Deployment};
 use store::{Store, StoreError};
 use tokio::sync::Mutex;
 
-use crate::admission::Gate;
+use crate::admission::{AppState, Gate};
 use crate::hosts::Hosts;
 use crate::metrics::{Metrics, ScriptMetrics};
 
@@ -45,8 +46,10 @@ pub(crate) struct LiveApp {
     pub(crate) release: i64,
     pub(crate) routes: RouteTable<LiveRoute>,
     pub(crate) scripts: BTreeMap<ScriptName, Arc<LiveScript>>,
-    pub(crate) gate: Arc<Gate>,
-    deployment: Deployment,
+    pub(crate) state: Arc<AppState>,
+    domains: Vec<DomainName>,
+    redirects: Vec<AppSlug>,
+    is_default: bool,
 }
 
 /// All apps.
@@ -54,6 +57,14 @@ pub(crate) struct LiveApp {
 pub(crate) struct Live {
     apps: BTreeMap<AppId, Arc<LiveApp>>,
     pub(crate) hosts: Hosts<LiveApp>,
+}
+
+impl Live {
+    /// Apps with requests under way; walks all of them, so only asked when the node is pressed.
+    pub(crate) fn busy_apps(&self) -> u32 {
+        let busy = self.apps.values().filter(|a| a.state.gate.under_way() > 0);
+        busy.count() as u32
+    }
 }
 
 /// Bounds the catalog applies.
@@ -66,7 +77,7 @@ pub(crate) struct Bounds {
 /// Admission state and metric handles live as long as the process, across releases.
 #[derive(Default)]
 struct Lasting {
-    apps: HashMap<AppId, Arc<Gate>>,
+    apps: HashMap<AppId, Arc<AppState>>,
     scripts: HashMap<(AppId, ScriptName), (Arc<Gate>, ScriptMetrics)>,
 }
 
@@ -79,6 +90,8 @@ pub struct LiveCatalog {
     bounds: Bounds,
     /// One refresh at a time, so that an older load never replaces a newer one.
     lasting: Mutex<Lasting>,
+    /// Counts changes, so that what was derived from older states can be told apart.
+    generation: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for LiveCatalog {
@@ -101,11 +114,17 @@ impl LiveCatalog {
             metrics,
             bounds,
             lasting: Mutex::default(),
+            generation: Arc::default(),
         })
     }
 
     pub(crate) fn live(&self) -> arc_swap::Guard<Arc<Live>> {
         self.live.load()
+    }
+
+    /// How often what is served has changed.
+    pub(crate) fn generation(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.generation)
     }
 
     /// Loads every app. An app that cannot be loaded is logged and left out.
@@ -146,14 +165,15 @@ impl LiveCatalog {
                 "the deployment cannot be read; the server's log has the details",
             )
         })?;
+        let old = self.live.load_full();
+        let before = old.apps.get(&app);
         let next = match loaded {
-            Some(deployment) => Some(self.build(&mut lasting, deployment)?),
+            Some(deployment) => Some(self.build(&mut lasting, before, deployment)?),
             None => None,
         };
         if let Some(next) = &next {
-            self.warm(next).await;
+            self.warm(before, next).await;
         }
-        let old = self.live.load_full();
         let mut apps = old.apps.clone();
         match next {
             Some(next) => drop(apps.insert(app, Arc::new(next))),
@@ -167,13 +187,18 @@ impl LiveCatalog {
             hosts: hosts_of(&apps),
             apps,
         }));
+        self.generation.fetch_add(1, Ordering::Release);
         Ok(())
     }
 
     /// Compiles what is new, so that the first request does not wait. A script that does not
     /// compile answers with its error; it was checked before it got here.
-    async fn warm(&self, app: &LiveApp) {
-        for script in app.scripts.values() {
+    async fn warm(&self, before: Option<&Arc<LiveApp>>, app: &LiveApp) {
+        for (name, script) in &app.scripts {
+            let served = before.and_then(|app| app.scripts.get(name));
+            if served.is_some_and(|old| Arc::ptr_eq(&old.image, &script.image)) {
+                continue;
+            }
             if let Err(error) = self.executor.warm(Arc::clone(&script.image)).await {
                 let (app, script) = (&app.context.slug, &script.image.name);
                 tracing::warn!(%app, %script, error = %error.message, "cannot be compiled");
@@ -181,10 +206,14 @@ impl LiveCatalog {
         }
     }
 
-    fn build(&self, lasting: &mut Lasting, from: Deployment) -> Result<LiveApp, Error> {
+    fn build(
+        &self,
+        lasting: &mut Lasting,
+        before: Option<&Arc<LiveApp>>,
+        from: Deployment,
+    ) -> Result<LiveApp, Error> {
         let app = from.app.id;
-        let source = |hash: &ContentHash| Arc::<str>::from(from.sources[hash].as_str());
-        let modules = Arc::new(module_set(&from, &source));
+        let images = images(&from, before);
         let limits = Limits::default().with(&from.app.limits, &self.bounds.ceiling);
         let mut scripts = BTreeMap::new();
         for (name, spec) in &from.snapshot.scripts {
@@ -197,46 +226,67 @@ impl LiveCatalog {
                     (Gate::new(limits.concurrency), metrics)
                 });
             gate.set_bound(limits.concurrency);
-            let image = Arc::new(ScriptImage {
-                app,
-                name: name.clone(),
-                version: spec.version,
-                hash: spec.hash,
-                source: source(&spec.hash),
-                modules: Arc::clone(&modules),
-            });
-            let (gate, metrics) = (Arc::clone(gate), metrics.clone());
-            scripts.insert(
-                name.clone(),
-                Arc::new(LiveScript {
-                    image,
-                    limits,
-                    gate,
-                    metrics,
-                }),
-            );
+            let live = LiveScript {
+                image: Arc::clone(&images[name]),
+                limits,
+                gate: Arc::clone(gate),
+                metrics: metrics.clone(),
+            };
+            scripts.insert(name.clone(), Arc::new(live));
         }
-        let gate = lasting
+        let state = lasting
             .apps
             .entry(app)
-            .or_insert_with(|| Gate::new(self.bounds.app_concurrency));
+            .or_insert_with(|| AppState::new(self.bounds.app_concurrency));
+        let env = from.env.iter();
         Ok(LiveApp {
             context: Arc::new(AppContext {
                 id: app,
                 slug: from.app.slug.clone(),
-                env: from
-                    .env
-                    .iter()
+                env: env
                     .map(|e| (e.name.clone(), e.value.as_str().into()))
                     .collect(),
             }),
             release: from.release,
             routes: route_table(&from, &scripts)?,
             scripts,
-            gate: Arc::clone(gate),
-            deployment: from,
+            state: Arc::clone(state),
+            domains: from.domains,
+            redirects: from.redirects,
+            is_default: from.app.is_default,
         })
     }
+}
+
+/// The scripts of a deployment. What did not change is the same image as before: it is neither
+/// compiled nor held in memory again.
+fn images(
+    from: &Deployment,
+    before: Option<&Arc<LiveApp>>,
+) -> BTreeMap<ScriptName, Arc<ScriptImage>> {
+    let source = |hash: &ContentHash| Arc::<str>::from(from.sources[hash].as_str());
+    let modules = Arc::new(module_set(from, &source));
+    let mut images = BTreeMap::new();
+    for (name, spec) in &from.snapshot.scripts {
+        let served = before.and_then(|app| app.scripts.get(name));
+        let same = served.map(|script| &script.image).filter(|image| {
+            image.hash == spec.hash
+                && image.version == spec.version
+                && image.modules.hash == modules.hash
+        });
+        let image = same.cloned().unwrap_or_else(|| {
+            Arc::new(ScriptImage {
+                app: from.app.id,
+                name: name.clone(),
+                version: spec.version,
+                hash: spec.hash,
+                source: source(&spec.hash),
+                modules: Arc::clone(&modules),
+            })
+        });
+        images.insert(name.clone(), image);
+    }
+    images
 }
 
 fn module_set(from: &Deployment, source: &impl Fn(&ContentHash) -> Arc<str>) -> ModuleSet {
@@ -291,16 +341,16 @@ fn hosts_of(apps: &BTreeMap<AppId, Arc<LiveApp>>) -> Hosts<LiveApp> {
     let mut hosts = Hosts::default();
     // Old names first: an app that took the name wins.
     for app in apps.values() {
-        for old in &app.deployment.redirects {
+        for old in &app.redirects {
             hosts.add_slug(old, app);
         }
     }
     for app in apps.values() {
         hosts.add_slug(&app.context.slug, app);
-        for domain in &app.deployment.domains {
+        for domain in &app.domains {
             hosts.add_domain(domain, app);
         }
-        if app.deployment.app.is_default {
+        if app.is_default {
             hosts.set_default(app);
         }
     }

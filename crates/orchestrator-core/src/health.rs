@@ -49,7 +49,7 @@ impl Health {
             _ => return None,
         };
         if method != Method::GET && method != Method::HEAD {
-            let mut response = Response::new(Body::Empty);
+            let mut response = Response::new(Body::default());
             *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
             let allow = HeaderValue::from_static("GET, HEAD");
             response.headers_mut().insert(header::ALLOW, allow);
@@ -62,7 +62,7 @@ impl Health {
             "text/plain; charset=utf-8"
         };
         let mut response = Response::new(if method == Method::HEAD {
-            Body::Empty
+            Body::default()
         } else {
             body.into()
         });

@@ -66,12 +66,12 @@ impl<T> Hosts<T> {
 }
 
 /// The host of a request without its port, lower case; `None` when it is not a host.
-pub(crate) fn normalize(authority: &str) -> Option<String> {
+pub(crate) fn normalize(authority: &str) -> Option<Arc<str>> {
     let host = if let Some(rest) = authority.strip_prefix('[') {
         let (address, after) = rest.split_once(']')?;
         let port_ok = after.is_empty() || after.strip_prefix(':').is_some_and(port);
         let address: std::net::Ipv6Addr = address.parse().ok()?;
-        return port_ok.then(|| format!("[{address}]"));
+        return port_ok.then(|| format!("[{address}]").into());
     } else {
         match authority.split_once(':') {
             Some((host, after)) if port(after) => host,
@@ -85,7 +85,13 @@ pub(crate) fn normalize(authority: &str) -> Option<String> {
         && host
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
-    valid.then(|| host.to_ascii_lowercase())
+    valid.then(|| {
+        let mut host: Arc<str> = host.into();
+        if let Some(text) = Arc::get_mut(&mut host) {
+            text.make_ascii_lowercase();
+        }
+        host
+    })
 }
 
 fn port(text: &str) -> bool {

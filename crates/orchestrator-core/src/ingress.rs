@@ -1,28 +1,37 @@
 //! From a request to its answer: host, route, admission, script, record.
 
 mod body_in;
+mod client_io;
 mod connection;
 mod cors;
+mod listen;
+mod network;
+mod record;
 mod reply;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method as HttpMethod, Request, Response, StatusCode, header};
+use http::{HeaderMap, Request, Response, header};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use shared::clock::{SharedClock, Timestamp};
 use shared::error::{Error, Kind};
 use shared::id::{ExecutionId, RequestId};
-use shared::invocation::{HttpInput, Invocation, Outcome, TriggerKind};
-use shared::record::ExecutionRecord;
+use shared::invocation::{HttpInput, Invocation, TriggerKind};
+use shared::limits::fixed::ADMIN_BODY_BYTES;
 use shared::release::RouteAuth;
 use shared::routing::{Match, Method, Params};
-use shared::seam::Executor;
+use shared::seam::{BoxFuture, Executor};
 
-pub use connection::{Shutdown, bind, serve};
+pub(crate) use client_io::Busy;
+pub use connection::{Shutdown, serve};
+pub use listen::bind;
+pub use network::{Network, NetworkError};
 
-use crate::admission::Permit;
+use crate::admission::{Gate, Permit, Rate};
 use crate::body::{Body, BoxBody};
 use crate::catalog::{LiveApp, LiveCatalog, LiveRoute};
 use crate::health::Health;
@@ -30,16 +39,38 @@ use crate::hosts::{HostMatch, normalize};
 use crate::metrics::Metrics;
 use crate::recorder::Recorder;
 use crate::tokens::TokenCheck;
+use record::PendingRecord;
 
 /// Longest path and query.
 const URL_BYTES: usize = 8 << 10;
 
-/// Answers the platform's own paths (`/api/…`, `/admin…`) on hosts that are not an app's own.
-///
-/// It must do its work on another runtime: workers only pass the request on.
-pub type ControlPlane = Arc<
-    dyn Fn(Request<BoxBody>, IpAddr) -> shared::seam::BoxFuture<Response<BoxBody>> + Send + Sync,
->;
+/// Who asks the control plane.
+#[derive(Clone, Debug)]
+pub struct PeerInfo {
+    /// The client's address, as far as trusted proxies tell.
+    pub ip: IpAddr,
+    /// `https` when a trusted proxy says so.
+    pub scheme: &'static str,
+    /// Host without port, lower case.
+    pub host: Arc<str>,
+    /// The request's id, which the client gets as `X-Request-Id`.
+    pub request: RequestId,
+}
+
+/// Answers one request to the control plane.
+pub type ControlHandler =
+    Arc<dyn Fn(Request<BoxBody>, PeerInfo) -> BoxFuture<Response<BoxBody>> + Send + Sync>;
+
+/// Answers the platform's own paths (`/api/v1`, `/admin`, `/docs/errors`) on hosts that are not an
+/// app's own.
+#[derive(Clone)]
+pub struct ControlPlane {
+    /// What answers.
+    pub handler: ControlHandler,
+    /// Where it runs: never on a worker. A change that has begun is finished even when its client
+    /// goes away.
+    pub runtime: tokio::runtime::Handle,
+}
 
 /// Bounds of the ingress.
 #[derive(Clone, Debug)]
@@ -48,10 +79,18 @@ pub struct IngressConfig {
     pub concurrency: u32,
     /// Connections per worker.
     pub connections: u32,
-    /// How long a client may take for a request's head, and for each piece of its body.
-    pub client_patience: std::time::Duration,
+    /// How long a client may take for a request's head, how long a body may stay below the
+    /// slowest accepted rate, and how long an answer may wait for its reader.
+    pub client_patience: Duration,
+    /// How long a connection may be idle between two requests. Longer than common proxies keep
+    /// theirs, so that it is not us who closes under a request.
+    pub idle: Duration,
+    /// How long requests under way may take when the server stops.
+    pub drain: Duration,
+    /// Requests per second of one app; absent: as many as there is room for.
+    pub app_rate: Option<Rate>,
     /// Proxies whose `X-Forwarded-*` headers are believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Vec<Network>,
 }
 
 impl Default for IngressConfig {
@@ -59,10 +98,13 @@ impl Default for IngressConfig {
         Self {
             concurrency: 50_000,
             connections: 20_000,
-            client_patience: std::time::Duration::from_secs(15),
+            client_patience: Duration::from_secs(10),
+            idle: Duration::from_secs(150),
+            drain: Duration::from_secs(25),
+            app_rate: None,
             trusted_proxies: vec![
-                IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
-                IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
+                IpAddr::V4(Ipv4Addr::LOCALHOST).into(),
+                IpAddr::V6(Ipv6Addr::LOCALHOST).into(),
             ],
         }
     }
@@ -79,7 +121,7 @@ pub struct Ingress {
     pub(crate) tokens: TokenCheck,
     pub(crate) control: Option<ControlPlane>,
     pub(crate) clock: SharedClock,
-    pub(crate) gate: Arc<crate::admission::Gate>,
+    pub(crate) gate: Arc<Gate>,
 }
 
 impl std::fmt::Debug for Ingress {
@@ -94,11 +136,12 @@ struct Facts {
     started_at: Timestamp,
     ip: IpAddr,
     scheme: &'static str,
-    host: String,
+    host: Arc<str>,
 }
 
 /// The permits of one request, held until its answer has gone out.
-struct Admitted {
+#[derive(Debug)]
+pub(crate) struct Admitted {
     _node: Permit,
     _app: Permit,
     _script: Permit,
@@ -139,7 +182,7 @@ impl Ingress {
             .path_and_query()
             .is_some_and(|p| p.as_str().len() > URL_BYTES)
         {
-            return Ok(reply::status_only(StatusCode::URI_TOO_LONG));
+            return Ok(reply::url_too_long(URL_BYTES, id));
         }
         let host = host_of(&request)?;
         let (ip, scheme) = self.client_of(request.headers(), peer.ip());
@@ -156,12 +199,11 @@ impl Ingress {
             HostMatch::Unclaimed(app) => (app.map(Arc::clone), false),
         };
         drop(live);
-        if !own
-            && is_platform_path(path)
-            && let Some(control) = &self.control
-        {
-            let request = request.map(|body| BoxBody::new(reply::boxed_errors(body)));
-            return Ok(control(request, facts.ip).await.map(Body::Boxed));
+        if is_platform_path(path) {
+            return match &self.control {
+                Some(control) if !own => self.control(control, request, facts).await,
+                _ => Err(platform_elsewhere()),
+            };
         }
         let Some(app) = app else {
             return Err(Error::new(
@@ -174,6 +216,33 @@ impl Ingress {
             ));
         };
         self.route(app, own, request, facts).await
+    }
+
+    async fn control(
+        &self,
+        control: &ControlPlane,
+        request: Request<Incoming>,
+        facts: Facts,
+    ) -> Result<Response<Body>, Error> {
+        let patience = self.config.client_patience;
+        let request = request.map(|body| {
+            let body = body_in::Paced::new(body, ADMIN_BODY_BYTES, patience);
+            BoxBody::new(body.map_err(Into::into))
+        });
+        let peer = PeerInfo {
+            ip: facts.ip,
+            scheme: facts.scheme,
+            host: facts.host,
+            request: facts.id,
+        };
+        let answer = control.runtime.spawn((control.handler)(request, peer));
+        match answer.await {
+            Ok(response) => Ok(response.map(Body::from)),
+            Err(error) => {
+                tracing::error!(%error, request = %facts.id, "the control plane failed");
+                Err(reply::internal())
+            }
+        }
     }
 
     async fn route(
@@ -212,13 +281,14 @@ impl Ingress {
                 return Err(Error::new(Kind::NotFound, "no_route", detail));
             }
         };
-        let origin = request.headers().get(header::ORIGIN).cloned();
         let cors = route.cors.clone();
-        let answer = self.run(app, route, request, params, facts, own).await;
-        let mut response = match answer {
-            Ok(response) => response,
-            Err((error, id)) => reply::problem(&error, id),
+        let origin = match &cors {
+            Some(_) => request.headers().get(header::ORIGIN).cloned(),
+            None => None,
         };
+        let id = facts.id;
+        let answer = self.run(app, route, request, params, facts, own).await;
+        let mut response = answer.unwrap_or_else(|error| reply::problem(&error, id));
         if let Some(cors) = cors {
             cors::apply(&cors, origin.as_ref(), response.headers_mut());
         }
@@ -236,25 +306,19 @@ impl Ingress {
         params: Params,
         facts: Facts,
         own: bool,
-    ) -> Result<Response<Body>, (Error, RequestId)> {
-        let id = facts.id;
-        let admitted = self.admit(&app, &route).map_err(|e| (e, id))?;
+    ) -> Result<Response<Body>, Error> {
+        let admitted = self.admit(&app, &route, facts.started_at)?;
         if route.auth == RouteAuth::Token {
             let header = request.headers().get(header::AUTHORIZATION);
-            self.tokens
-                .check(app.context.id, header)
-                .await
-                .map_err(|e| (e, id))?;
+            self.tokens.check(app.context.id, header).await?;
         }
         let (parts, incoming) = request.into_parts();
-        let body = body_in::collect(incoming, self.config.client_patience)
-            .await
-            .map_err(|e| (e, id))?;
-        let target = (parts.method.clone(), parts.uri.path().to_owned());
+        let body = body_in::collect(incoming, self.config.client_patience).await?;
+        let target = (parts.method.clone(), parts.uri.clone());
         let execution = ExecutionId::new(facts.started_at);
         let invocation = Invocation {
             execution,
-            request: id,
+            request: facts.id,
             app: Arc::clone(&app.context),
             script: Arc::clone(&route.script.image),
             handler: route.handler.clone(),
@@ -262,33 +326,38 @@ impl Ingress {
             trigger: TriggerKind::Http,
             http: Some(Box::new(http_input(parts, params, body, &facts))),
         };
-        let record = PendingRecord {
+        let record = PendingRecord::new(record::Run {
             ingress: Arc::clone(self),
             app,
-            route,
+            script: route.script,
             execution,
-            request: id,
+            request: facts.id,
             target,
             started_at: facts.started_at,
-            admitted,
-        };
+        });
         let outcome = self.executor.execute(invocation).await;
-        Ok(reply::of_outcome(outcome, record, own))
+        let mut response = reply::of_outcome(outcome, record, own);
+        response.body_mut().admitted = Some(admitted);
+        Ok(response)
     }
 
-    fn admit(&self, app: &LiveApp, route: &LiveRoute) -> Result<Admitted, Error> {
+    fn admit(&self, app: &LiveApp, route: &LiveRoute, now: Timestamp) -> Result<Admitted, Error> {
         let refuse = |code, kind, detail: String| {
             self.metrics.refused.inc();
             Error::new(kind, code, detail)
         };
         let node = self.gate.enter().ok_or_else(|| {
-            refuse(
-                "overloaded",
-                Kind::Unavailable,
-                "the server is at its limit; try again".into(),
-            )
+            let detail = "the server is at its limit; try again".to_owned();
+            refuse("overloaded", Kind::Unavailable, detail)
         })?;
-        let app_permit = app.gate.enter().ok_or_else(|| {
+        if self.over_share(app) {
+            let detail = format!(
+                "the server is busy and app `{}` has its share of it under way; try again",
+                app.context.slug
+            );
+            return Err(refuse("app_busy", Kind::TooManyRequests, detail));
+        }
+        let app_permit = app.state.gate.enter().ok_or_else(|| {
             let detail = format!("app `{}` has too many requests under way", app.context.slug);
             refuse("app_busy", Kind::TooManyRequests, detail)
         })?;
@@ -297,6 +366,13 @@ impl Ingress {
             let detail = format!("script `{name}` is at its limit of concurrent runs");
             refuse("script_busy", Kind::TooManyRequests, detail)
         })?;
+        if let Some(rate) = self.config.app_rate
+            && !app.state.bucket.take(rate, now)
+        {
+            let (slug, most) = (&app.context.slug, rate.per_second);
+            let detail = format!("app `{slug}` gets more than {most} requests per second");
+            return Err(refuse("app_rate", Kind::TooManyRequests, detail));
+        }
         Ok(Admitted {
             _node: node,
             _app: app_permit,
@@ -304,9 +380,19 @@ impl Ingress {
         })
     }
 
+    /// When the node is nearly full, an app may not hold more than an equal part of it: one app's
+    /// flood leaves room for the others.
+    fn over_share(&self, app: &LiveApp) -> bool {
+        if !self.gate.pressed() {
+            return false;
+        }
+        let busy = self.catalog.live().busy_apps().max(1);
+        app.state.gate.under_way() >= (self.gate.bound() / busy).max(1)
+    }
+
     /// The client's address and scheme, as far as trusted proxies tell.
     fn client_of(&self, headers: &HeaderMap, peer: IpAddr) -> (IpAddr, &'static str) {
-        let trusted = |ip: &IpAddr| self.config.trusted_proxies.contains(&ip.to_canonical());
+        let trusted = |ip: &IpAddr| self.config.trusted_proxies.iter().any(|n| n.contains(*ip));
         if !trusted(&peer) {
             return (peer, "http");
         }
@@ -343,8 +429,13 @@ fn is_platform_path(path: &str) -> bool {
         || path.starts_with("/docs/errors/")
 }
 
+fn platform_elsewhere() -> Error {
+    let detail = "this path belongs to the platform, which answers on its own host only";
+    Error::new(Kind::NotFound, "not_on_this_host", detail)
+}
+
 /// The host of a request. Exactly one, well-formed; HTTP/2 sends it as `:authority`.
-fn host_of<B>(request: &Request<B>) -> Result<String, Error> {
+fn host_of<B>(request: &Request<B>) -> Result<Arc<str>, Error> {
     let bad = |detail: &'static str| Error::new(Kind::InvalidInput, "bad_host", detail);
     let mut values = request.headers().get_all(header::HOST).iter();
     let authority = request.uri().authority().map(http::uri::Authority::as_str);
@@ -369,69 +460,10 @@ fn http_input(
         method: parts.method,
         uri: parts.uri,
         scheme: facts.scheme,
-        host: facts.host.as_str().into(),
+        host: Arc::clone(&facts.host),
         headers: parts.headers,
         params,
         ip: facts.ip,
         body,
     }
-}
-
-/// What is needed to record a run once it has ended. Dropped early, it records a run nobody
-/// waited for.
-pub(crate) struct PendingRecord {
-    ingress: Arc<Ingress>,
-    app: Arc<LiveApp>,
-    route: LiveRoute,
-    execution: ExecutionId,
-    request: RequestId,
-    target: (HttpMethod, String),
-    started_at: Timestamp,
-    admitted: Admitted,
-}
-
-impl PendingRecord {
-    pub(crate) fn observe(&self, status: u16) {
-        let elapsed = self.ingress.clock.now().since(self.started_at);
-        self.route
-            .script
-            .metrics
-            .observe(status, elapsed.as_secs_f64());
-    }
-
-    pub(crate) fn finish(self, status: u16, completion: shared::invocation::Completion) {
-        use shared::seam::ExecutionLog as _;
-        let Self {
-            ingress,
-            app,
-            route,
-            execution,
-            request,
-            target,
-            started_at,
-            admitted,
-        } = self;
-        drop(admitted);
-        ingress.recorder.record(ExecutionRecord {
-            id: execution,
-            request,
-            app: Arc::clone(&app.context),
-            script: Arc::clone(&route.script.image),
-            release: app.release,
-            trigger: TriggerKind::Http,
-            target: Some(target),
-            status,
-            started_at,
-            completion,
-        });
-    }
-
-    pub(crate) fn request(&self) -> RequestId {
-        self.request
-    }
-}
-
-/// A run whose client went away.
-pub(crate) fn abandoned() -> shared::invocation::Completion {
-    Outcome::cancelled().completion
 }

@@ -16,6 +16,8 @@ use crate::metrics::Metrics;
 
 /// How long a client may take for a request's head.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+/// Pause after the system refused a connection (no file descriptors left).
+const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// Answers until `shutdown`. Runs inside a `LocalSet`.
 pub async fn serve_internal(
@@ -30,8 +32,13 @@ pub async fn serve_internal(
             accepted = listener.accept() => accepted,
             _ = shutdown.wait_for(|stop| *stop) => return Ok(()),
         };
-        let Ok((stream, _peer)) = accepted else {
-            continue;
+        let stream = match accepted {
+            Ok((stream, _peer)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a connection to the internal listener failed");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
         };
         let (metrics, health) = (Arc::clone(&metrics), Arc::clone(&health));
         tokio::task::spawn_local(async move {
@@ -63,7 +70,7 @@ async fn answer(request: &Request<Incoming>, metrics: &Metrics, health: &Health)
             .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         return response;
     }
-    let mut response = Response::new(Body::Empty);
+    let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::NOT_FOUND;
     response
 }

@@ -21,13 +21,17 @@ use shared::limits::Limits;
 use shared::seam::Executor;
 use store::Store;
 
+pub use admission::Rate;
 pub use body::{BoxBody, BoxError};
 pub use catalog::{CatalogHandle, LiveCatalog, ServedScript};
 pub use health::Health;
-pub use ingress::{ControlPlane, Ingress, IngressConfig, Shutdown, bind, serve};
+pub use ingress::{
+    ControlHandler, ControlPlane, Ingress, IngressConfig, Network, NetworkError, PeerInfo,
+    Shutdown, bind, serve,
+};
 pub use internal::serve_internal;
 pub use metrics::Metrics;
-pub use recorder::{Recorder, TailLine};
+pub use recorder::{Recorder, TailFilter, TailItem, TailLine};
 
 /// How to set the orchestrator up.
 #[derive(Clone, Debug)]
@@ -49,6 +53,7 @@ pub struct Orchestrator {
     recorder: Arc<Recorder>,
     metrics: Arc<Metrics>,
     health: Arc<Health>,
+    gate: Arc<admission::Gate>,
     executor: Executing,
     store: Store,
     clock: SharedClock,
@@ -83,9 +88,17 @@ impl Orchestrator {
             Arc::clone(&metrics),
             bounds,
         );
+        let gate = admission::Gate::new(config.ingress.concurrency);
+        let counted = Arc::clone(&gate);
+        metrics.observe(
+            "http_requests_in_flight",
+            "Requests of scripts under way",
+            move || u64::from(counted.under_way()),
+        );
         Self {
             catalog,
-            recorder: Recorder::new(store.clone(), Arc::clone(&metrics)),
+            gate,
+            recorder: Recorder::new(store.clone(), Arc::clone(&clock), Arc::clone(&metrics)),
             health: Arc::new(Health::new(store.clone(), &config.version)),
             metrics,
             executor: Executing(executor),
@@ -118,17 +131,18 @@ impl Orchestrator {
     /// The ingress, with the control plane behind its own paths.
     pub fn ingress(&self, control: Option<ControlPlane>) -> Arc<Ingress> {
         Arc::new(Ingress {
-            gate: admission::Gate::new(self.config.ingress.concurrency),
+            gate: Arc::clone(&self.gate),
             config: self.config.ingress.clone(),
             catalog: self.catalog(),
             executor: Arc::clone(&self.executor.0),
             recorder: self.recorder(),
             metrics: self.metrics(),
             health: self.health(),
-            tokens: tokens::TokenCheck {
-                store: self.store.clone(),
-                clock: Arc::clone(&self.clock),
-            },
+            tokens: tokens::TokenCheck::new(
+                self.store.clone(),
+                Arc::clone(&self.clock),
+                self.catalog.generation(),
+            ),
             control,
             clock: Arc::clone(&self.clock),
         })

@@ -1,20 +1,40 @@
 //! What `/metrics` shows. Handles are made when a release is loaded; a request only adds to them.
 
-use std::sync::Arc;
+mod histogram;
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric, LabelValueEncoder,
+};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::{Registry, Unit};
-use std::sync::Mutex;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
+use shared::invocation::TriggerKind;
+
+use histogram::DurationHistogram;
 
 /// Scripts with labels of their own; the rest share `other`, so that labels stay bounded.
 const LABELLED_SCRIPTS: usize = 2_000;
+
+/// Ways a run can end, as [`shared::record::ExecutionRecord::outcome`] names them.
+const OUTCOMES: [&str; 8] = [
+    "ok",
+    "compile",
+    "runtime",
+    "thrown",
+    "limit",
+    "host",
+    "cancelled",
+    "internal",
+];
+
+/// Status classes; the first is for answers nobody waited for.
+const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq)]
 struct Text(Arc<str>);
@@ -35,24 +55,36 @@ struct ScriptLabels {
 struct RequestLabels {
     app: Text,
     script: Text,
-    code: Text,
+    code: &'static str,
 }
 
-fn duration_histogram() -> Histogram {
-    Histogram::new([
-        0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
-    ])
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RunLabels {
+    app: Text,
+    script: Text,
+    trigger: &'static str,
+    outcome: &'static str,
+}
+
+type Durations = Family<ScriptLabels, DurationHistogram>;
+
+/// The families a script's handles come from.
+#[derive(Clone, Debug, Default)]
+struct Families {
+    requests: Family<RequestLabels, Counter>,
+    durations: Durations,
+    runs: Family<RunLabels, Counter>,
 }
 
 /// All metrics of the request path.
 pub struct Metrics {
     registry: Mutex<Registry>,
-    requests: Family<RequestLabels, Counter>,
-    durations: Family<ScriptLabels, Histogram, fn() -> Histogram>,
-    labelled: AtomicUsize,
+    families: Families,
+    scripts: Mutex<HashMap<(String, String), ScriptMetrics>>,
     pub(crate) connections: Gauge,
     pub(crate) refused: Counter,
     pub(crate) records_skipped: Counter,
+    pub(crate) records_lost: Counter,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -61,19 +93,59 @@ impl std::fmt::Debug for Metrics {
     }
 }
 
-/// The handles of one script.
+/// The handles of one script. Counters appear in the output with their first use.
 #[derive(Clone, Debug)]
-pub(crate) struct ScriptMetrics {
-    /// By the status' first digit; 0 is for answers nobody waited for.
-    by_class: [Counter; 6],
-    duration: Histogram,
+pub(crate) struct ScriptMetrics(Arc<Handles>);
+
+#[derive(Debug)]
+struct Handles {
+    families: Families,
+    labels: ScriptLabels,
+    by_class: [OnceLock<Counter>; 6],
+    http_runs: [OnceLock<Counter>; 8],
+    duration: DurationHistogram,
 }
 
 impl ScriptMetrics {
-    pub(crate) fn observe(&self, status: u16, seconds: f64) {
-        let class = usize::from(status / 100).min(5);
-        self.by_class[class].inc();
-        self.duration.observe(seconds);
+    /// Counts an answer; `status` 0 is for one nobody waited for.
+    pub(crate) fn observe(&self, status: u16, elapsed: std::time::Duration) {
+        let class = usize::from(status / 100).min(CLASSES.len() - 1);
+        self.0.by_class[class]
+            .get_or_init(|| {
+                let labels = RequestLabels {
+                    app: self.0.labels.app.clone(),
+                    script: self.0.labels.script.clone(),
+                    code: CLASSES[class],
+                };
+                self.0.families.requests.get_or_create(&labels).clone()
+            })
+            .inc();
+        self.0.duration.observe(elapsed);
+    }
+
+    /// Counts a run of a route that ended this way.
+    pub(crate) fn http_run(&self, outcome: &'static str) {
+        // An outcome this list does not know would be a defect of this crate; count it as one.
+        let at = OUTCOMES.iter().position(|o| *o == outcome);
+        let at = at.unwrap_or(OUTCOMES.len() - 1);
+        self.0.http_runs[at]
+            .get_or_init(|| self.run_counter(TriggerKind::Http, OUTCOMES[at]))
+            .inc();
+    }
+
+    /// Counts a run that did not come by a route.
+    pub(crate) fn other_run(&self, trigger: TriggerKind, outcome: &'static str) {
+        self.run_counter(trigger, outcome).inc();
+    }
+
+    fn run_counter(&self, trigger: TriggerKind, outcome: &'static str) -> Counter {
+        let labels = RunLabels {
+            app: self.0.labels.app.clone(),
+            script: self.0.labels.script.clone(),
+            trigger: trigger.as_str(),
+            outcome,
+        };
+        self.0.families.runs.get_or_create(&labels).clone()
     }
 }
 
@@ -92,13 +164,9 @@ impl std::fmt::Debug for Observed {
     }
 }
 
-impl prometheus_client::collector::Collector for Observed {
-    fn encode(
-        &self,
-        mut encoder: prometheus_client::encoding::DescriptorEncoder<'_>,
-    ) -> Result<(), std::fmt::Error> {
-        use prometheus_client::encoding::EncodeMetric;
-        let gauge = prometheus_client::metrics::gauge::ConstGauge::new((self.read)());
+impl Collector for Observed {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let gauge = ConstGauge::new((self.read)());
         let encoder = encoder.encode_descriptor(self.name, self.help, None, gauge.metric_type())?;
         gauge.encode(encoder)
     }
@@ -107,42 +175,47 @@ impl prometheus_client::collector::Collector for Observed {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("picloud");
-        let requests = Family::<RequestLabels, Counter>::default();
-        let durations = Family::<ScriptLabels, Histogram, fn() -> Histogram>::new_with_constructor(
-            duration_histogram,
-        );
-        let (connections, refused) = (Gauge::default(), Counter::default());
-        let records_skipped = Counter::default();
+        let families = Families::default();
+        let connections = Gauge::default();
         registry.register(
             "http_requests",
-            "Requests answered by scripts",
-            requests.clone(),
+            "Requests answered by scripts, by status class",
+            families.requests.clone(),
         );
         registry.register_with_unit(
             "http_request_duration",
             "Time from the request's head to the answer's head",
             Unit::Seconds,
-            durations.clone(),
+            families.durations.clone(),
+        );
+        registry.register(
+            "executions",
+            "Runs of scripts, by how they ended",
+            families.runs.clone(),
         );
         registry.register("http_connections", "Open connections", connections.clone());
-        registry.register(
-            "http_refused",
-            "Requests refused by admission",
-            refused.clone(),
-        );
-        registry.register(
+        let mut counter = |name: &str, help: &str| {
+            let counter = Counter::default();
+            registry.register(name, help, counter.clone());
+            counter
+        };
+        let refused = counter("http_refused", "Requests refused by admission");
+        let records_skipped = counter(
             "execution_records_skipped",
-            "Successful quiet runs beyond the bound, not stored one by one",
-            records_skipped.clone(),
+            "Runs beyond the bound per app and second, counted but not stored",
+        );
+        let records_lost = counter(
+            "execution_records_lost",
+            "Runs dropped because the database was away for too long",
         );
         Self {
             registry: Mutex::new(registry),
-            requests,
-            durations,
-            labelled: AtomicUsize::new(0),
+            families,
+            scripts: Mutex::default(),
             connections,
             refused,
             records_skipped,
+            records_lost,
         }
     }
 }
@@ -155,10 +228,7 @@ impl Metrics {
         help: &'static str,
         read: impl Fn() -> u64 + Send + Sync + 'static,
     ) {
-        let mut registry = self
-            .registry
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         registry.register_collector(Box::new(Observed {
             name,
             help,
@@ -168,10 +238,7 @@ impl Metrics {
 
     /// The metrics in the OpenMetrics text format.
     pub fn text(&self) -> String {
-        let registry = self
-            .registry
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = String::new();
         if encode(&mut text, &registry).is_err() {
             text.clear();
@@ -179,31 +246,74 @@ impl Metrics {
         text
     }
 
+    /// The handles of a script; the same ones for the same names.
     pub(crate) fn script(&self, app: &str, script: &str) -> ScriptMetrics {
-        let over = self.labelled.fetch_add(1, Ordering::Relaxed) >= LABELLED_SCRIPTS;
-        let (app, script) = if over {
-            ("other", "other")
-        } else {
-            (app, script)
-        };
-        let (app, script) = (Text(app.into()), Text(script.into()));
-        let class = |code: &str| {
-            let labels = RequestLabels {
-                app: app.clone(),
-                script: script.clone(),
-                code: Text(code.into()),
-            };
-            self.requests.get_or_create(&labels).clone()
-        };
-        ScriptMetrics {
-            by_class: ["none", "1xx", "2xx", "3xx", "4xx", "5xx"].map(class),
-            duration: self
-                .durations
-                .get_or_create(&ScriptLabels {
-                    app: app.clone(),
-                    script: script.clone(),
-                })
-                .clone(),
+        let mut scripts = self.scripts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut name = (app.to_owned(), script.to_owned());
+        if let Some(known) = scripts.get(&name) {
+            return known.clone();
         }
+        if scripts.len() >= LABELLED_SCRIPTS {
+            name = ("other".to_owned(), "other".to_owned());
+            if let Some(known) = scripts.get(&name) {
+                return known.clone();
+            }
+        }
+        let labels = ScriptLabels {
+            app: Text(name.0.as_str().into()),
+            script: Text(name.1.as_str().into()),
+        };
+        let handles = ScriptMetrics(Arc::new(Handles {
+            families: self.families.clone(),
+            duration: self.families.durations.get_or_create(&labels).clone(),
+            labels,
+            by_class: Default::default(),
+            http_runs: Default::default(),
+        }));
+        scripts.insert(name, handles.clone());
+        handles
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn labels_stay_bounded() {
+        let metrics = Metrics::default();
+        for at in 0..LABELLED_SCRIPTS + 50 {
+            let script = metrics.script("app", &format!("s{at}"));
+            script.observe(200, Duration::from_millis(3));
+        }
+        let text = metrics.text();
+        let series = text
+            .lines()
+            .filter(|l| l.starts_with("picloud_http_requests_total"));
+        assert_eq!(series.count(), LABELLED_SCRIPTS + 1);
+        assert!(
+            text.contains(
+                r#"picloud_http_requests_total{app="other",script="other",code="2xx"} 50"#
+            )
+        );
+    }
+
+    #[test]
+    fn durations_are_counted_in_every_bucket_they_fit() {
+        let metrics = Metrics::default();
+        let script = metrics.script("a", "b");
+        script.observe(200, Duration::from_micros(700));
+        script.observe(500, Duration::from_secs(60));
+        let text = metrics.text();
+        let bucket = |le: &str| {
+            format!(
+                "picloud_http_request_duration_seconds_bucket{{le=\"{le}\",app=\"a\",script=\"b\"}}"
+            )
+        };
+        assert!(text.contains(&format!("{} 0", bucket("0.0005"))), "{text}");
+        assert!(text.contains(&format!("{} 1", bucket("0.001"))), "{text}");
+        assert!(text.contains(&format!("{} 2", bucket("+Inf"))), "{text}");
     }
 }

@@ -1,29 +1,39 @@
 //! Finished runs on their way to the store: batched in memory, flushed by size or within a
-//! second. While there are none, nothing wakes.
+//! second. While there are none, nothing wakes. Bounds and reasons: docs/adr/0005.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_core::Stream;
+use shared::clock::SharedClock;
 use shared::id::AppId;
+use shared::invocation::LogLevel;
+use shared::name::ScriptName;
 use shared::record::ExecutionRecord;
 use shared::seam::ExecutionLog;
 use store::{Store, StoreError, executions};
 use tokio::sync::{Notify, broadcast};
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
+use crate::admission::Quota;
 use crate::metrics::Metrics;
 
 /// How long a record waits at most.
 const FLUSH_AFTER: Duration = Duration::from_secs(1);
 /// Records that make a flush due at once.
 const FLUSH_AT: usize = 2_000;
-/// Successful runs without log lines kept per app between two flushes. Beyond it they are counted,
-/// not stored: a busy endpoint must not turn every request into a disk write.
-const QUIET_PER_FLUSH: u32 = 200;
 /// Records held while the database is away.
 const MOST: usize = 20_000;
-/// Old records removed after a flush, per app.
-const TRIM: i64 = 2_000;
+/// New records of an app after which its old ones are looked at.
+const TRIM_EVERY: u64 = 1_000;
+/// Old records removed in one transaction. More than [`TRIM_EVERY`], so that trimming catches up.
+const TRIM_BATCH: i64 = 2_000;
+/// How long records are kept.
+const KEEP_FOR: Duration = Duration::from_hours(7 * 24);
 /// Lines a slow live tail may lag behind.
 const TAIL: usize = 1_024;
 
@@ -36,17 +46,43 @@ pub struct TailLine {
     pub row: executions::LogRow,
 }
 
-#[derive(Default)]
-struct Batch {
-    records: Vec<ExecutionRecord>,
-    quiet: HashMap<AppId, u32>,
+/// What a live tail shows next.
+#[derive(Clone, Debug)]
+pub enum TailItem {
+    /// A line.
+    Line(Arc<TailLine>),
+    /// The reader was too slow: so many lines of the instance went by unseen.
+    Gap(u64),
+}
+
+/// Which lines a live tail wants.
+#[derive(Clone, Debug, Default)]
+pub struct TailFilter {
+    /// Of this script.
+    pub script: Option<ScriptName>,
+    /// At least this loud.
+    pub level: Option<LogLevel>,
+}
+
+impl TailFilter {
+    fn wants(&self, row: &executions::LogRow) -> bool {
+        self.script
+            .as_ref()
+            .is_none_or(|s| s.as_str() == row.script)
+            && self.level.is_none_or(|level| row.level >= level)
+    }
 }
 
 /// Takes records and stores them.
 pub struct Recorder {
     store: Store,
+    clock: SharedClock,
     metrics: Arc<Metrics>,
-    batch: Mutex<Batch>,
+    batch: Mutex<Vec<ExecutionRecord>>,
+    /// Changes with every flush; what [`Quota`] counts in.
+    window: AtomicU32,
+    /// Stored since the app was last trimmed. An app not in here was not trimmed since the start.
+    untrimmed: Mutex<HashMap<AppId, u64>>,
     due: Notify,
     full: Notify,
     tail: broadcast::Sender<Arc<TailLine>>,
@@ -59,24 +95,34 @@ impl std::fmt::Debug for Recorder {
 }
 
 impl Recorder {
-    pub(crate) fn new(store: Store, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub(crate) fn new(store: Store, clock: SharedClock, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
             store,
+            clock,
             metrics,
             batch: Mutex::default(),
+            window: AtomicU32::new(1),
+            untrimmed: Mutex::default(),
             due: Notify::new(),
             full: Notify::new(),
             tail: broadcast::channel(TAIL).0,
         })
     }
 
-    /// Log lines of all apps from now on. A receiver that lags loses the oldest lines and is told
-    /// how many.
-    pub fn tail(&self) -> broadcast::Receiver<Arc<TailLine>> {
-        self.tail.subscribe()
+    /// An app's log lines from now on, as runs end.
+    pub fn subscribe(
+        &self,
+        app: AppId,
+        filter: TailFilter,
+    ) -> impl Stream<Item = TailItem> + use<> {
+        BroadcastStream::new(self.tail.subscribe()).filter_map(move |item| match item {
+            Ok(line) if line.app == app && filter.wants(&line.row) => Some(TailItem::Line(line)),
+            Ok(_other) => None,
+            Err(BroadcastStreamRecvError::Lagged(missed)) => Some(TailItem::Gap(missed)),
+        })
     }
 
-    /// Stores batches as they come; runs until it is dropped.
+    /// Stores batches as they come; runs until it is dropped. Call [`Self::flush`] after that.
     pub async fn run(self: Arc<Self>) {
         loop {
             self.due.notified().await;
@@ -90,31 +136,111 @@ impl Recorder {
         }
     }
 
-    /// Stores what is there.
+    /// Stores what is there. What could not be stored is kept for the next time, up to a bound.
     pub async fn flush(&self) -> Result<(), StoreError> {
-        let batch = std::mem::take(&mut *self.lock());
-        if batch.records.is_empty() {
+        let records = Arc::new(std::mem::take(&mut *self.lock()));
+        self.window.fetch_add(1, Ordering::Relaxed);
+        if records.is_empty() {
             return Ok(());
         }
-        let mut apps: Vec<AppId> = batch.records.iter().map(ExecutionRecord::app_id).collect();
-        apps.sort_unstable();
-        apps.dedup();
-        self.store
-            .write(move |conn| {
-                executions::insert(conn, &batch.records)?;
-                for app in apps {
-                    executions::trim(conn, app, TRIM)?;
+        let batch = Arc::clone(&records);
+        let stored = self
+            .store
+            .write(move |conn| executions::insert(conn, &batch))
+            .await;
+        match stored {
+            Ok(()) => self.trim(&records).await,
+            Err(error) => {
+                if matches!(error, StoreError::Unavailable(_)) {
+                    self.put_back(records);
+                } else {
+                    // Trying again would fail again, and hold up all others for ever.
+                    self.metrics.records_lost.inc_by(records.len() as u64);
                 }
-                Ok(())
-            })
-            .await
+                Err(error)
+            }
+        }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Batch> {
+    /// Removes what is over: looked at only after new records came, never by a timer.
+    async fn trim(&self, stored: &[ExecutionRecord]) -> Result<(), StoreError> {
+        let due: Vec<AppId> = {
+            let mut untrimmed = self
+                .untrimmed
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let mut due = Vec::new();
+            for record in stored {
+                let count = untrimmed.entry(record.app_id()).or_insert(TRIM_EVERY);
+                *count += 1;
+                if *count >= TRIM_EVERY {
+                    *count = 0;
+                    due.push(record.app_id());
+                }
+            }
+            due
+        };
+        let before = self.clock.now().minus(KEEP_FOR);
+        for app in due {
+            self.store
+                .write(move |conn| {
+                    executions::expire(conn, app, before, TRIM_BATCH)?;
+                    executions::trim(conn, app, TRIM_BATCH)
+                })
+                .await?;
+        }
+        Ok(())
+    }
+
+    fn put_back(&self, records: Arc<Vec<ExecutionRecord>>) {
+        // The store has dropped its share with the failed closure; when it is still closing down
+        // the records are gone with it.
+        let Ok(mut records) = Arc::try_unwrap(records) else {
+            return;
+        };
+        let mut batch = self.lock();
+        records.append(&mut batch);
+        let lost = records.len().saturating_sub(MOST);
+        records.truncate(MOST);
+        *batch = records;
+        drop(batch);
+        self.metrics.records_lost.inc_by(lost as u64);
+        self.due.notify_one();
+    }
+
+    /// Whether an app may leave one more record now; counts it when not.
+    pub(crate) fn admits(&self, quota: &Quota, quiet: bool) -> bool {
+        let admitted = quota.take(self.window.load(Ordering::Relaxed), quiet);
+        if !admitted {
+            self.metrics.records_skipped.inc();
+        }
+        admitted
+    }
+
+    /// Takes the record of a run whose metrics were counted already.
+    pub(crate) fn keep(&self, record: ExecutionRecord) {
+        let mut batch = self.lock();
+        if batch.len() >= MOST {
+            drop(batch);
+            self.metrics.records_lost.inc();
+            return;
+        }
+        batch.push(record);
+        let count = batch.len();
+        drop(batch);
+        if count == 1 {
+            self.due.notify_one();
+        } else if count == FLUSH_AT {
+            self.full.notify_one();
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<ExecutionRecord>> {
         self.batch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn publish(&self, record: &ExecutionRecord) {
+    /// Shows a run's lines to live tails.
+    pub(crate) fn publish(&self, record: &ExecutionRecord) {
         if self.tail.receiver_count() == 0 {
             return;
         }
@@ -128,6 +254,7 @@ impl Recorder {
                 message: line.message.clone(),
                 fields: line.fields.clone(),
             };
+            // Failing means that nobody listens any more.
             drop(self.tail.send(Arc::new(TailLine {
                 app: record.app.id,
                 row,
@@ -139,30 +266,9 @@ impl Recorder {
 impl ExecutionLog for Recorder {
     fn record(&self, record: ExecutionRecord) {
         self.publish(&record);
-        let completion = &record.completion;
-        let quiet = completion.error.is_none() && completion.logs.is_empty();
-        let mut batch = self.lock();
-        if quiet {
-            let count = batch.quiet.entry(record.app.id).or_default();
-            *count += 1;
-            if *count > QUIET_PER_FLUSH {
-                drop(batch);
-                self.metrics.records_skipped.inc();
-                return;
-            }
-        }
-        if batch.records.len() >= MOST {
-            drop(batch);
-            self.metrics.records_skipped.inc();
-            return;
-        }
-        batch.records.push(record);
-        let count = batch.records.len();
-        drop(batch);
-        if count == 1 {
-            self.due.notify_one();
-        } else if count == FLUSH_AT {
-            self.full.notify_one();
-        }
+        self.metrics
+            .script(record.app.slug.as_str(), record.script.name.as_str())
+            .other_run(record.trigger, record.outcome());
+        self.keep(record);
     }
 }

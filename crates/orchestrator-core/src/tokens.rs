@@ -1,33 +1,84 @@
 //! Routes with `auth = "token"`.
 
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use http::HeaderValue;
 use sha2::{Digest as _, Sha256};
 use shared::api::Scope;
 use shared::clock::SharedClock;
 use shared::error::{Error, Kind};
 use shared::id::AppId;
-use store::people::{self, TokenRow};
+use store::people::{self, SecretHash, TokenRow};
 use store::{Store, StoreError};
 
+/// How long a token is believed without asking the store again: the longest a revoked one works.
+const BELIEVED: Duration = Duration::from_secs(2);
+/// Tokens remembered; known ones only, so that guessing fills nothing.
+const REMEMBERED: usize = 1_024;
+/// Longest secret worth hashing.
+const SECRET_BYTES: usize = 512;
+
+struct Known {
+    token: Arc<TokenRow>,
+    since: Instant,
+    generation: u64,
+}
+
 /// Checks bearer tokens against the store.
-#[derive(Debug)]
 pub(crate) struct TokenCheck {
-    pub(crate) store: Store,
-    pub(crate) clock: SharedClock,
+    store: Store,
+    clock: SharedClock,
+    known: Mutex<HashMap<SecretHash, Known>>,
+    /// The catalog's; with every change everything is asked again.
+    generation: Arc<AtomicU64>,
 }
 
 impl TokenCheck {
+    pub(crate) fn new(store: Store, clock: SharedClock, generation: Arc<AtomicU64>) -> Self {
+        Self {
+            store,
+            clock,
+            known: Mutex::default(),
+            generation,
+        }
+    }
+
     /// Whether the header carries a token that may invoke this app.
     pub(crate) async fn check(
         &self,
         app: AppId,
         header: Option<&HeaderValue>,
     ) -> Result<(), Error> {
-        let refused = |detail| Error::new(Kind::Unauthenticated, "token_required", detail);
         let secret = header
-            .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
+            .and_then(bearer)
             .ok_or_else(|| refused("send an API token: Authorization: Bearer pic_…"))?;
-        let hash: [u8; 32] = Sha256::digest(secret.trim().as_bytes()).into();
+        let hash: SecretHash = Sha256::digest(secret.as_bytes()).into();
+        let token = match self.remembered(&hash) {
+            Some(token) => token,
+            None => self.look_up(hash).await?,
+        };
+        if self.may_invoke(app, &token) {
+            Ok(())
+        } else {
+            Err(refused(
+                "the token has ended, belongs to another app, or lacks the invoke scope",
+            ))
+        }
+    }
+
+    fn remembered(&self, hash: &SecretHash) -> Option<Arc<TokenRow>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = known.get(hash)?;
+        let fresh = entry.since.elapsed() < BELIEVED
+            && entry.generation == self.generation.load(Ordering::Acquire);
+        fresh.then(|| Arc::clone(&entry.token))
+    }
+
+    async fn look_up(&self, hash: SecretHash) -> Result<Arc<TokenRow>, Error> {
+        let generation = self.generation.load(Ordering::Acquire);
         let here = self
             .store
             .read_inline::<_, StoreError>(|c| people::token_by_secret(c, &hash));
@@ -47,14 +98,18 @@ impl TokenCheck {
                 "the database is away; try again",
             )
         })?;
-        let token = token.ok_or_else(|| refused("the token is not known"))?;
-        if self.may_invoke(app, &token) {
-            Ok(())
-        } else {
-            Err(refused(
-                "the token has ended, belongs to another app, or lacks the invoke scope",
-            ))
+        let token = Arc::new(token.ok_or_else(|| refused("the token is not known"))?);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED {
+            known.clear();
         }
+        let entry = Known {
+            token: Arc::clone(&token),
+            since: Instant::now(),
+            generation,
+        };
+        known.insert(hash, entry);
+        Ok(token)
     }
 
     fn may_invoke(&self, app: AppId, token: &TokenRow) -> bool {
@@ -66,4 +121,16 @@ impl TokenCheck {
                 .iter()
                 .any(|scope| matches!(scope, Scope::Invoke | Scope::Admin))
     }
+}
+
+fn refused(detail: &'static str) -> Error {
+    Error::new(Kind::Unauthenticated, "token_required", detail)
+}
+
+/// The secret in `Bearer …`; the scheme's case does not matter (RFC 9110).
+fn bearer(header: &HeaderValue) -> Option<&str> {
+    let (scheme, secret) = header.to_str().ok()?.split_once(' ')?;
+    let secret = secret.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !secret.is_empty() && secret.len() <= SECRET_BYTES)
+        .then_some(secret)
 }

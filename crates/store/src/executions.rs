@@ -107,6 +107,29 @@ pub fn trim(conn: &mut dyn Conn, app: AppId, batch: i64) -> Result<u64, StoreErr
     )
 }
 
+/// Removes an app's runs that started before a time, oldest first, at most `batch` at a time; how
+/// many went.
+pub fn expire(
+    conn: &mut dyn Conn,
+    app: AppId,
+    before: Timestamp,
+    batch: i64,
+) -> Result<u64, StoreError> {
+    // Ids start with their milliseconds: older ones sort below this one.
+    let mut cut = [0_u8; 16];
+    cut[..6].copy_from_slice(&before.as_millis().max(0).to_be_bytes()[2..]);
+    let oldest = "SELECT id FROM executions WHERE app_id = ?1 AND id < ?2 ORDER BY id LIMIT ?3";
+    let params = [app.as_bytes().into(), (&cut).into(), batch.into()];
+    conn.execute(
+        &format!("DELETE FROM log_lines WHERE app_id = ?1 AND execution_id IN ({oldest})"),
+        &params,
+    )?;
+    conn.execute(
+        &format!("DELETE FROM executions WHERE id IN ({oldest})"),
+        &params,
+    )
+}
+
 /// A run as stored.
 #[derive(Clone, Debug)]
 pub struct ExecutionRow {
@@ -175,6 +198,8 @@ pub struct ExecutionFilter {
     pub script: Option<String>,
     /// That ended this way.
     pub outcome: Option<String>,
+    /// That answered with this status.
+    pub status: Option<u16>,
     /// Started at or after.
     pub since: Option<Timestamp>,
     /// Started before.
@@ -207,6 +232,10 @@ pub fn list(
             params.push(value.as_str().into());
             sql.push_str(&format!(" AND {column} = ?{}", params.len()));
         }
+    }
+    if let Some(status) = filter.status {
+        params.push(i64::from(status).into());
+        sql.push_str(&format!(" AND status = ?{}", params.len()));
     }
     params.push(filter.limit.into());
     sql.push_str(&format!(" ORDER BY id DESC LIMIT ?{}", params.len()));
@@ -287,7 +316,6 @@ pub fn logs(
         filter.until.map_or(i64::MAX, Timestamp::as_micros).into(),
         filter.level.map_or(0, |level| level as i64).into(),
     ];
-    let pattern = filter.text.as_deref().map(like);
     if let Some(script) = &filter.script {
         params.push(script.as_str().into());
         sql.push_str(&format!(" AND script = ?{}", params.len()));
@@ -296,9 +324,11 @@ pub fn logs(
         params.push(execution.as_bytes().into());
         sql.push_str(&format!(" AND execution_id = ?{}", params.len()));
     }
-    if let Some(pattern) = &pattern {
-        params.push(pattern.as_str().into());
-        sql.push_str(&format!(" AND message LIKE ?{} ESCAPE '\\'", params.len()));
+    if let Some(text) = filter.text.as_deref().filter(|text| !text.is_empty()) {
+        params.push(text.into());
+        // Not LIKE: it ignores case on one engine only.
+        let at = params.len();
+        sql.push_str(&format!(" AND REPLACE(message, ?{at}, '') <> message"));
     }
     params.push(filter.limit.into());
     sql.push_str(&format!(
@@ -306,14 +336,6 @@ pub fn logs(
         params.len()
     ));
     conn.query(&sql, &params)?.iter().map(log_row).collect()
-}
-
-fn like(text: &str) -> String {
-    let escaped = text
-        .replace('\\', "\\\\")
-        .replace('%', "\\%")
-        .replace('_', "\\_");
-    format!("%{escaped}%")
 }
 
 fn log_row(row: &Row) -> Result<LogRow, StoreError> {

@@ -1,59 +1,60 @@
-//! Listeners and connections: one listener per worker on the same port, HTTP/1.1 and h2c, clients
-//! that are too slow or too many turned away.
+//! Connections: HTTP/1.1 and h2c; clients that are too slow or too many are turned away.
 
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, Sleep};
 
 use super::Ingress;
+use super::client_io::{ClientIo, Pace};
 
 /// Becomes true when the server stops.
 pub type Shutdown = watch::Receiver<bool>;
 
 /// Most bytes of a request's head.
-const HEAD_BYTES: usize = 64 << 10;
-/// Most headers of a request.
-const HEADERS: usize = 100;
+const HEAD_BYTES: usize = 32 << 10;
+/// Most that is buffered of a connection at a time.
+const BUFFER_BYTES: usize = 64 << 10;
 /// Requests one HTTP/2 connection may have open.
 const STREAMS: u32 = 250;
 /// Pause after the system refused a connection (no file descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// One listener per worker on the same address. Port 0 picks a free one, the same for all.
-pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<std::net::TcpListener>> {
-    let first = bind_one(address)?;
-    let address = first.local_addr()?;
-    let mut listeners = vec![first];
-    for _ in 1..workers {
-        listeners.push(bind_one(address)?);
+/// What the connections of one worker share.
+#[derive(Default)]
+struct Worker {
+    stopping: Cell<bool>,
+    /// Who to tell that the server stops.
+    wakers: RefCell<HashMap<u64, Waker>>,
+    next: Cell<u64>,
+}
+
+impl Worker {
+    fn stop(&self) {
+        self.stopping.set(true);
+        for waker in self.wakers.take().into_values() {
+            waker.wake();
+        }
     }
-    Ok(listeners)
 }
 
-fn bind_one(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(4_096)?;
-    Ok(socket.into())
-}
-
-/// Accepts and answers until `shutdown`, then finishes what is under way.
+/// Accepts and answers until `shutdown`, then closes what is idle and finishes what is under way,
+/// for at most the configured time.
 ///
 /// Runs on a worker thread, inside its `LocalSet`.
 pub async fn serve(
@@ -62,25 +63,21 @@ pub async fn serve(
     mut shutdown: Shutdown,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
-    // Every connection holds a clone; when the last is gone, the drain is over.
-    let (open, mut all_closed) = tokio::sync::mpsc::channel::<()>(1);
-    let connections = Rc::new(());
+    let worker = Rc::new(Worker::default());
+    let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
+            Some(_ended) = connections.join_next() => continue,
             _ = shutdown.wait_for(|stop| *stop) => break,
         };
         match accepted {
             Ok((stream, peer)) => {
-                if Rc::strong_count(&connections) > ingress.config.connections as usize {
-                    continue;
+                if connections.len() < ingress.config.connections as usize {
+                    let connection =
+                        connection(stream, peer, Arc::clone(&ingress), Rc::clone(&worker));
+                    connections.spawn_local(connection);
                 }
-                let held = (Rc::clone(&connections), open.clone());
-                let connection = connection(stream, peer, Arc::clone(&ingress), shutdown.clone());
-                tokio::task::spawn_local(async move {
-                    connection.await;
-                    drop(held);
-                });
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -89,71 +86,181 @@ pub async fn serve(
         }
     }
     drop(listener);
-    drop(open);
-    // Nothing is ever sent; the channel ends when the last connection does.
-    drop(all_closed.recv().await);
+    worker.stop();
+    let drained = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(ingress.config.drain, drained)
+        .await
+        .is_err()
+    {
+        let left = connections.len();
+        tracing::warn!(
+            left,
+            "connections were cut off because the time to stop was over"
+        );
+        connections.shutdown().await;
+    }
     Ok(())
+}
+
+/// Counts an open connection, and forgets its waker at the end.
+struct Open {
+    ingress: Arc<Ingress>,
+    worker: Rc<Worker>,
+    number: u64,
+}
+
+impl Open {
+    fn new(ingress: Arc<Ingress>, worker: Rc<Worker>) -> Self {
+        ingress.metrics.connections.inc();
+        let number = worker.next.get();
+        worker.next.set(number + 1);
+        Self {
+            ingress,
+            worker,
+            number,
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.ingress.metrics.connections.dec();
+        self.worker.wakers.borrow_mut().remove(&self.number);
+    }
 }
 
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     ingress: Arc<Ingress>,
-    mut shutdown: Shutdown,
+    worker: Rc<Worker>,
 ) {
+    // Failing means that the client is gone, which the next read finds out.
     drop(stream.set_nodelay(true));
-    let patience = ingress.config.client_patience;
-    // No HTTP/1 method starts with `PRI`, the first bytes of HTTP/2.
-    let mut start = [0_u8; 3];
-    let first = tokio::select! {
-        first = tokio::time::timeout(patience, stream.peek(&mut start)) => first,
-        _ = shutdown.wait_for(|stop| *stop) => return,
-    };
-    let Ok(Ok(read)) = first else { return };
-    if read == 0 {
+    let open = Open::new(Arc::clone(&ingress), worker);
+    let pace = Pace::new();
+    let mut io = ClientIo::new(stream, Rc::clone(&pace), ingress.config.client_patience);
+    let guard = Guard::new(&open, &pace, &ingress);
+    let Some(Some(http2)) = guard.run(pin!(io.is_http2()), |_| true).await else {
         return;
-    }
-    ingress.metrics.connections.inc();
-    let io = TokioIo::new(stream);
-    let handler = Arc::clone(&ingress);
-    let service = service_fn(move |request| {
-        let ingress = Arc::clone(&handler);
-        async move { Ok::<_, std::convert::Infallible>(ingress.handle(request, peer).await) }
+    };
+    let io = TokioIo::new(io);
+    let service = service_fn({
+        let (pace, ingress) = (Rc::clone(&pace), Arc::clone(&ingress));
+        move |request| {
+            let busy = pace.begin();
+            let ingress = Arc::clone(&ingress);
+            async move {
+                let mut response = ingress.handle(request, peer).await;
+                response.body_mut().busy = Some(busy);
+                Ok::<_, Infallible>(response)
+            }
+        }
     });
     // Errors of single connections (resets, malformed requests) are the clients' own.
-    if &start[..read] == b"PRI" {
+    if http2 {
         let mut builder = http2::Builder::new(LocalTasks);
         builder
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS)
-            .max_header_list_size(HEAD_BYTES as u32)
-            .keep_alive_interval(None);
-        let mut connection = std::pin::pin!(builder.serve_connection(io, service));
-        tokio::select! {
-            ended = connection.as_mut() => drop(ended),
-            _ = shutdown.wait_for(|stop| *stop) => {
-                connection.as_mut().graceful_shutdown();
-                drop(connection.await);
-            }
-        }
+            .max_header_list_size(HEAD_BYTES as u32);
+        let connection = pin!(builder.serve_connection(io, service));
+        let graceful = |c: Pin<&mut http2::Connection<_, _, _>>| {
+            c.graceful_shutdown();
+            false
+        };
+        drop(guard.run(connection, graceful).await);
     } else {
         let mut builder = http1::Builder::new();
         builder
-            .timer(TokioTimer::new())
-            .header_read_timeout(patience)
-            .max_headers(HEADERS)
-            .max_buf_size(HEAD_BYTES)
+            // Our own pace tells a slow head from an idle connection, at no cost per request.
+            .header_read_timeout(None)
+            .max_header_size(HEAD_BYTES)
+            .max_buf_size(BUFFER_BYTES)
             .pipeline_flush(true);
-        let mut connection = std::pin::pin!(builder.serve_connection(io, service));
-        tokio::select! {
-            ended = connection.as_mut() => drop(ended),
-            _ = shutdown.wait_for(|stop| *stop) => {
-                connection.as_mut().graceful_shutdown();
-                drop(connection.await);
-            }
+        let connection = pin!(builder.serve_connection(io, service));
+        let graceful = |c: Pin<&mut http1::Connection<_, _>>| {
+            c.graceful_shutdown();
+            false
+        };
+        drop(guard.run(connection, graceful).await);
+    }
+}
+
+/// Runs a connection until it ends, its client is too slow, or the server stops.
+struct Guard<'a> {
+    open: &'a Open,
+    pace: &'a Pace,
+    head: Duration,
+    idle: Duration,
+}
+
+impl<'a> Guard<'a> {
+    fn new(open: &'a Open, pace: &'a Pace, ingress: &Ingress) -> Self {
+        Self {
+            open,
+            pace,
+            head: ingress.config.client_patience,
+            idle: ingress.config.idle,
         }
     }
-    ingress.metrics.connections.dec();
+
+    /// `None` when the client was too slow. When the server stops, `stop` is called once; it says
+    /// whether to give up at once.
+    async fn run<C: Future>(
+        &self,
+        mut connection: Pin<&mut C>,
+        stop: impl Fn(Pin<&mut C>) -> bool,
+    ) -> Option<C::Output> {
+        let first = Instant::now() + self.head;
+        let mut timer = pin!(tokio::time::sleep_until(first));
+        let (mut known, mut stopped) = (false, false);
+        poll_fn(move |cx| {
+            if self.open.worker.stopping.get() && !stopped {
+                stopped = true;
+                if stop(connection.as_mut()) {
+                    return Poll::Ready(None);
+                }
+            }
+            if let Poll::Ready(output) = connection.as_mut().poll(cx) {
+                return Poll::Ready(Some(output));
+            }
+            if !known {
+                // The task, and so its waker, stays the same.
+                known = true;
+                let mut wakers = self.open.worker.wakers.borrow_mut();
+                wakers.insert(self.open.number, cx.waker().clone());
+                return self.too_slow(timer.as_mut(), true, cx);
+            }
+            self.too_slow(timer.as_mut(), false, cx)
+        })
+        .await
+    }
+
+    /// Looks at the pace. The timer is moved forward only when it fires, so that requests on a
+    /// busy connection never touch it.
+    fn too_slow<T>(
+        &self,
+        mut timer: Pin<&mut Sleep>,
+        first: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<T>> {
+        let Some(deadline) = self.pace.deadline(self.head, self.idle) else {
+            return Poll::Pending;
+        };
+        let mut ask = first || timer.is_elapsed();
+        if timer.is_elapsed() || timer.deadline() > deadline {
+            if deadline <= Instant::now() {
+                return Poll::Ready(None);
+            }
+            timer.as_mut().reset(deadline);
+            ask = true;
+        }
+        if ask && timer.as_mut().poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
 }
 
 /// HTTP/2 streams stay on the worker that accepted their connection.

@@ -26,6 +26,9 @@ fn allowed_origin(cors: &Cors, origin: &HeaderValue) -> Option<HeaderValue> {
 /// Adds the headers of an actual (not preflight) answer.
 pub(super) fn apply(cors: &Cors, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    // The route's rules count, not what its script says beside them.
+    headers.remove(header::ACCESS_CONTROL_ALLOW_ORIGIN);
+    headers.remove(header::ACCESS_CONTROL_ALLOW_CREDENTIALS);
     let Some(allowed) = origin.and_then(|origin| allowed_origin(cors, origin)) else {
         return;
     };
@@ -52,7 +55,7 @@ pub(super) fn preflight(
     allow: &[Method],
     request: &HeaderMap,
 ) -> Response<Body> {
-    let mut response = Response::new(Body::Empty);
+    let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
     let names: Vec<String> = allow.iter().map(ToString::to_string).collect();

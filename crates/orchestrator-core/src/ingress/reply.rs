@@ -7,15 +7,13 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method as HttpMethod, Response, StatusCode};
 use http_body::Frame;
-use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use shared::error::{Error, Kind, Problem};
 use shared::id::RequestId;
 use shared::invocation::{BodyStream, Outcome, ResponseBody, StreamItem};
 use shared::routing::Method;
 use shared::script_error::{LimitKind, PublicError, ScriptError, ScriptErrorKind};
 
-use super::{PendingRecord, abandoned};
+use super::record::PendingRecord;
 use crate::body::{Body, BoxBody, BoxError};
 
 /// Headers that belong to the connection, not to a script.
@@ -31,33 +29,45 @@ const SANDBOX: &str = "sandbox allow-forms allow-scripts allow-popups";
 /// What the control plane's cookies start with; scripts on a shared host may not set them.
 const PLATFORM_COOKIES: [&str; 2] = ["__Host-picloud", "picloud_"];
 
+/// Bytes of an id: prefix, underscore, 32 digits.
+const ID_BYTES: usize = RequestId::PREFIX.len() + 33;
+
 pub(super) fn id_value(id: &RequestId) -> HeaderValue {
-    HeaderValue::try_from(id.to_string()).expect("an id is plain ASCII")
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [b'_'; ID_BYTES];
+    text[..RequestId::PREFIX.len()].copy_from_slice(RequestId::PREFIX.as_bytes());
+    for (pair, byte) in text[RequestId::PREFIX.len() + 1..]
+        .chunks_exact_mut(2)
+        .zip(id.as_bytes())
+    {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+    HeaderValue::from_bytes(&text).expect("an id is plain ASCII")
 }
 
-pub(super) fn boxed_errors(body: Incoming) -> impl http_body::Body<Data = Bytes, Error = BoxError> {
-    body.map_err(Into::into)
-}
-
-pub(super) fn status_only(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::Empty);
-    *response.status_mut() = status;
-    response
+/// 414: the path and query are too long.
+pub(super) fn url_too_long(most: usize, id: RequestId) -> Response<Body> {
+    let detail = format!("the path and query are longer than {most} bytes");
+    let error = Error::new(Kind::InvalidInput, "url_too_long", detail);
+    problem_with(&error, StatusCode::URI_TOO_LONG, id)
 }
 
 /// An error as `application/problem+json`.
 pub(super) fn problem(error: &Error, id: RequestId) -> Response<Body> {
-    let problem = Problem::of(error, Some(id.to_string()));
-    let mut response = Response::new(Body::from(Bytes::from(problem.to_json())));
-    *response.status_mut() = match error.code {
+    let status = match error.code {
         "body_too_slow" => StatusCode::REQUEST_TIMEOUT,
         _ => error.kind.status(),
     };
+    problem_with(error, status, id)
+}
+
+/// An error whose status says more than its kind.
+fn problem_with(error: &Error, status: StatusCode, id: RequestId) -> Response<Body> {
+    let mut problem = Problem::of(error, Some(id.to_string()));
+    problem.status = status.as_u16();
+    let mut response = as_json(&problem, status);
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static(Problem::MEDIA_TYPE),
-    );
     match error.kind {
         Kind::TooManyRequests | Kind::Unavailable => {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
@@ -70,6 +80,14 @@ pub(super) fn problem(error: &Error, id: RequestId) -> Response<Body> {
     response
 }
 
+fn as_json(problem: &Problem, status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::from(Bytes::from(problem.to_json())));
+    *response.status_mut() = status;
+    let kind = HeaderValue::from_static(Problem::MEDIA_TYPE);
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
 /// 404 for a path without routes, else 405 with the methods it has.
 pub(super) fn not_allowed(allow: &[Method], method: &HttpMethod, id: RequestId) -> Response<Body> {
     if allow.is_empty() {
@@ -79,11 +97,8 @@ pub(super) fn not_allowed(allow: &[Method], method: &HttpMethod, id: RequestId) 
     let names: Vec<&str> = allow.iter().map(|m| m.as_str()).collect();
     let names = names.join(", ");
     let detail = format!("this path answers {names}, not {method}");
-    let mut response = problem(
-        &Error::new(Kind::InvalidInput, "method_not_allowed", detail),
-        id,
-    );
-    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    let error = Error::new(Kind::InvalidInput, "method_not_allowed", detail);
+    let mut response = problem_with(&error, StatusCode::METHOD_NOT_ALLOWED, id);
     if let Ok(value) = HeaderValue::try_from(names) {
         response.headers_mut().insert(header::ALLOW, value);
     }
@@ -92,8 +107,7 @@ pub(super) fn not_allowed(allow: &[Method], method: &HttpMethod, id: RequestId) 
 
 /// The same answer for HEAD: the headers of a GET, no body.
 pub(super) fn drop_body(response: &mut Response<Body>) {
-    let body = std::mem::replace(response.body_mut(), Body::Empty);
-    if let Some(length) = http_body::Body::size_hint(&body).exact() {
+    if let Some(length) = response.body_mut().empty() {
         response
             .headers_mut()
             .insert(header::CONTENT_LENGTH, length.into());
@@ -101,40 +115,35 @@ pub(super) fn drop_body(response: &mut Response<Body>) {
 }
 
 /// A script's outcome as an answer; records the run when it has ended.
-pub(super) fn of_outcome(outcome: Outcome, record: PendingRecord, own: bool) -> Response<Body> {
-    let Some(script) = outcome.response else {
-        let id = record.request();
+pub(super) fn of_outcome(outcome: Outcome, mut record: PendingRecord, own: bool) -> Response<Body> {
+    let id = record.request();
+    let id = id.expect("the run was only just started and has not ended");
+    // 1xx is not for scripts: it would promise another answer.
+    let script = outcome.response.filter(|r| r.status.as_u16() >= 200);
+    let Some(script) = script else {
         let response = match &outcome.completion.error {
             Some(ScriptError {
                 public: Some(public),
                 ..
             }) => thrown(public, id),
             Some(error) => problem(&public_error(error), id),
-            None => problem(&internal(), id),
+            None => problem(&script_failed(), id),
         };
-        record.observe(response.status().as_u16());
-        record.finish(response.status().as_u16(), outcome.completion);
+        record.answered(response.status().as_u16());
+        record.ended(outcome.completion);
         return response;
     };
-    let mut response = Response::new(Body::Empty);
+    record.answered(script.status.as_u16());
+    let body = match script.body {
+        ResponseBody::Full(bytes) => {
+            record.ended(outcome.completion);
+            Body::from(bytes)
+        }
+        ResponseBody::Stream(stream) => Body::from(BoxBody::new(Streamed { stream, record })),
+    };
+    let mut response = Response::new(body);
     *response.status_mut() = script.status;
     *response.headers_mut() = clean(script.headers, own);
-    let status = script.status.as_u16();
-    record.observe(status);
-    match script.body {
-        ResponseBody::Full(bytes) => {
-            *response.body_mut() = bytes.into();
-            record.finish(status, outcome.completion);
-        }
-        ResponseBody::Stream(stream) => {
-            let body = Streamed {
-                stream,
-                record: Some(record),
-                status,
-            };
-            *response.body_mut() = Body::Boxed(BoxBody::new(body));
-        }
-    }
     response
 }
 
@@ -147,8 +156,8 @@ fn clean(mut headers: HeaderMap, own: bool) -> HeaderMap {
         return headers;
     }
     let active = headers.get(header::CONTENT_TYPE).is_some_and(|kind| {
-        let kind = kind.as_bytes();
-        kind.starts_with(b"text/html") || kind.starts_with(b"image/svg") || xml(kind)
+        let kind = kind.as_bytes().to_ascii_lowercase();
+        kind.starts_with(b"text/html") || contains(&kind, b"svg") || contains(&kind, b"xml")
     });
     if active {
         headers.append(
@@ -157,9 +166,13 @@ fn clean(mut headers: HeaderMap, own: bool) -> HeaderMap {
         );
     }
     let platform = |cookie: &HeaderValue| {
-        PLATFORM_COOKIES
-            .iter()
-            .any(|name| cookie.as_bytes().starts_with(name.as_bytes()))
+        // Browsers skip blanks before a name, and take `=name=value` for `name=value`.
+        let name = cookie.as_bytes().trim_ascii_start();
+        let name = name.strip_prefix(b"=").unwrap_or(name).trim_ascii_start();
+        PLATFORM_COOKIES.iter().any(|own| {
+            let start = name.get(..own.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(own.as_bytes()))
+        })
     };
     if headers.get_all(header::SET_COOKIE).iter().any(platform) {
         tracing::warn!("a script tried to set the platform's cookie; it was removed");
@@ -177,11 +190,17 @@ fn clean(mut headers: HeaderMap, own: bool) -> HeaderMap {
     headers
 }
 
-fn xml(kind: &[u8]) -> bool {
-    kind.windows(3).any(|window| window == b"xml")
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
 }
 
-fn internal() -> Error {
+fn script_failed() -> Error {
+    let detail = "the script failed; its owner finds the reason under this request's id";
+    Error::new(Kind::Internal, "script_failed", detail)
+}
+
+/// A defect of ours.
+pub(super) fn internal() -> Error {
     Error::new(
         Kind::Internal,
         "internal",
@@ -201,11 +220,7 @@ fn thrown(public: &PublicError, id: RequestId) -> Response<Body> {
         request_id: Some(id.to_string()),
         diagnostics: Vec::new(),
     };
-    let mut response = Response::new(Body::from(Bytes::from(problem.to_json())));
-    *response.status_mut() = status;
-    let kind = HeaderValue::from_static(Problem::MEDIA_TYPE);
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    response
+    as_json(&problem, status)
 }
 
 /// What a client may know about a failed script.
@@ -222,19 +237,14 @@ fn public_error(error: &ScriptError) -> Error {
             format!("the script exceeded its limit `{}`", limit.as_str()),
         ),
         ScriptErrorKind::Internal => internal(),
-        _ => Error::new(
-            Kind::Internal,
-            "script_failed",
-            "the script failed; its owner finds the reason under this request's id",
-        ),
+        _ => script_failed(),
     }
 }
 
 /// A streamed body that records its run at the end, however it ends.
 struct Streamed {
     stream: BodyStream,
-    record: Option<PendingRecord>,
-    status: u16,
+    record: PendingRecord,
 }
 
 impl http_body::Body for Streamed {
@@ -245,29 +255,23 @@ impl http_body::Body for Streamed {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self.stream.as_mut().poll_next(context) {
-            Poll::Pending => Poll::Pending,
+        if !self.record.is_open() {
+            return Poll::Ready(None);
+        }
+        let completion = match self.stream.as_mut().poll_next(context) {
+            Poll::Pending => return Poll::Pending,
             Poll::Ready(Some(StreamItem::Chunk(bytes))) => {
-                Poll::Ready(Some(Ok(Frame::data(bytes))))
+                return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
-            Poll::Ready(Some(StreamItem::End(completion))) => {
-                // A body cut short must look cut short to the client.
-                let failed = completion.error.as_ref().map(|error| error.message.clone());
-                let status = self.status;
-                if let Some(record) = self.record.take() {
-                    record.finish(status, *completion);
-                }
-                Poll::Ready(failed.map(|message| Err(message.into())))
+            Poll::Ready(Some(StreamItem::End(completion))) => *completion,
+            Poll::Ready(None) => {
+                let text = "the executor went away in the middle of an answer";
+                Outcome::failed(ScriptError::new(ScriptErrorKind::Internal, text)).completion
             }
-            Poll::Ready(None) => Poll::Ready(None),
-        }
-    }
-}
-
-impl Drop for Streamed {
-    fn drop(&mut self) {
-        if let Some(record) = self.record.take() {
-            record.finish(self.status, abandoned());
-        }
+        };
+        // A body cut short must look cut short to the client; the reason is in the record.
+        let failed = completion.error.is_some();
+        self.record.ended(completion);
+        Poll::Ready(failed.then(|| Err("the script failed in the middle of its answer".into())))
     }
 }

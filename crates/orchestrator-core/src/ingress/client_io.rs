@@ -1,0 +1,198 @@
+//! A client's connection with a pace: how long it may stay silent, and in which phase.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep};
+
+/// The first bytes of HTTP/2; no method of HTTP/1 starts with them.
+const PREFACE: &[u8; 3] = b"PRI";
+
+/// What a connection is doing. Kept without timers; one timer per connection looks at it.
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// Requests being answered.
+    requests: Cell<u32>,
+    /// Whether the head of a request has begun to arrive.
+    head: Cell<bool>,
+    /// Since when the above holds.
+    since: Cell<Instant>,
+    /// HTTP/2: bytes do not say whether a request has begun.
+    multiplexed: Cell<bool>,
+}
+
+impl Pace {
+    /// A new connection owes a first request.
+    pub(super) fn new() -> Rc<Self> {
+        Rc::new(Self {
+            requests: Cell::new(0),
+            head: Cell::new(true),
+            since: Cell::new(Instant::now()),
+            multiplexed: Cell::new(false),
+        })
+    }
+
+    /// Until when the client must have done something; `None` while it waits for us.
+    pub(super) fn deadline(&self, head: Duration, idle: Duration) -> Option<Instant> {
+        if self.requests.get() > 0 {
+            return None;
+        }
+        Some(self.since.get() + if self.head.get() { head } else { idle })
+    }
+
+    /// A request has begun; it ends when the guard is dropped.
+    pub(super) fn begin(self: &Rc<Self>) -> Busy {
+        self.requests.set(self.requests.get() + 1);
+        self.head.set(false);
+        Busy(Rc::clone(self))
+    }
+
+    fn bytes_came(&self) {
+        if self.requests.get() == 0 && !self.head.get() && !self.multiplexed.get() {
+            self.head.set(true);
+            self.since.set(Instant::now());
+        }
+    }
+}
+
+/// A request being answered.
+#[derive(Debug)]
+pub(crate) struct Busy(Rc<Pace>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.requests.set(self.0.requests.get() - 1);
+        self.0.since.set(Instant::now());
+    }
+}
+
+/// A stream that tells its pace what comes, and gives up on a client that does not read.
+pub(super) struct ClientIo {
+    stream: TcpStream,
+    pace: Rc<Pace>,
+    /// Bytes read to tell the protocol, to be read again.
+    start: [u8; PREFACE.len()],
+    start_from: usize,
+    start_to: usize,
+    patience: Duration,
+    /// Exists only while the client's window is full.
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl ClientIo {
+    pub(super) fn new(stream: TcpStream, pace: Rc<Pace>, patience: Duration) -> Self {
+        Self {
+            stream,
+            pace,
+            start: [0; PREFACE.len()],
+            start_from: 0,
+            start_to: 0,
+            patience,
+            stalled: None,
+        }
+    }
+
+    /// Reads just enough to tell HTTP/2 from HTTP/1; `None` when the client left.
+    pub(super) async fn is_http2(&mut self) -> Option<bool> {
+        while self.start_to < PREFACE.len() {
+            let mut buffer = ReadBuf::new(&mut self.start[self.start_to..]);
+            let read = poll_fn(|cx| Pin::new(&mut self.stream).poll_read(cx, &mut buffer)).await;
+            let count = buffer.filled().len();
+            if read.is_err() || count == 0 {
+                return None;
+            }
+            self.start_to += count;
+            if self.start[..self.start_to] != PREFACE[..self.start_to] {
+                return Some(false);
+            }
+        }
+        self.pace.multiplexed.set(true);
+        Some(true)
+    }
+
+    fn check_stall(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let patience = self.patience;
+        let stalled = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        if stalled.as_mut().poll(cx).is_ready() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        Ok(())
+    }
+
+    fn written<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        wrote: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if wrote.is_pending() {
+            self.check_stall(cx)?;
+        } else if self.stalled.is_some() {
+            self.stalled = None;
+        }
+        wrote
+    }
+}
+
+impl AsyncRead for ClientIo {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.start_from < this.start_to {
+            let kept = &this.start[this.start_from..this.start_to];
+            let count = kept.len().min(buffer.remaining());
+            buffer.put_slice(&kept[..count]);
+            this.start_from += count;
+            return Poll::Ready(Ok(()));
+        }
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
+        if buffer.filled().len() > before {
+            this.pace.bytes_came();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for ClientIo {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let wrote = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.written(cx, wrote)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let wrote = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
+        self.written(cx, wrote)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

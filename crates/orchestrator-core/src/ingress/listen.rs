@@ -1,0 +1,74 @@
+//! Listening: one socket per worker on the same address.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Connections the system queues per listener.
+const BACKLOG: i32 = 4_096;
+
+/// One listener per worker on the same address. Port 0 picks a free one, the same for all.
+///
+/// An address another program (or another PiCloud) listens on is refused, although the workers
+/// share theirs. The error's text says what to do.
+pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<TcpListener>> {
+    let explained = |error: io::Error| explain(address, &error);
+    if address.port() != 0 {
+        // Sharing would succeed with anybody of the same user; an unshared socket finds them.
+        let probe = socket(address, false).map_err(explained)?;
+        probe.listen(1).map_err(explained)?;
+    }
+    let first = shared(address).map_err(explained)?;
+    let address = first.local_addr()?;
+    let mut listeners = vec![first];
+    for _ in 1..workers {
+        listeners.push(shared(address).map_err(explained)?);
+    }
+    Ok(listeners)
+}
+
+fn shared(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket(address, true)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn socket(address: SocketAddr, share: bool) -> io::Result<Socket> {
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(share)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+fn explain(address: SocketAddr, error: &io::Error) -> io::Error {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => "another program listens there; stop it or choose another port",
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need a privilege; choose another, or put a reverse proxy in front"
+        }
+        io::ErrorKind::AddrNotAvailable => "no interface of this machine has that address",
+        _ => "choose another address",
+    };
+    let text = format!("cannot listen on {address}: {error}; {advice}");
+    io::Error::new(error.kind(), text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_share_a_port_and_a_second_program_is_told() {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listeners = bind(any, 3).unwrap();
+        let address = listeners[0].local_addr().unwrap();
+        assert!(listeners.iter().all(|l| l.local_addr().unwrap() == address));
+        let error = bind(address, 1).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        assert!(error.to_string().contains("another program"), "{error}");
+    }
+}
