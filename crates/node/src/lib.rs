@@ -1,1 +1,14 @@
-//! The process shell: configuration, telemetry, lifecycle, named tasks
+//! The process shell: configuration, telemetry, named tasks, threads, stopping.
+//!
+//! This is the only crate that reads the environment or starts long-lived work. It knows nothing
+//! of what the services do.
+
+pub mod config;
+mod signals;
+pub mod tasks;
+pub mod telemetry;
+mod threads;
+
+pub use signals::stop_on_signals;
+pub use tasks::{Stop, TaskKind, Tasks};
+pub use threads::{Workers, control_runtime};

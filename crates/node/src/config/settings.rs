@@ -1,0 +1,310 @@
+//! The settings with their types.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use shared::limits::Limits;
+use shared::units::{parse_duration, parse_size};
+
+use super::{ConfigError, Layers};
+
+/// Most worker threads.
+const WORKERS: usize = 256;
+
+/// Which database.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// The embedded one in the data directory.
+    Sqlite,
+    /// A PostgreSQL server; the URL may hold a password.
+    Postgres(String),
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite => "Sqlite",
+            Self::Postgres(_) => "Postgres(…)",
+        })
+    }
+}
+
+/// The internal listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InternalListen {
+    /// There is none.
+    Off,
+    /// Here.
+    At(SocketAddr),
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Text,
+    /// One object per line.
+    Json,
+}
+
+/// Logging.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// How lines look.
+    pub format: LogFormat,
+    /// What is logged: a level or directives.
+    pub level: String,
+}
+
+/// A rate per app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppRate {
+    /// Requests per second over time.
+    pub per_second: u32,
+    /// Requests that may come at once.
+    pub burst: u32,
+}
+
+/// How much is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// Requests under way on this server.
+    pub concurrency: u32,
+    /// Requests under way per app.
+    pub app_concurrency: u32,
+    /// Requests per second per app; absent: no bound.
+    pub app_rate: Option<AppRate>,
+    /// Connections per worker.
+    pub connections: u32,
+}
+
+/// The checked configuration of a server.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the data is.
+    pub data_dir: PathBuf,
+    /// The public listener.
+    pub listen: SocketAddr,
+    /// The internal listener.
+    pub internal_listen: InternalListen,
+    /// Where people reach this instance; absent: localhost with the listener's port.
+    pub public_url: Option<String>,
+    /// Worker threads.
+    pub workers: usize,
+    /// Time to stop.
+    pub shutdown_timeout: Duration,
+    /// Proxies that are believed, as written: addresses and ranges.
+    pub trusted_proxies: Vec<String>,
+    /// The database.
+    pub database: DatabaseUrl,
+    /// PostgreSQL connections.
+    pub connections: usize,
+    /// How long to wait for PostgreSQL.
+    pub patience: Duration,
+    /// Logging.
+    pub log: LogSettings,
+    /// How much is let in.
+    pub admission: Admission,
+    /// Memory for compiled scripts, in bytes.
+    pub script_cache: u64,
+    /// The highest limits a script can ask for.
+    pub ceiling: Limits,
+}
+
+impl Config {
+    /// Checks all values.
+    pub fn check(layers: &Layers) -> Result<Self, ConfigError> {
+        let of = Reader(layers);
+        Ok(Self {
+            data_dir: PathBuf::from(of.not_empty("data_dir")?),
+            listen: of.address("listen")?,
+            internal_listen: match of.text("internal_listen") {
+                "off" => InternalListen::Off,
+                _ => InternalListen::At(of.address("internal_listen")?),
+            },
+            public_url: of.public_url()?,
+            workers: of.workers()?,
+            shutdown_timeout: of.duration("shutdown_timeout")?,
+            trusted_proxies: match of.text("trusted_proxies") {
+                "none" => Vec::new(),
+                list => list.split(',').map(|item| item.trim().to_owned()).collect(),
+            },
+            database: of.database()?,
+            connections: of.number("database.connections", 1, 200)? as usize,
+            patience: of.duration("database.patience")?,
+            log: LogSettings {
+                format: of.log_format()?,
+                level: of.not_empty("log.level")?.to_owned(),
+            },
+            admission: Admission {
+                concurrency: of.count("admission.concurrency")?,
+                app_concurrency: of.count("admission.app_concurrency")?,
+                app_rate: of.app_rate()?,
+                connections: of.count("admission.connections")?,
+            },
+            script_cache: of.size("cache.scripts")?,
+            ceiling: Limits {
+                wall: of.duration("ceiling.wall")?,
+                cpu: of.duration("ceiling.cpu")?,
+                operations: of.number("ceiling.operations", 1, u64::MAX)?,
+                memory: of.size("ceiling.memory")?,
+                response: of.size("ceiling.response")?,
+                logs: of.size("ceiling.logs")?,
+                host_calls: of.count("ceiling.host_calls")?,
+                concurrency: of.count("ceiling.concurrency")?,
+            },
+        })
+    }
+}
+
+/// Reads values by key, with errors that name key and source.
+struct Reader<'a>(&'a Layers);
+
+impl<'a> Reader<'a> {
+    fn text(&self, key: &'static str) -> &'a str {
+        self.0.raw(key).text.trim()
+    }
+
+    fn fail<T>(&self, key: &'static str, reason: impl Into<String>) -> Result<T, ConfigError> {
+        Err(self.0.refuse(key, reason))
+    }
+
+    fn not_empty(&self, key: &'static str) -> Result<&'a str, ConfigError> {
+        match self.text(key) {
+            "" => self.fail(key, "it is empty"),
+            text => Ok(text),
+        }
+    }
+
+    fn parse<T: FromStr>(&self, key: &'static str, want: &str) -> Result<T, ConfigError> {
+        let text = self.text(key);
+        let shown: String = text.chars().take(60).collect();
+        text.parse()
+            .or_else(|_| self.fail(key, format!("`{shown}` is not {want}")))
+    }
+
+    fn number(&self, key: &'static str, least: u64, most: u64) -> Result<u64, ConfigError> {
+        let number: u64 = self.parse(key, "a whole number")?;
+        if (least..=most).contains(&number) {
+            return Ok(number);
+        }
+        self.fail(key, format!("{number} is not between {least} and {most}"))
+    }
+
+    fn count(&self, key: &'static str) -> Result<u32, ConfigError> {
+        Ok(self.number(key, 1, u64::from(u32::MAX))? as u32)
+    }
+
+    fn duration(&self, key: &'static str) -> Result<Duration, ConfigError> {
+        match parse_duration(self.text(key)) {
+            Ok(time) if !time.is_zero() => Ok(time),
+            Ok(_) => self.fail(key, "it must be more than zero"),
+            Err(error) => self.fail(key, error.to_string()),
+        }
+    }
+
+    fn size(&self, key: &'static str) -> Result<u64, ConfigError> {
+        match parse_size(self.text(key)) {
+            Ok(size) if size > 0 => Ok(size),
+            Ok(_) => self.fail(key, "it must be more than zero"),
+            Err(error) => self.fail(key, error.to_string()),
+        }
+    }
+
+    fn address(&self, key: &'static str) -> Result<SocketAddr, ConfigError> {
+        let text = self.text(key);
+        if let Ok(address) = text.parse() {
+            return Ok(address);
+        }
+        // `localhost:8080` and `:8080` are what people write.
+        if let Some((host, port)) = text.rsplit_once(':')
+            && let Ok(port) = port.parse()
+        {
+            match host {
+                "localhost" => return Ok(SocketAddr::new(IpAddr::from([127, 0, 0, 1]), port)),
+                "" => return Ok(SocketAddr::new(IpAddr::from([0, 0, 0, 0]), port)),
+                _ => {}
+            }
+        }
+        self.parse(key, "an address with a port, like 127.0.0.1:8080")
+    }
+
+    fn workers(&self) -> Result<usize, ConfigError> {
+        let key = "workers";
+        match self.text(key) {
+            "auto" => Ok(std::thread::available_parallelism()
+                .map_or(1, usize::from)
+                .min(WORKERS)),
+            _ => Ok(self.number(key, 1, WORKERS as u64)? as usize),
+        }
+    }
+
+    fn public_url(&self) -> Result<Option<String>, ConfigError> {
+        let key = "public_url";
+        let text = self.text(key);
+        if text == "auto" {
+            return Ok(None);
+        }
+        let rest = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"));
+        match rest.map(|rest| rest.trim_end_matches('/')) {
+            Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', ' ']) => {
+                Ok(Some(text.trim_end_matches('/').to_owned()))
+            }
+            _ => self.fail(
+                key,
+                "write a URL without a path, like https://cloud.example.com",
+            ),
+        }
+    }
+
+    fn database(&self) -> Result<DatabaseUrl, ConfigError> {
+        let key = "database.url";
+        let text = self.text(key);
+        if text == "sqlite" {
+            Ok(DatabaseUrl::Sqlite)
+        } else if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            Ok(DatabaseUrl::Postgres(text.to_owned()))
+        } else {
+            // The text is not shown: it may hold a password.
+            self.fail(
+                key,
+                "write postgres://user:password@host/name, or `sqlite` for the embedded database, \
+                 which lies in the data directory",
+            )
+        }
+    }
+
+    fn log_format(&self) -> Result<LogFormat, ConfigError> {
+        match self.text("log.format") {
+            "auto" => Ok(LogFormat::Auto),
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            _ => self.fail("log.format", "write `auto`, `text` or `json`"),
+        }
+    }
+
+    fn app_rate(&self) -> Result<Option<AppRate>, ConfigError> {
+        let key = "admission.app_rate";
+        let text = self.text(key);
+        if text == "off" {
+            return Ok(None);
+        }
+        let (rate, burst) = text.split_once(':').unwrap_or((text, text));
+        match (rate.parse(), burst.parse()) {
+            (Ok(per_second @ 1..=1_000_000), Ok(burst @ 1..=1_000_000)) => {
+                Ok(Some(AppRate { per_second, burst }))
+            }
+            _ => self.fail(
+                key,
+                "write requests per second from 1 to 1000000, like 100; with a burst, 100:300; or `off`",
+            ),
+        }
+    }
+}
