@@ -15,6 +15,11 @@ use tokio::time::{Instant, Sleep};
 /// The first bytes of HTTP/2; no method of HTTP/1 starts with them.
 const PREFACE: &[u8; 3] = b"PRI";
 
+/// Most bytes passed over after a refusal.
+const LINGER_BYTES: usize = 1 << 20;
+/// How long a refused client may take to notice.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// What a connection is doing. Kept without timers; one timer per connection looks at it.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -82,7 +87,9 @@ pub(super) struct ClientIo {
     start_from: usize,
     start_to: usize,
     patience: Duration,
-    /// Exists only while the client's window is full.
+    /// Bytes passed over after the last answer.
+    lingered: usize,
+    /// Exists only while the client's window is full, or while it sends after the last answer.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
@@ -95,6 +102,7 @@ impl ClientIo {
             start_from: 0,
             start_to: 0,
             patience,
+            lingered: 0,
             stalled: None,
         }
     }
@@ -126,6 +134,30 @@ impl ClientIo {
             return Err(io::ErrorKind::TimedOut.into());
         }
         Ok(())
+    }
+
+    /// Passes over what the client still sends. Closing on unread bytes would reset the connection,
+    /// and the client would never see why it was refused.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut scratch = [0; 4 << 10];
+        loop {
+            let mut buffer = ReadBuf::new(&mut scratch);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    self.lingered += buffer.filled().len();
+                    if self.lingered > LINGER_BYTES {
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+                Poll::Ready(_end) => return Poll::Ready(Ok(())),
+                Poll::Pending if self.lingered == 0 => return Poll::Ready(Ok(())),
+                Poll::Pending => break,
+            }
+        }
+        let timer = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
+        timer.as_mut().poll(cx).map(Ok)
     }
 
     fn written<T>(
@@ -193,6 +225,7 @@ impl AsyncWrite for ClientIo {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        self.poll_linger(cx)
     }
 }

@@ -42,7 +42,7 @@ impl EncodeMetric for DurationHistogram {
         let bounds = BOUNDS
             .iter()
             .map(|micros| *micros as f64 / 1e6)
-            .chain([f64::MAX]);
+            .chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = bounds
             .zip(&self.0.counts)
             .map(|(bound, count)| (bound, count.load(Ordering::Relaxed)))

@@ -1,0 +1,125 @@
+//! Clients that are slow, silent, or split their bytes oddly. Patience is configured short; no
+//! time is asserted: a server that waits for ever fails by the client's read timeout.
+
+use std::io::{Read, Write};
+use std::time::Duration;
+
+use crate::server::{Answer, Server, Setup};
+
+fn impatient() -> Server {
+    let mut setup = Setup::default();
+    setup.ingress.client_patience = Duration::from_millis(150);
+    setup.ingress.idle = Duration::from_millis(150);
+    let server = Server::with(setup);
+    server.shop("echo");
+    server
+}
+
+#[test]
+fn silence_in_any_phase_ends_the_connection() {
+    let server = impatient();
+    for start in [
+        "",
+        "P",
+        "PRI",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "GET / HT",
+        "GET / HTTP/1.1\r\nHost: shop.localhost\r\nX-Slow: ",
+    ] {
+        let answer = server.raw(start.as_bytes());
+        let text = String::from_utf8_lossy(&answer);
+        assert!(
+            !text.contains(" 200 ") && !text.contains(" 500 "),
+            "{start:?}: {text}"
+        );
+    }
+}
+
+#[test]
+fn an_idle_connection_is_closed_after_its_answer() {
+    let server = impatient();
+    let answer = server.raw(b"GET / HTTP/1.1\r\nHost: shop.localhost\r\n\r\n");
+    assert_eq!(Answer::parse(&answer).status, 200);
+}
+
+#[test]
+fn a_slow_body_gets_408() {
+    let server = impatient();
+    for request in [
+        "Content-Length: 100\r\n\r\nsome",
+        "Transfer-Encoding: chunked\r\n\r\n5\r\nab",
+    ] {
+        let head = "POST / HTTP/1.1\r\nHost: shop.localhost\r\n";
+        let answer = Answer::parse(&server.raw(format!("{head}{request}").as_bytes()));
+        assert_eq!(
+            (answer.status, &*answer.code()),
+            (408, "body_too_slow"),
+            "{request:?}"
+        );
+    }
+}
+
+#[test]
+fn a_waiting_script_is_not_a_silent_client() {
+    let mut setup = Setup::default();
+    setup.ingress.client_patience = Duration::from_millis(50);
+    setup.ingress.idle = Duration::from_millis(50);
+    let server = Server::with(setup);
+    server.shop("stream");
+    let mut stream = server.connect();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: shop.localhost\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    server.started();
+    // Another connection lives through its whole patience meanwhile.
+    assert!(server.raw(b"").is_empty());
+    assert!(server.raw(b"").is_empty());
+    server.fake.release.add_permits(1);
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    assert!(answer.ends_with(b"1\r\nb\r\n0\r\n\r\n"));
+}
+
+#[test]
+fn bytes_may_come_one_by_one_and_requests_all_at_once() {
+    let server = Server::start();
+    server.shop("echo");
+    let mut stream = server.connect();
+    stream.set_nodelay(true).unwrap();
+    for byte in b"POST /a HTTP/1.1\r\nHost: shop.localhost\r\nContent-Length: 2\r\n\r\nhi" {
+        stream.write_all(&[*byte]).unwrap();
+    }
+    let rest = b"GET /b HTTP/1.1\r\nHost: shop.localhost\r\n\r\n\
+        GET /c HTTP/1.1\r\nHost: shop.localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(rest).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let at = |part: &str| {
+        text.find(part)
+            .unwrap_or_else(|| panic!("{part} in {text}"))
+    };
+    assert!(at(r#""uri":"/a""#) < at(r#""uri":"/b""#));
+    assert!(at(r#""uri":"/b""#) < at(r#""uri":"/c""#));
+}
+
+#[test]
+fn connections_beyond_the_bound_are_closed_and_others_served() {
+    let mut setup = Setup::default();
+    setup.ingress.connections = 1;
+    let server = Server::with(setup);
+    server.shop("echo");
+    let mut held = server.connect();
+    held.write_all(b"GET / HTTP/1.1\r\nHost: shop.localhost\r\n\r\n")
+        .unwrap();
+    held.read_exact(&mut [0; 12]).unwrap();
+    assert!(
+        server
+            .raw(b"GET / HTTP/1.1\r\nHost: shop.localhost\r\n\r\n")
+            .is_empty()
+    );
+    held.write_all(b"GET / HTTP/1.1\r\nHost: shop.localhost\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut rest = String::new();
+    held.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest.matches("HTTP/1.1 200").count(), 1, "{rest}");
+}

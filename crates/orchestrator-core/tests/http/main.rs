@@ -1,0 +1,13 @@
+//! The request path through its public doors: real sockets, a real database, a fake executor.
+
+mod catalog;
+mod clients;
+mod cors;
+mod executor;
+mod hostile;
+mod limits;
+mod platform;
+mod records;
+mod responses;
+mod routing;
+mod server;

@@ -1,0 +1,236 @@
+//! What is kept about runs.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use orchestrator_core::{TailFilter, TailItem};
+use shared::id::AppId;
+use shared::invocation::LogLevel;
+use store::executions::{self, ExecutionFilter, ExecutionRow, LogFilter};
+use tokio_stream::StreamExt as _;
+
+use crate::server::{Server, all_to_main};
+
+fn stored(server: &Server, app: AppId) -> Vec<ExecutionRow> {
+    let recorder = server.orchestrator.recorder();
+    server.runtime.block_on(recorder.flush()).unwrap();
+    let filter = ExecutionFilter {
+        limit: 10_000,
+        ..ExecutionFilter::default()
+    };
+    server.write(move |conn| executions::list(conn, app, &filter))
+}
+
+#[test]
+fn a_run_is_recorded_with_its_request_and_outcome() {
+    let server = Server::start();
+    let app = server.shop("fail public");
+    let answer = server.get("/orders/1?secret=1");
+    let rows = stored(&server, app);
+    assert_eq!(rows.len(), 1);
+    let row = &rows[0];
+    assert_eq!(row.target.as_deref(), Some("GET /orders/1"));
+    assert_eq!(
+        (row.status, &*row.outcome, &*row.trigger),
+        (Some(404), "thrown", "http")
+    );
+    assert_eq!((row.release, row.version), (1, 1));
+    assert_eq!(
+        answer.header("x-request-id"),
+        Some(&*row.request.to_string())
+    );
+    assert!(row.error.as_deref().unwrap().contains("secret detail"));
+}
+
+#[test]
+fn a_run_whose_client_left_is_recorded_as_cancelled() {
+    let server = Server::start();
+    let app = server.shop("hang");
+    let mut stream = server.connect();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: shop.localhost\r\n\r\n")
+        .unwrap();
+    server.started();
+    drop(stream);
+    let permit = server.runtime.block_on(server.fake.cancelled.acquire());
+    permit.unwrap().forget();
+    // The worker finishes with that connection before it answers another one.
+    server.send("GET", "x", "/livez", "");
+    let rows = stored(&server, app);
+    assert_eq!(rows.len(), 1);
+    assert_eq!((rows[0].status, &*rows[0].outcome), (None, "cancelled"));
+}
+
+#[test]
+fn quiet_successes_are_bounded_and_the_rest_is_counted() {
+    let server = Server::start();
+    let app = server.shop("text ok");
+    let request = b"GET / HTTP/1.1\r\nHost: shop.localhost\r\n\r\n".repeat(1_200);
+    let mut stream = server.connect();
+    let mut reader = stream.try_clone().unwrap();
+    let writing = std::thread::spawn(move || stream.write_all(&request).unwrap());
+    let mut seen = 0;
+    let mut buffer = vec![0; 1 << 16];
+    let mut tail: Vec<u8> = Vec::new();
+    while seen < 1_200 {
+        let count = std::io::Read::read(&mut reader, &mut buffer).unwrap();
+        assert!(count > 0);
+        tail.extend(&buffer[..count]);
+        seen += tail.windows(12).filter(|w| *w == b"HTTP/1.1 200").count();
+        // What may be the beginning of the next one.
+        tail.drain(..tail.len().saturating_sub(11));
+    }
+    writing.join().unwrap();
+    assert_eq!(stored(&server, app).len(), 1_000);
+    let text = server.orchestrator.metrics().text();
+    assert!(
+        text.contains("picloud_execution_records_skipped_total 200"),
+        "{text}"
+    );
+    server.get("/");
+    assert_eq!(stored(&server, app).len(), 1_001, "a new window");
+}
+
+#[test]
+fn the_background_task_flushes_by_itself_and_sleeps_otherwise() {
+    let server = Server::start();
+    let app = server.shop("text ok");
+    let recorder = server.orchestrator.recorder();
+    let task = server.runtime.spawn(Arc::clone(&recorder).run());
+    server.get("/");
+    loop {
+        let filter = ExecutionFilter {
+            limit: 1,
+            ..ExecutionFilter::default()
+        };
+        if !server
+            .write(move |conn| executions::list(conn, app, &filter))
+            .is_empty()
+        {
+            break;
+        }
+    }
+    task.abort();
+}
+
+#[test]
+fn a_live_tail_sees_the_lines_it_asked_for() {
+    let server = Server::start();
+    let app = server.shop("log Hello 100%");
+    let other = server.app("other", false);
+    server.deploy(other, &[("main", "log no")], &all_to_main());
+    let recorder = server.orchestrator.recorder();
+    let mut all = Box::pin(recorder.subscribe(app, TailFilter::default()));
+    let errors = TailFilter {
+        level: Some(LogLevel::Error),
+        ..TailFilter::default()
+    };
+    let mut loud = Box::pin(recorder.subscribe(app, errors));
+    server.send("GET", "other.localhost", "/", "");
+    server.get("/");
+    let Some(TailItem::Line(line)) = server.runtime.block_on(all.next()) else {
+        panic!("no line");
+    };
+    assert_eq!((line.app, &*line.row.message), (app, "Hello 100%"));
+    for _ in 0..1_100 {
+        server.get("/");
+    }
+    let gap = server.runtime.block_on(loud.next());
+    assert!(matches!(gap, Some(TailItem::Gap(1..))), "{gap:?}");
+    let rows = stored(&server, app);
+    assert_eq!(rows.len(), 1_101, "logging runs have a bound of their own");
+}
+
+#[test]
+fn lists_filter_by_script_outcome_status_level_and_text() {
+    let server = Server::start();
+    let app = server.app("shop", false);
+    let routes = serde_json::json!([
+        {"path": "/ok", "script": "ok"}, {"path": "/log", "script": "log"},
+        {"path": "/bad", "script": "bad"},
+    ]);
+    let scripts = [
+        ("ok", "text ok"),
+        ("log", "log Hello 100%_"),
+        ("bad", "fail public"),
+    ];
+    server.deploy(app, &scripts, &routes);
+    for path in ["/ok", "/log", "/bad", "/ok"] {
+        server.get(path);
+    }
+    assert_eq!(stored(&server, app).len(), 4);
+    let count = |filter: ExecutionFilter| {
+        let filter = ExecutionFilter {
+            limit: 10,
+            ..filter
+        };
+        server
+            .write(move |conn| executions::list(conn, app, &filter))
+            .len()
+    };
+    let all = ExecutionFilter::default;
+    assert_eq!(
+        count(ExecutionFilter {
+            script: Some("ok".into()),
+            ..all()
+        }),
+        2
+    );
+    assert_eq!(
+        count(ExecutionFilter {
+            outcome: Some("thrown".into()),
+            ..all()
+        }),
+        1
+    );
+    assert_eq!(
+        count(ExecutionFilter {
+            status: Some(404),
+            ..all()
+        }),
+        1
+    );
+    let lines = |text: &str, level| {
+        let filter = LogFilter {
+            text: Some(text.to_owned()),
+            level: Some(level),
+            limit: 10,
+            ..LogFilter::default()
+        };
+        server
+            .write(move |conn| executions::logs(conn, app, &filter))
+            .len()
+    };
+    assert_eq!(lines("100%_", LogLevel::Warn), 1);
+    assert_eq!(lines("", LogLevel::Warn), 1);
+    assert_eq!(lines("hello", LogLevel::Warn), 0, "case counts");
+    assert_eq!(lines("%", LogLevel::Error), 0);
+}
+
+#[test]
+fn old_runs_are_removed_with_their_lines() {
+    let server = Server::start();
+    let app = server.shop("log x");
+    server.get("/");
+    let rows = stored(&server, app);
+    let day = std::time::Duration::from_hours(24);
+    let (early, late) = (rows[0].started_at.minus(day), rows[0].started_at.plus(day));
+    assert_eq!(
+        server.write(move |c| executions::expire(c, app, early, 100)),
+        0
+    );
+    assert_eq!(
+        server.write(move |c| executions::expire(c, app, late, 100)),
+        1
+    );
+    assert!(stored(&server, app).is_empty());
+    let all = LogFilter {
+        limit: 9,
+        ..LogFilter::default()
+    };
+    assert!(
+        server
+            .write(move |conn| executions::logs(conn, app, &all))
+            .is_empty()
+    );
+}
