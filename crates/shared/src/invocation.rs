@@ -44,6 +44,20 @@ pub struct ModuleSet {
     pub modules: BTreeMap<ModuleName, ModuleSource>,
 }
 
+impl ModuleSet {
+    /// The set of these modules, with its hash.
+    pub fn new(modules: BTreeMap<ModuleName, ModuleSource>) -> Self {
+        let mut all = String::new();
+        for (name, module) in &modules {
+            all.push_str(&format!("{name}={}\n", module.hash));
+        }
+        Self {
+            hash: Some(ContentHash::of(all.as_bytes())),
+            modules,
+        }
+    }
+}
+
 /// A script as one release fixes it. Immutable.
 #[derive(Clone, Debug)]
 pub struct ScriptImage {

@@ -75,6 +75,13 @@ pub fn user_by_id(conn: &mut dyn Conn, id: UserId) -> Result<Option<UserRow>, St
         .transpose()
 }
 
+/// The owner of the instance, if there is one yet.
+pub fn owner(conn: &mut dyn Conn) -> Result<Option<UserRow>, StoreError> {
+    let sql = "SELECT id, email, password_hash, role, created_at FROM users \
+               WHERE role = 'owner' ORDER BY id LIMIT 1";
+    conn.query_one(sql, &[])?.as_ref().map(user).transpose()
+}
+
 /// A signed-in session.
 #[derive(Clone, Debug)]
 pub struct SessionRow {

@@ -60,6 +60,23 @@ pub fn content(
     row.map(|row| row.text(0).map(str::to_owned)).transpose()
 }
 
+/// Those of some hashes the app has no source with, in order.
+pub fn missing(
+    conn: &mut dyn Conn,
+    app: AppId,
+    hashes: &[ContentHash],
+) -> Result<Vec<ContentHash>, StoreError> {
+    let sql = "SELECT hash FROM contents WHERE app_id = ?1 AND hash = ?2";
+    let mut missing = Vec::new();
+    for hash in hashes {
+        let found = conn.query_one(sql, &[app.as_bytes().into(), hash.as_bytes().into()])?;
+        if found.is_none() {
+            missing.push(*hash);
+        }
+    }
+    Ok(missing)
+}
+
 /// One immutable version.
 #[derive(Clone, Debug)]
 pub struct VersionRow {
