@@ -1,1 +1,25 @@
-//! The control plane: admin API, use cases, authorization, releases, OpenAPI
+//! The control plane: admin API, use cases, authorization, releases, OpenAPI.
+//!
+//! [`Manager::router`] answers everything below `/api/v1`. The control plane is not on the path
+//! of a request to a script: it writes to the store and tells the [`Catalog`] what changed.
+//!
+//! [`Catalog`]: shared::seam::Catalog
+
+mod auth;
+mod deploy;
+mod error;
+mod error_pages;
+mod extract;
+mod handlers;
+mod layer;
+mod manager;
+mod openapi;
+mod operations;
+mod running;
+mod secret;
+mod view;
+
+pub use error_pages::ERROR_PAGES;
+pub use manager::{Manager, ManagerConfig, Parts, PeerInfo, Tail, TailEvent, TailStream};
+pub use openapi::openapi_json;
+pub use secret::Secret;

@@ -47,9 +47,11 @@ pub struct ModuleSet {
 impl ModuleSet {
     /// The set of these modules, with its hash.
     pub fn new(modules: BTreeMap<ModuleName, ModuleSource>) -> Self {
+        use std::fmt::Write as _;
+
         let mut all = String::new();
         for (name, module) in &modules {
-            all.push_str(&format!("{name}={}\n", module.hash));
+            writeln!(all, "{name}={}", module.hash).expect("a String takes everything");
         }
         Self {
             hash: Some(ContentHash::of(all.as_bytes())),

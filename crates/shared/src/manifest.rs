@@ -14,6 +14,7 @@ pub const MAX_BYTES: usize = 256 << 10;
 /// The manifest of an app. Unknown keys are errors.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the file's own key")]
 pub struct Manifest {
     /// Format version; 1.
     pub manifest: u32,

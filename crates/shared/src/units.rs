@@ -91,6 +91,7 @@ pub mod duration {
     use super::{Deserialize, Deserializer, Duration, Serializer, format_duration, parse_duration};
 
     /// Writes `5s`.
+    #[expect(clippy::ref_option, reason = "the form serde calls")]
     pub fn serialize<S: Serializer>(value: &Option<Duration>, s: S) -> Result<S::Ok, S::Error> {
         match value {
             Some(value) => s.serialize_str(&format_duration(*value)),
@@ -111,6 +112,7 @@ pub mod size {
     use super::{Deserialize, Deserializer, Serializer, format_size, parse_size};
 
     /// Writes `32MiB`.
+    #[expect(clippy::ref_option, reason = "the form serde calls")]
     pub fn serialize<S: Serializer>(value: &Option<u64>, s: S) -> Result<S::Ok, S::Error> {
         match value {
             Some(value) => s.serialize_str(&format_size(*value)),

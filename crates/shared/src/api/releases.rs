@@ -184,6 +184,7 @@ wire! {
     }
 
     /// One immutable version of a script.
+    #[expect(clippy::struct_field_names, reason = "the wire's name for a version's number")]
     struct Version {
         /// Its number.
         version: i64,

@@ -18,6 +18,8 @@ codes! {
     ALREADY_SET_UP = "already_set_up";
     /// An app has too many requests under way.
     APP_BUSY = "app_busy";
+    /// An app has used up its rate of requests.
+    APP_RATE = "app_rate";
     /// A request's `Host` is missing, doubled or malformed.
     BAD_HOST = "bad_host";
     /// A request's body broke off.
@@ -64,6 +66,8 @@ codes! {
     NO_ROUTE = "no_route";
     /// The thing is not there.
     NOT_FOUND = "not_found";
+    /// The platform's own paths do not answer on an app's host.
+    NOT_ON_THIS_HOST = "not_on_this_host";
     /// A change is stored but this server could not load it.
     NOT_LIVE = "not_live";
     /// The server is at its limit.
@@ -94,6 +98,8 @@ codes! {
     TOKEN_REQUIRED = "token_required";
     /// Too many wrong passwords or tokens.
     TOO_MANY_ATTEMPTS = "too_many_attempts";
+    /// A request's path and query are too long.
+    URL_TOO_LONG = "url_too_long";
     /// The request carries no credential, or one that is not valid.
     UNAUTHENTICATED = "unauthenticated";
 }

@@ -1,0 +1,21 @@
+//! Who is calling and what they may do.
+//!
+//! A handler says in its type what it takes to call it: [`Public`], [`Authorized`] or [`InApp`]
+//! with a capability. The router accepts no other handlers.
+
+mod capability;
+mod cross_site;
+mod extractor;
+mod password;
+mod principal;
+mod session;
+mod throttle;
+
+pub(crate) use capability::{
+    CanAdmin, CanDeploy, CanInvoke, CanRead, Capability, Decided, Decision, SignedIn,
+};
+pub(crate) use extractor::{Authorized, InApp, Public, audit};
+pub(crate) use password::Passwords;
+pub(crate) use principal::{Principal, Via, scope_name};
+pub(crate) use session::{SESSION_LIFE, clear_cookie, session_cookie, session_secret};
+pub(crate) use throttle::Throttle;

@@ -1,0 +1,322 @@
+//! Deploying: one request becomes one release, whole or not at all.
+//!
+//! The next snapshot is computed from the active one, checked as a whole (routes, sources, limits)
+//! and activated by a compare-and-set on the release it was computed from. Whoever loses a race
+//! computes again from what the winner left.
+
+mod check;
+mod next;
+mod plan;
+mod rollback;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use shared::api::{DeployRequest, Deployed, Release};
+use shared::error::{Error, Kind, code};
+use shared::id::{AppId, ContentHash};
+use shared::name::DomainName;
+use shared::release::Snapshot;
+use shared::script_error::{Diagnostic, Severity};
+use shared::seam::{GraphScript, ScriptGraph};
+use store::apps::{self, AppRow};
+use store::releases::{self, ContentKind, ReleaseRow};
+use store::{Conn, StoreError};
+
+use crate::auth::{CanDeploy, InApp, Principal, audit};
+use crate::error::{ApiError, ApiResult};
+use crate::extract::IfMatch;
+use crate::handlers::releases::view;
+use crate::handlers::{active_snapshot, domains_of};
+use crate::manager::Manager;
+
+pub(crate) use check::check_limits;
+pub(crate) use rollback::roll_back;
+
+/// How often a deploy that lost a race starts again.
+const ATTEMPTS: usize = 8;
+/// Findings sent back.
+const FINDINGS: usize = 100;
+
+/// One deploy.
+#[derive(Debug)]
+pub(crate) struct Deploy {
+    manager: Arc<Manager>,
+    principal: Principal,
+    app: AppId,
+    if_match: IfMatch,
+    request: Arc<DeployRequest>,
+    /// The sources that came along, by hash.
+    uploads: Arc<BTreeMap<ContentHash, String>>,
+}
+
+/// What a deploy is computed from, and what it would make of it.
+#[derive(Debug)]
+struct Draft {
+    app: AppRow,
+    domains: Vec<DomainName>,
+    base: Snapshot,
+    next: Snapshot,
+    sources: BTreeMap<ContentHash, Arc<str>>,
+}
+
+/// Why a release was not stored.
+enum Refused {
+    /// Another release became active meanwhile.
+    Lost,
+    /// Anything else.
+    Failed(ApiError),
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        // Two transactions on PostgreSQL that chose the same number.
+        if error.is_constraint() {
+            Self::Lost
+        } else {
+            Self::Failed(error.into())
+        }
+    }
+}
+
+impl Deploy {
+    /// A deploy of a request whose form is right.
+    pub(crate) fn new(
+        caller: InApp<CanDeploy>,
+        if_match: IfMatch,
+        request: DeployRequest,
+    ) -> ApiResult<Self> {
+        check::request(&request, &caller.manager.config().ceiling)?;
+        let uploads = next::uploads(&request)?;
+        Ok(Self {
+            manager: caller.manager,
+            principal: caller.principal,
+            app: caller.app.id,
+            if_match,
+            request: Arc::new(request),
+            uploads: Arc::new(uploads),
+        })
+    }
+
+    /// Carries it out. The release is live on return.
+    pub(crate) async fn run(self) -> ApiResult<Deployed> {
+        for _ in 0..ATTEMPTS {
+            if let Some(deployed) = self.attempt().await? {
+                return Ok(deployed);
+            }
+        }
+        Err(ApiError::new(
+            Kind::Conflict,
+            code::DEPLOY_CONTENDED,
+            "other deploys of this app kept coming first; try again",
+        ))
+    }
+
+    /// `None`: the race was lost.
+    async fn attempt(&self) -> ApiResult<Option<Deployed>> {
+        let draft = self.draft().await?;
+        let active = draft.app.active_release.unwrap_or(0);
+        self.if_match
+            .check(&active.to_string(), "the active release")?;
+        check::routes(&draft.next)?;
+        check::size(&draft.next, &draft.sources)?;
+        let changed = draft.next != draft.base;
+        let diagnostics = if changed || self.request.dry_run {
+            self.validate(&draft).await?
+        } else {
+            Vec::new()
+        };
+        let release = if changed && !self.request.dry_run {
+            match self.store(&draft).await? {
+                Some(release) => Some(release),
+                None => return Ok(None),
+            }
+        } else {
+            None
+        };
+        let base = self.manager.base().of_app(&draft.app, &draft.domains);
+        let url = |route: &shared::release::RouteSpec| format!("{base}{}", route.path);
+        Ok(Some(Deployed {
+            release,
+            plan: plan::plan(&draft.base, &draft.next),
+            urls: draft.next.routes.iter().map(url).collect(),
+            diagnostics,
+        }))
+    }
+
+    async fn draft(&self) -> ApiResult<Draft> {
+        let (id, request, uploads) = (self.app, self.request.clone(), self.uploads.clone());
+        self.manager
+            .store()
+            .read(move |conn| {
+                let app = apps::get(conn, id)?;
+                let app = app.ok_or_else(|| ApiError::not_found("the app was deleted"))?;
+                let base = active_snapshot(conn, &app)?;
+                let next = next::snapshot(&base, &request)?;
+                let sources = sources(conn, id, &next, &uploads)?;
+                Ok(Draft {
+                    domains: domains_of(conn, id)?,
+                    app,
+                    base,
+                    next,
+                    sources,
+                })
+            })
+            .await
+    }
+
+    /// Warnings; errors refuse the deploy.
+    async fn validate(&self, draft: &Draft) -> ApiResult<Vec<Diagnostic>> {
+        let graph = graph(&draft.next, &draft.sources);
+        let mut found = self.manager.parts().validator.validate(graph).await;
+        let errors = found
+            .iter()
+            .filter(|d| d.severity == Severity::Error)
+            .count();
+        found.truncate(FINDINGS);
+        if errors == 0 {
+            return Ok(found);
+        }
+        let what = if errors == 1 { "one error" } else { "errors" };
+        let detail = format!("the release has {what} and was not made; nothing has changed");
+        let error = Error::new(Kind::InvalidInput, code::INVALID_RELEASE, detail);
+        Err(error.with_diagnostics(found).into())
+    }
+
+    /// Stores and activates the release and makes it live; `None` when the race was lost.
+    async fn store(&self, draft: &Draft) -> ApiResult<Option<Release>> {
+        let now = self.manager.clock().now();
+        let (app, base) = (self.app, draft.app.active_release);
+        let (uploads, person) = (Arc::clone(&self.uploads), self.principal.clone());
+        let slug = draft.app.slug.clone();
+        let mut row = ReleaseRow {
+            number: 0,
+            snapshot: draft.next.clone(),
+            message: self.request.message.clone(),
+            author: person.email.clone(),
+            source: self
+                .request
+                .source
+                .clone()
+                .unwrap_or_else(|| "api".to_owned()),
+            created_at: now,
+        };
+        let stored = self.manager.store().write(move |conn| {
+            for (hash, source) in &*uploads {
+                releases::put_content(conn, app, *hash, source, now)?;
+            }
+            number_versions(conn, app, &mut row)?;
+            let number = releases::activate_new(conn, app, base, &row)?;
+            row.number = number.ok_or(Refused::Lost)?;
+            let target = format!("{slug} #{}", row.number);
+            audit(conn, &person, now, "releases.deploy", &target)?;
+            Ok(row)
+        });
+        match stored.await {
+            Ok(row) => {
+                self.manager.refresh(app).await?;
+                Ok(Some(view(&row, Some(row.number))))
+            }
+            Err(Refused::Lost) => Ok(None),
+            Err(Refused::Failed(error)) => Err(error),
+        }
+    }
+}
+
+/// Gives contents that are new under their name the next version number, known ones theirs.
+fn number_versions(
+    conn: &mut dyn Conn,
+    app: AppId,
+    row: &mut ReleaseRow,
+) -> Result<(), StoreError> {
+    let (author, now) = (row.author.as_str(), row.created_at);
+    for (name, spec) in row
+        .snapshot
+        .scripts
+        .iter_mut()
+        .filter(|(_, s)| s.version == 0)
+    {
+        let kind = ContentKind::Script;
+        let (name, hash) = (name.as_str(), spec.hash);
+        spec.version = releases::version_of(conn, app, kind, name, hash, author, now)?;
+    }
+    for (name, spec) in row
+        .snapshot
+        .modules
+        .iter_mut()
+        .filter(|(_, m)| m.version == 0)
+    {
+        let kind = ContentKind::Module;
+        let (name, hash) = (name.as_str(), spec.hash);
+        spec.version = releases::version_of(conn, app, kind, name, hash, author, now)?;
+    }
+    Ok(())
+}
+
+/// All sources of a snapshot: uploaded ones, else stored ones. Names those that are neither.
+fn sources(
+    conn: &mut dyn Conn,
+    app: AppId,
+    next: &Snapshot,
+    uploads: &BTreeMap<ContentHash, String>,
+) -> ApiResult<BTreeMap<ContentHash, Arc<str>>> {
+    let scripts = next.scripts.values().map(|spec| spec.hash);
+    let hashes = scripts.chain(next.modules.values().map(|spec| spec.hash));
+    let (mut sources, mut missing) = (BTreeMap::new(), Vec::new());
+    for hash in hashes {
+        if sources.contains_key(&hash) {
+            continue;
+        }
+        let source = match uploads.get(&hash) {
+            Some(source) => Some(source.clone()),
+            None => releases::content(conn, app, hash)?,
+        };
+        match source {
+            Some(source) => drop(sources.insert(hash, Arc::from(source))),
+            None => missing.push(hash.to_string()),
+        }
+    }
+    if missing.is_empty() {
+        return Ok(sources);
+    }
+    missing.dedup();
+    missing.truncate(FINDINGS);
+    let detail = format!("upload the sources of these hashes: {}", missing.join(", "));
+    Err(ApiError::new(
+        Kind::NotFound,
+        code::CONTENTS_MISSING,
+        detail,
+    ))
+}
+
+fn graph(next: &Snapshot, sources: &BTreeMap<ContentHash, Arc<str>>) -> ScriptGraph {
+    let source = |hash: &ContentHash| sources.get(hash).cloned().unwrap_or_default();
+    let handlers = |name: &shared::name::ScriptName| {
+        let mut handlers: Vec<String> = next
+            .routes
+            .iter()
+            .filter(|route| route.script == *name)
+            .filter_map(|route| route.handler.as_ref())
+            .map(ToString::to_string)
+            .collect();
+        handlers.sort_unstable();
+        handlers.dedup();
+        handlers
+    };
+    ScriptGraph {
+        scripts: next
+            .scripts
+            .iter()
+            .map(|(name, spec)| GraphScript {
+                name: name.to_string(),
+                source: source(&spec.hash),
+                handlers: handlers(name),
+            })
+            .collect(),
+        modules: next
+            .modules
+            .iter()
+            .map(|(name, spec)| (name.to_string(), source(&spec.hash)))
+            .collect(),
+    }
+}

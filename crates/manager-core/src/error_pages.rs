@@ -1,0 +1,51 @@
+//! `/docs/errors/{code}`: what an error means and what to do about it.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::RawPathParams;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use http::{HeaderValue, header};
+use shared::error::Code;
+
+use crate::error::ApiError;
+use crate::manager::Manager;
+
+macro_rules! pages {
+    ($($code:literal)+) => {
+        /// The embedded pages by code, sorted.
+        pub const ERROR_PAGES: &[(Code, &str)] = &[
+            $(($code, include_str!(concat!("../../../docs/errors/", $code, ".md")))),+
+        ];
+    };
+}
+
+pages! {
+    "already_exists" "already_set_up" "app_busy" "app_rate" "bad_host" "body_broken" "body_too_large"
+    "body_too_slow" "busy" "contents_missing" "cross_site" "database_away" "deploy_contended"
+    "deployment_broken" "deployment_unreadable" "env_full" "internal" "invalid_json"
+    "invalid_query" "invalid_release" "invalid_routes" "invalid_value" "limit_out_of_range"
+    "method_not_allowed" "no_app" "no_owner" "no_route" "not_found" "not_live"
+    "not_on_this_host" "overloaded"
+    "precondition_failed" "release_too_large" "scope_required" "script_busy" "script_failed"
+    "script_limit" "script_timeout" "setup_token_wrong" "sign_in_failed" "thrown"
+    "token_required" "too_many_attempts" "unauthenticated" "url_too_long"
+}
+
+pub(crate) fn router() -> Router<Arc<Manager>> {
+    // Pages for people, not an operation of the API: readable by everybody.
+    Router::new().route("/docs/errors/{code}", get(page))
+}
+
+async fn page(params: RawPathParams) -> Response {
+    let code = params.iter().next().map_or("", |(_, code)| code);
+    let found = ERROR_PAGES.iter().find(|(known, _)| *known == code);
+    match found {
+        Some((_, text)) => {
+            let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+            ([(header::CONTENT_TYPE, kind)], *text).into_response()
+        }
+        None => ApiError::not_found("there is no error with this code").into_response(),
+    }
+}

@@ -1,0 +1,92 @@
+//! The domains an app answers on.
+
+use http::StatusCode;
+use shared::api::{ClaimDomainRequest, Domain, Page};
+use shared::name::{AppSlug, DomainName};
+use store::apps;
+
+use crate::auth::{CanDeploy, CanRead, InApp, audit};
+use crate::error::{ApiError, ApiResult, taken};
+use crate::extract::{Created, Json};
+use crate::view::time;
+
+/// List the domains of an app by name.
+#[utoipa::path(get, path = "/apps/{app}/domains", operation_id = "listDomains", tag = "domains",
+    params(("app" = AppSlug, Path, description = "The app's name.")),
+    responses((status = 200, description = "All domains.", body = Page<Domain>)))]
+pub(crate) async fn list(caller: InApp<CanRead>) -> ApiResult<Json<Page<Domain>>> {
+    let id = caller.app.id;
+    let domains = caller
+        .manager
+        .store()
+        .read::<_, ApiError>(move |conn| Ok(apps::domains(conn, id)?))
+        .await?;
+    let view = |(domain, at)| Domain {
+        domain,
+        created_at: time(at),
+    };
+    Ok(Json(Page {
+        items: domains.into_iter().map(view).collect(),
+        next_cursor: None,
+    }))
+}
+
+/// Claim a domain. It belongs to one app of the instance only.
+#[utoipa::path(post, path = "/apps/{app}/domains", operation_id = "claimDomain", tag = "domains",
+    params(("app" = AppSlug, Path, description = "The app's name.")),
+    request_body = ClaimDomainRequest,
+    responses((status = 201, description = "The domain.", body = Domain)))]
+pub(crate) async fn claim(
+    caller: InApp<CanDeploy>,
+    Json(body): Json<ClaimDomainRequest>,
+) -> ApiResult<Created<Domain>> {
+    let (person, now) = (caller.principal, caller.manager.clock().now());
+    let (id, domain) = (caller.app.id, body.domain.clone());
+    caller
+        .manager
+        .store()
+        .write::<_, ApiError>(move |conn| {
+            let detail = format!("`{domain}` is claimed already, by this app or another");
+            apps::claim_domain(conn, id, &domain, now).map_err(taken(detail))?;
+            Ok(audit(conn, &person, now, "domains.claim", domain.as_str())?)
+        })
+        .await?;
+    caller.manager.refresh(id).await?;
+    let location = format!("/api/v1/apps/{}/domains/{}", caller.app.slug, body.domain);
+    let view = Domain {
+        domain: body.domain,
+        created_at: time(now),
+    };
+    Ok(Created(location, view))
+}
+
+/// Give a domain up.
+#[utoipa::path(delete, path = "/apps/{app}/domains/{domain}", operation_id = "giveUpDomain",
+    tag = "domains",
+    params(("app" = AppSlug, Path, description = "The app's name."),
+        ("domain" = DomainName, Path, description = "The domain.")),
+    responses((status = 204, description = "Given up.")))]
+pub(crate) async fn give_up(caller: InApp<CanDeploy>) -> ApiResult<StatusCode> {
+    let domain: DomainName = caller.params.get("domain")?;
+    let (person, now) = (caller.principal, caller.manager.clock().now());
+    let id = caller.app.id;
+    caller
+        .manager
+        .store()
+        .write::<_, ApiError>(move |conn| {
+            if !apps::release_domain(conn, id, &domain)? {
+                let detail = format!("the app has no domain `{domain}`");
+                return Err(ApiError::not_found(detail));
+            }
+            Ok(audit(
+                conn,
+                &person,
+                now,
+                "domains.give_up",
+                domain.as_str(),
+            )?)
+        })
+        .await?;
+    caller.manager.refresh(id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,177 @@
+//! Runs: the list and one of them.
+
+use serde::Deserialize;
+use shared::api::{Execution, ExecutionDetail, LogEntry, Page};
+use shared::id::ExecutionId;
+use shared::name::AppSlug;
+use shared::script_error::ScriptError;
+use store::executions::{self, ExecutionFilter, ExecutionRow, LogFilter, LogRow};
+
+use super::{cursor, limit, next_page};
+use crate::auth::{CanRead, InApp};
+use crate::error::{ApiError, ApiResult};
+use crate::extract::{Json, Query};
+use crate::view::{invalid_query, parse_time, time};
+
+/// How a run can end, as filters and lists name it.
+const OUTCOMES: [&str; 8] = [
+    "ok",
+    "compile",
+    "runtime",
+    "thrown",
+    "limit",
+    "host",
+    "cancelled",
+    "internal",
+];
+/// Most log lines shown with one run.
+const LINES: i64 = 10_000;
+
+fn corrupt(what: &str, id: ExecutionId) -> ApiError {
+    tracing::error!(%id, what, "a stored run does not parse");
+    ApiError::internal()
+}
+
+fn error_of(row: &ExecutionRow) -> ApiResult<Option<ScriptError>> {
+    let parse = |text: &String| serde_json::from_str(text);
+    let error = row.error.as_ref().map(parse).transpose();
+    error.map_err(|_bad_json| corrupt("error", row.id))
+}
+
+fn view(row: ExecutionRow) -> ApiResult<Execution> {
+    let error = error_of(&row)?;
+    let first_line = |error: ScriptError| error.message.lines().next().map(str::to_owned);
+    let script = row.script.parse();
+    Ok(Execution {
+        id: row.id,
+        script: script.map_err(|_bad_name| corrupt("script", row.id))?,
+        version: row.version,
+        release: row.release,
+        trigger: row.trigger,
+        target: row.target,
+        status: row.status.and_then(|status| u16::try_from(status).ok()),
+        outcome: row.outcome,
+        error: error.and_then(first_line),
+        started_at: time(row.started_at),
+        duration_ms: row.wall_us as f64 / 1_000.0,
+        cpu_ms: row.cpu_us as f64 / 1_000.0,
+        operations: row.operations,
+        memory_peak: row.memory_peak,
+        host_calls: row.host_calls,
+    })
+}
+
+/// A stored log line on the wire.
+pub(super) fn line_view(row: LogRow) -> ApiResult<LogEntry> {
+    let script = row.script.parse();
+    let parse = |text: &String| serde_json::from_str(text);
+    let fields = row.fields.as_ref().map(parse).transpose();
+    Ok(LogEntry {
+        at: time(row.at),
+        level: row.level,
+        script: script.map_err(|_bad_name| corrupt("script", row.execution))?,
+        execution: row.execution,
+        message: row.message,
+        fields: fields.map_err(|_bad_json| corrupt("log line", row.execution))?,
+    })
+}
+
+/// Which runs to list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ExecutionQuery {
+    /// Of this script.
+    script: Option<String>,
+    /// That ended this way: `ok`, `compile`, `runtime`, `thrown`, `limit`, `host`, `cancelled` or
+    /// `internal`.
+    outcome: Option<String>,
+    /// That answered with this HTTP status.
+    status: Option<u16>,
+    /// Started at or after this time, RFC 3339.
+    since: Option<String>,
+    /// Started before this time, RFC 3339.
+    until: Option<String>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Items per page, 1 to 200; 50 when absent.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u32>,
+}
+
+impl ExecutionQuery {
+    fn filter(self) -> ApiResult<(ExecutionFilter, usize)> {
+        let limit = limit(self.limit)?;
+        if let Some(outcome) = self.outcome.as_deref().filter(|o| !OUTCOMES.contains(o)) {
+            let shown: String = outcome.chars().take(40).collect();
+            let known = OUTCOMES.join(", ");
+            return Err(invalid_query(format!(
+                "`outcome` is {known}; not `{shown}`"
+            )));
+        }
+        let at = |name, text: Option<String>| text.map(|t| parse_time(name, &t)).transpose();
+        let filter = ExecutionFilter {
+            script: self.script,
+            outcome: self.outcome,
+            status: self.status,
+            since: at("since", self.since)?,
+            until: at("until", self.until)?,
+            before: cursor(self.cursor.as_deref())?,
+            limit: limit as i64 + 1,
+        };
+        Ok((filter, limit))
+    }
+}
+
+/// List the runs of an app's scripts, newest first.
+#[utoipa::path(get, path = "/apps/{app}/executions", operation_id = "listExecutions",
+    tag = "executions",
+    params(("app" = AppSlug, Path, description = "The app's name."), ExecutionQuery),
+    responses((status = 200, description = "A page of runs.", body = Page<Execution>)))]
+pub(crate) async fn list(
+    caller: InApp<CanRead>,
+    Query(query): Query<ExecutionQuery>,
+) -> ApiResult<Json<Page<Execution>>> {
+    let (filter, limit) = query.filter()?;
+    let id = caller.app.id;
+    let mut rows = caller
+        .manager
+        .store()
+        .read::<_, ApiError>(move |conn| Ok(executions::list(conn, id, &filter)?))
+        .await?;
+    let next_cursor = next_page(&mut rows, limit, |row| row.id.to_string());
+    let items = rows.into_iter().map(view).collect::<ApiResult<_>>()?;
+    Ok(Json(Page { items, next_cursor }))
+}
+
+/// Show a run with its error and its log.
+#[utoipa::path(get, path = "/apps/{app}/executions/{id}", operation_id = "getExecution",
+    tag = "executions",
+    params(("app" = AppSlug, Path, description = "The app's name."),
+        ("id" = ExecutionId, Path, description = "The run's id.")),
+    responses((status = 200, description = "The run.", body = ExecutionDetail)))]
+pub(crate) async fn get(caller: InApp<CanRead>) -> ApiResult<Json<ExecutionDetail>> {
+    let id: ExecutionId = caller.params.get("id")?;
+    let app = caller.app.id;
+    let (row, mut lines) = caller
+        .manager
+        .store()
+        .read::<_, ApiError>(move |conn| {
+            let row = executions::get(conn, app, id)?;
+            let row = row.ok_or_else(|| ApiError::not_found("there is no such run"))?;
+            let filter = LogFilter {
+                execution: Some(id),
+                limit: LINES,
+                ..LogFilter::default()
+            };
+            Ok((row, executions::logs(conn, app, &filter)?))
+        })
+        .await?;
+    lines.reverse();
+    Ok(Json(ExecutionDetail {
+        request_id: row.request,
+        error: error_of(&row)?,
+        execution: view(row)?,
+        logs: lines.into_iter().map(line_view).collect::<ApiResult<_>>()?,
+    }))
+}

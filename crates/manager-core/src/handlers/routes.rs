@@ -1,0 +1,78 @@
+//! Routes: the list and the match preview.
+
+use shared::api::{MatchRequest, MatchResult, Page, Route};
+use shared::name::AppSlug;
+use shared::release::RouteSpec;
+use shared::routing::{Match, Method, RouteTable};
+
+use super::active_snapshot;
+use super::apps::domains_of;
+use crate::auth::{CanRead, InApp};
+use crate::error::{ApiError, ApiResult};
+use crate::extract::Json;
+
+/// List the routes of an app, by path.
+#[utoipa::path(get, path = "/apps/{app}/routes", operation_id = "listRoutes", tag = "routes",
+    params(("app" = AppSlug, Path, description = "The app's name.")),
+    responses((status = 200, description = "All routes.", body = Page<Route>)))]
+pub(crate) async fn list(caller: InApp<CanRead>) -> ApiResult<Json<Page<Route>>> {
+    let app = caller.app.clone();
+    let (snapshot, domains) = caller
+        .manager
+        .store()
+        .read::<_, ApiError>(move |conn| {
+            Ok((active_snapshot(conn, &app)?, domains_of(conn, app.id)?))
+        })
+        .await?;
+    let base = caller.manager.base().of_app(&caller.app, &domains);
+    let view = |route: RouteSpec| Route {
+        url: format!("{base}{}", route.path),
+        route,
+    };
+    Ok(Json(Page {
+        items: snapshot.routes.into_iter().map(view).collect(),
+        next_cursor: None,
+    }))
+}
+
+/// Tell which route would answer a request.
+#[utoipa::path(post, path = "/apps/{app}/routes/match", operation_id = "matchRoute",
+    tag = "routes",
+    params(("app" = AppSlug, Path, description = "The app's name.")),
+    request_body = MatchRequest,
+    responses((status = 200, description = "The route, or the methods the path has.",
+        body = MatchResult)))]
+pub(crate) async fn preview(
+    caller: InApp<CanRead>,
+    Json(body): Json<MatchRequest>,
+) -> ApiResult<Json<MatchResult>> {
+    if body.method == Method::Any {
+        return Err(ApiError::invalid(
+            "`method` is a method of a request; ANY is not one",
+        ));
+    }
+    let app = caller.app;
+    let snapshot = caller
+        .manager
+        .store()
+        .read(move |conn| active_snapshot(conn, &app))
+        .await?;
+    let mut table = RouteTable::default();
+    for route in snapshot.routes {
+        let inserted = table.insert(route.method, route.path.clone(), route);
+        inserted.map_err(|conflict| {
+            tracing::error!(%conflict, "a stored release has conflicting routes");
+            ApiError::internal()
+        })?;
+    }
+    let allow = table.methods(&body.path);
+    let (route, params) = match table.find(body.method, &body.path) {
+        Match::Found { route, params, .. } => (Some(route.clone()), params),
+        _ => (None, Vec::new()),
+    };
+    Ok(Json(MatchResult {
+        route,
+        params: params.into_iter().collect(),
+        allow,
+    }))
+}

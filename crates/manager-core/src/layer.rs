@@ -1,0 +1,116 @@
+//! Around every operation: the request's id, panics, and errors as problems.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderValue, StatusCode, header};
+use shared::error::{Error, Kind, Problem, code};
+use shared::id::RequestId;
+
+use crate::error::{ApiError, status_of};
+use crate::manager::Manager;
+
+/// Marks an answer that is a script's own: it goes out as it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verbatim;
+
+/// The outermost layer.
+pub(crate) async fn outer(
+    State(manager): State<Arc<Manager>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let known = request.extensions().get::<RequestId>().copied();
+    let id = known.unwrap_or_else(|| RequestId::new(manager.clock().now()));
+    request.extensions_mut().insert(id);
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = match CatchUnwind(Box::pin(next.run(request))).await {
+        Ok(response) => response,
+        Err(panic) => {
+            tracing::error!(%id, %method, path, panic = message(&*panic), "an operation panicked");
+            ApiError::internal().into_response()
+        }
+    };
+    let error = response.extensions_mut().remove::<Error>();
+    let unnamed = || match response.status() {
+        StatusCode::NOT_FOUND => Some(nothing_here(&path)),
+        StatusCode::METHOD_NOT_ALLOWED => Some(other_methods(&response, &method)),
+        _ => None,
+    };
+    let own = response.extensions().get::<Verbatim>().is_some();
+    let bare = !own && !response.headers().contains_key(header::CONTENT_TYPE);
+    if let Some(error) = error.or_else(|| bare.then(unnamed).flatten()) {
+        response = as_problem(response, &error, id);
+    }
+    let headers = response.headers_mut();
+    let text = HeaderValue::try_from(id.to_string()).expect("an id is plain ASCII");
+    headers.insert("x-request-id", text);
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    tracing::debug!(%id, %method, path, status = response.status().as_u16(), "answered");
+    response
+}
+
+fn as_problem(response: Response, error: &Error, id: RequestId) -> Response {
+    let status = status_of(error);
+    let problem = Problem {
+        status: status.as_u16(),
+        ..Problem::of(error, Some(id.to_string()))
+    };
+    let (mut parts, _) = response.into_parts();
+    parts.status = status;
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(Problem::MEDIA_TYPE),
+    );
+    Response::from_parts(parts, problem.to_json().into())
+}
+
+fn nothing_here(path: &str) -> Error {
+    let shown: String = path.chars().take(200).collect();
+    let detail = format!("nothing answers on `{shown}`; /api/v1/openapi.json lists what does");
+    Error::new(Kind::NotFound, code::NOT_FOUND, detail)
+}
+
+fn other_methods(response: &Response, method: &http::Method) -> Error {
+    let allow = response.headers().get(header::ALLOW);
+    let allow = allow.and_then(|v| v.to_str().ok()).unwrap_or("no method");
+    let detail = format!("this path answers {allow}, not {method}");
+    Error::new(Kind::InvalidInput, code::METHOD_NOT_ALLOWED, detail)
+}
+
+/// The text of a panic, for the log only.
+fn message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}
+
+/// Turns a panic of the inner future into an error.
+struct CatchUnwind<F>(Pin<Box<F>>);
+
+impl<F: Future> Future for CatchUnwind<F> {
+    type Output = Result<F::Output, Box<dyn Any + Send>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(context))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The control plane's state and its door.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use shared::clock::{SharedClock, Timestamp};
+use shared::error::{Error, Kind, code};
+use shared::id::AppId;
+use shared::limits::Limits;
+use shared::seam::{Catalog, ExecutionLog, Executor, ScriptValidator};
+use store::executions::LogRow;
+use store::people::SecretHash;
+use store::{Store, StoreError, people};
+use tokio::sync::Semaphore;
+use tokio_stream::Stream;
+
+use crate::auth::{Passwords, Throttle};
+use crate::error::{ApiError, ApiResult};
+use crate::secret::{self, Secret, SecretKind};
+use crate::view::BaseUrl;
+
+/// Runs and direct calls of scripts under way.
+const RUNS: usize = 64;
+
+/// What comes down a live tail of an app's log.
+#[derive(Clone, Debug)]
+pub enum TailEvent {
+    /// A line.
+    Line(LogRow),
+    /// So many lines came faster than they were read.
+    Missed(u64),
+}
+
+/// A live tail. Dropping it ends it.
+pub type TailStream = Pin<Box<dyn Stream<Item = TailEvent> + Send>>;
+
+/// Opens a live tail of one app's log.
+pub type Tail = Arc<dyn Fn(AppId) -> TailStream + Send + Sync>;
+
+/// Where a request comes from, as far as trusted proxies tell. Ingress puts it into the
+/// request's extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerInfo {
+    /// The client's address.
+    pub address: IpAddr,
+    /// Whether the client speaks TLS with us or our proxy.
+    pub https: bool,
+}
+
+/// How to set the control plane up.
+#[derive(Clone, Debug)]
+pub struct ManagerConfig {
+    /// Where people reach the instance, like `http://localhost:8080`.
+    pub base_url: String,
+    /// The highest limits a script can ask for.
+    pub ceiling: Limits,
+    /// The program's version.
+    pub version: String,
+    /// The time.
+    pub clock: SharedClock,
+}
+
+/// What the control plane works with.
+#[derive(Clone)]
+pub struct Parts {
+    /// The database.
+    pub store: Store,
+    /// Told when what is deployed has changed.
+    pub catalog: Arc<dyn Catalog>,
+    /// Runs drafts and direct calls.
+    pub executor: Arc<dyn Executor>,
+    /// Checks uploads.
+    pub validator: Arc<dyn ScriptValidator>,
+    /// Takes the records of those runs.
+    pub log: Arc<dyn ExecutionLog>,
+    /// Opens live tails.
+    pub tail: Tail,
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts")
+            .field("store", &self.store)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The control plane.
+#[derive(Debug)]
+pub struct Manager {
+    config: ManagerConfig,
+    base: BaseUrl,
+    parts: Parts,
+    passwords: Passwords,
+    throttle: Throttle,
+    started_at: Timestamp,
+    /// In memory only: a new start prints a new one.
+    setup: Mutex<Option<Secret>>,
+    local: Mutex<Option<SecretHash>>,
+    runs: Arc<Semaphore>,
+}
+
+impl Manager {
+    /// Sets the control plane up. Fails when `base_url` is not a URL or the database is away.
+    pub async fn new(config: ManagerConfig, parts: Parts) -> Result<Arc<Self>, Error> {
+        let base = BaseUrl::parse(&config.base_url).ok_or_else(|| {
+            let detail = format!(
+                "`{}` is not a URL like http://localhost:8080",
+                config.base_url
+            );
+            Error::new(Kind::InvalidInput, code::INVALID_VALUE, detail)
+        })?;
+        let owned = parts.store.read::<_, StoreError>(people::any_user).await;
+        let owned = owned.map_err(|error| ApiError::from(error).error)?;
+        let setup = (!owned).then(|| Secret::generate(SecretKind::Setup));
+        Ok(Arc::new(Self {
+            base,
+            parts,
+            passwords: Passwords::default(),
+            throttle: Throttle::new(Arc::clone(&config.clock)),
+            started_at: config.clock.now(),
+            setup: Mutex::new(setup),
+            local: Mutex::default(),
+            runs: Arc::new(Semaphore::new(RUNS)),
+            config,
+        }))
+    }
+
+    /// The one-time token that makes the owner account; `None` once there is an owner.
+    pub fn setup_token(&self) -> Option<Secret> {
+        self.setup_slot().clone()
+    }
+
+    /// A new credential for the machine's own user, who may do everything. It replaces the one
+    /// before and ends with the process. The caller keeps it where only that user can read it.
+    pub fn issue_local_token(&self) -> Secret {
+        let secret = Secret::generate(SecretKind::Local);
+        let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
+        *local = Some(secret.hash());
+        secret
+    }
+
+    /// All operations below `/api/v1`, and the error pages. Answers every path with a response;
+    /// it does not panic.
+    pub fn router(self: &Arc<Self>) -> Router {
+        crate::operations::router(self)
+    }
+
+    pub(crate) fn is_local(&self, text: &str) -> bool {
+        let local = *self.local.lock().unwrap_or_else(PoisonError::into_inner);
+        local.is_some_and(|hash| secret::same(&hash, &secret::hash(text)))
+    }
+
+    pub(crate) fn is_setup_token(&self, text: &str) -> bool {
+        let setup = self.setup_slot();
+        let setup = setup.as_ref().map(Secret::hash);
+        setup.is_some_and(|hash| secret::same(&hash, &secret::hash(text)))
+    }
+
+    pub(crate) fn forget_setup_token(&self) {
+        *self.setup_slot() = None;
+    }
+
+    fn setup_slot(&self) -> std::sync::MutexGuard<'_, Option<Secret>> {
+        self.setup.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a change live: after this, every new request is answered by the new state.
+    pub(crate) async fn refresh(&self, app: AppId) -> ApiResult<()> {
+        let refreshed = self.parts.catalog.refresh(app).await;
+        refreshed.map_err(|error| {
+            tracing::error!(%app, %error, "a change is stored but could not be loaded");
+            let detail = "the change is stored, but this server could not load it; requests are \
+                          still answered by the old state. Try again";
+            ApiError::new(Kind::Unavailable, code::NOT_LIVE, detail)
+        })
+    }
+
+    pub(crate) fn clock(&self) -> &SharedClock {
+        &self.config.clock
+    }
+
+    pub(crate) fn config(&self) -> &ManagerConfig {
+        &self.config
+    }
+
+    pub(crate) fn base(&self) -> &BaseUrl {
+        &self.base
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.parts.store
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.passwords
+    }
+
+    pub(crate) fn throttle(&self) -> &Throttle {
+        &self.throttle
+    }
+
+    pub(crate) fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+
+    pub(crate) fn runs(&self) -> &Arc<Semaphore> {
+        &self.runs
+    }
+}

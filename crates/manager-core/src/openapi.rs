@@ -1,0 +1,117 @@
+//! The OpenAPI 3.1 document, made from the handlers.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use shared::error::Problem;
+use shared::script_error::{Diagnostic, Severity};
+use utoipa::PartialSchema as _;
+use utoipa::openapi::extensions::Extensions;
+use utoipa::openapi::path::{Operation, PathItem, Paths};
+use utoipa::openapi::schema::Schema;
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
+use utoipa::openapi::{
+    ComponentsBuilder, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
+    ResponseBuilder,
+};
+
+use crate::auth::Decision;
+
+/// The operations of a path with their methods.
+pub(crate) fn operations(
+    item: &mut PathItem,
+) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+    [
+        ("Get", &mut item.get),
+        ("Post", &mut item.post),
+        ("Put", &mut item.put),
+        ("Patch", &mut item.patch),
+        ("Delete", &mut item.delete),
+    ]
+    .into_iter()
+    .filter_map(|(name, operation)| Some((name, operation.as_mut()?)))
+}
+
+/// Adds what all operations have in common: the authorization its type demands, and problems.
+/// `method` tells operations apart that one handler answers.
+pub(crate) fn complete(operation: &mut Operation, decision: Decision, method: Option<&str>) {
+    if let (Some(method), Some(id)) = (method, &mut operation.operation_id) {
+        id.push_str(method);
+    }
+    let empty: [&str; 0] = [];
+    match decision {
+        Decision::Public => operation.security = Some(Vec::new()),
+        Decision::Credential {
+            scope,
+            whole_instance,
+        } => {
+            operation.security = Some(vec![
+                SecurityRequirement::new("token", empty),
+                SecurityRequirement::new("session", empty),
+            ]);
+            let scope = scope.map(crate::auth::scope_name);
+            let extensions = Extensions::builder()
+                .add("x-scope", scope)
+                .add("x-whole-instance", whole_instance)
+                .build();
+            operation
+                .extensions
+                .get_or_insert_default()
+                .merge(extensions);
+        }
+    }
+    let problem = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Problem")))
+        .build();
+    let response = ResponseBuilder::new()
+        .description("What went wrong and what to do next.")
+        .content(Problem::MEDIA_TYPE, problem)
+        .build();
+    let responses = &mut operation.responses.responses;
+    responses.insert("default".to_owned(), RefOr::T(response));
+}
+
+/// The document of these operations.
+pub(crate) fn document(paths: Paths, schemas: BTreeMap<String, RefOr<Schema>>) -> OpenApi {
+    let components = ComponentsBuilder::new()
+        .schemas_from_iter(schemas)
+        .schema("Problem", Problem::schema())
+        .schema("Diagnostic", Diagnostic::schema())
+        .schema("Severity", Severity::schema())
+        .security_scheme(
+            "token",
+            SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)),
+        )
+        .security_scheme(
+            "session",
+            SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("picloud_session"))),
+        )
+        .build();
+    let info = InfoBuilder::new()
+        .title("PiCloud admin API")
+        .version("1")
+        .description(Some(
+            "The control plane of a PiCloud instance. `x-scope` is the scope a token needs for \
+             an operation; tokens bound to one app are refused where `x-whole-instance` is true, \
+             and see only their app everywhere else. With HTTPS the session cookie is called \
+             `__Host-picloud_session`.",
+        ))
+        .build();
+    OpenApiBuilder::new()
+        .info(info)
+        .paths(paths)
+        .components(Some(components))
+        .build()
+}
+
+/// The document as it is committed in `api/openapi.json` and served.
+pub fn openapi_json() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| {
+        let document = crate::operations::document();
+        let text = serde_json::to_string_pretty(&document);
+        text.expect("the document is made of texts and maps") + "\n"
+    })
+}

@@ -1,0 +1,188 @@
+//! The one list of operations: router and OpenAPI document are made from it together.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use utoipa::openapi::path::{Operation, ParameterIn, Paths};
+use utoipa::openapi::schema::Schema;
+use utoipa::openapi::{OpenApi, RefOr};
+use utoipa_axum::router::UtoipaMethodRouter;
+use utoipa_axum::routes;
+
+use crate::auth::{Decided, Decision};
+use crate::handlers::{
+    apps, domains, env, executions, logs, modules, releases, routes as route_list, runs, scripts,
+    sessions, setup, system, tokens,
+};
+use crate::manager::Manager;
+use crate::openapi;
+use crate::view::invalid_query;
+
+/// Where the API lives.
+pub(crate) const PREFIX: &str = "/api/v1";
+
+type Schemas = BTreeMap<String, RefOr<Schema>>;
+
+/// Operations on their way into a router.
+#[derive(Default)]
+struct Operations {
+    router: Router<Arc<Manager>>,
+    paths: Paths,
+    schemas: Schemas,
+}
+
+/// What a handler's first extractor decides. Handlers without one do not fit here.
+fn decision<H, T>(_: H) -> Decision
+where
+    H: Handler<T, Arc<Manager>>,
+    T: Decided,
+{
+    T::DECISION
+}
+
+macro_rules! operations {
+    ($($handler:path),+ $(,)?) => {{
+        let mut all = Operations::default();
+        $(all.add(decision($handler), routes!($handler));)+
+        all
+    }};
+}
+
+fn all() -> Operations {
+    operations![
+        setup::state,
+        setup::create_owner,
+        sessions::sign_in,
+        sessions::sign_out,
+        sessions::me,
+        tokens::list,
+        tokens::create,
+        tokens::delete,
+        apps::list,
+        apps::create,
+        apps::get,
+        apps::update,
+        apps::delete,
+        domains::list,
+        domains::claim,
+        domains::give_up,
+        releases::missing_contents,
+        releases::list,
+        releases::deploy,
+        releases::get,
+        releases::rollback,
+        scripts::list,
+        scripts::get,
+        scripts::versions,
+        scripts::version,
+        runs::validate,
+        runs::run,
+        runs::invoke,
+        modules::list,
+        modules::get,
+        route_list::list,
+        route_list::preview,
+        env::list,
+        env::set,
+        env::delete,
+        executions::list,
+        executions::get,
+        logs::list,
+        logs::tail,
+        system::instance,
+        system::audit,
+        system::document,
+    ]
+}
+
+impl Operations {
+    fn add(
+        &mut self,
+        decision: Decision,
+        (schemas, paths, mut methods): UtoipaMethodRouter<Arc<Manager>>,
+    ) {
+        self.schemas.extend(schemas);
+        for (path, mut item) in paths.paths {
+            let several = openapi::operations(&mut item).count() > 1;
+            let mut known = None;
+            for (method, operation) in openapi::operations(&mut item) {
+                openapi::complete(operation, decision, several.then_some(method));
+                known = query_parameters(operation);
+            }
+            // Direct calls hand their query to the script.
+            if !path.ends_with("/invoke") {
+                let known = known.unwrap_or_default();
+                methods = methods.layer(from_fn(move |request: Request, next: Next| {
+                    let known = Arc::clone(&known);
+                    async move { only_known(&known, request, next).await }
+                }));
+            }
+            self.router = std::mem::take(&mut self.router)
+                .route(&router_path(&path), std::mem::take(&mut methods));
+            let path = format!("{PREFIX}{path}");
+            match self.paths.paths.get_mut(&path) {
+                Some(known) => known.merge_operations(item),
+                None => drop(self.paths.paths.insert(path, item)),
+            }
+        }
+    }
+}
+
+/// A module's name has slashes; OpenAPI knows no parameters that do.
+fn router_path(path: &str) -> String {
+    path.replace("/{module}", "/{*module}")
+}
+
+fn query_parameters(operation: &Operation) -> Option<Arc<[String]>> {
+    let parameters = operation.parameters.as_ref()?;
+    let query = parameters
+        .iter()
+        .filter_map(|parameter| match parameter {
+            RefOr::T(parameter) => Some(parameter),
+            RefOr::Ref(_) => None,
+        })
+        .filter(|parameter| parameter.parameter_in == ParameterIn::Query)
+        .map(|parameter| parameter.name.clone());
+    Some(query.collect())
+}
+
+/// Refuses query parameters an operation does not have: one that is ignored is a lie.
+async fn only_known(known: &[String], request: Request, next: Next) -> Response {
+    let query = request.uri().query().unwrap_or_default();
+    let unknown = query
+        .split('&')
+        .map(|pair| pair.split('=').next().unwrap_or_default())
+        .find(|name| !name.is_empty() && !known.iter().any(|known| known == name));
+    match unknown {
+        Some(name) => {
+            let shown: String = name.chars().take(60).collect();
+            let list = match known {
+                [] => "it has none".to_owned(),
+                known => format!("it has {}", known.join(", ")),
+            };
+            let detail = format!("the operation has no query parameter `{shown}`; {list}");
+            invalid_query(detail).into_response()
+        }
+        None => next.run(request).await,
+    }
+}
+
+/// The whole router.
+pub(crate) fn router(manager: &Arc<Manager>) -> Router {
+    Router::new()
+        .nest(PREFIX, all().router)
+        .merge(crate::error_pages::router())
+        .layer(from_fn_with_state(Arc::clone(manager), crate::layer::outer))
+        .with_state(Arc::clone(manager))
+}
+
+/// The OpenAPI document.
+pub(crate) fn document() -> OpenApi {
+    let all = all();
+    openapi::document(all.paths, all.schemas)
+}

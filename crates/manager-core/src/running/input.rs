@@ -1,0 +1,115 @@
+//! The `req` of a run.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use shared::api::RunHttp;
+use shared::invocation::HttpInput;
+use shared::limits::fixed;
+use shared::name::ScriptName;
+use shared::routing::Method;
+use store::apps::AppRow;
+
+use crate::error::{ApiError, ApiResult};
+use crate::manager::PeerInfo;
+
+/// Headers of one described request, as many as ingress takes.
+const HEADERS: usize = 100;
+
+/// `GET /`.
+pub(super) fn plain() -> RunHttp {
+    RunHttp {
+        method: None,
+        path: None,
+        headers: BTreeMap::new(),
+        params: BTreeMap::new(),
+        body: None,
+    }
+}
+
+const fn scheme(peer: PeerInfo) -> &'static str {
+    if peer.https { "https" } else { "http" }
+}
+
+/// The request a caller describes.
+pub(super) fn described(request: RunHttp, app: &AppRow, peer: PeerInfo) -> ApiResult<HttpInput> {
+    let method = match request.method.unwrap_or(Method::Get) {
+        Method::Any => {
+            return Err(ApiError::invalid(
+                "`method` is a method of a request; ANY is not one",
+            ));
+        }
+        method => http::Method::from_bytes(method.as_str().as_bytes()),
+    };
+    let body = request.body.unwrap_or_default();
+    if body.len() > fixed::BODY_BYTES {
+        let detail = format!("`body` is larger than {} bytes", fixed::BODY_BYTES);
+        return Err(ApiError::invalid(detail));
+    }
+    Ok(HttpInput {
+        method: method.map_err(|_never| ApiError::internal())?,
+        uri: uri(request.path.as_deref().unwrap_or("/"))?,
+        scheme: scheme(peer),
+        host: format!("{}.localhost", app.slug).into(),
+        headers: headers(&request.headers)?,
+        params: request.params.into_iter().collect(),
+        ip: peer.address,
+        body: body.into(),
+    })
+}
+
+fn uri(path: &str) -> ApiResult<Uri> {
+    let bad = || ApiError::invalid("`path` is a path with an optional query, like /orders?page=2");
+    if !path.starts_with('/') {
+        return Err(bad());
+    }
+    path.parse().map_err(|_bad_uri| bad())
+}
+
+fn headers(described: &BTreeMap<String, String>) -> ApiResult<HeaderMap> {
+    if described.len() > HEADERS {
+        return Err(ApiError::invalid(format!(
+            "`headers` has more than {HEADERS} items"
+        )));
+    }
+    let mut headers = HeaderMap::new();
+    for (name, value) in described {
+        let shown: String = name.chars().take(60).collect();
+        let bad = || ApiError::invalid(format!("header `{shown}` cannot be sent over HTTP"));
+        let name: HeaderName = name.parse().map_err(|_bad_name| bad())?;
+        let value = HeaderValue::from_str(value).map_err(|_bad_value| bad())?;
+        headers.append(name, value);
+    }
+    Ok(headers)
+}
+
+/// The caller's own request, without what is meant for the control plane only.
+pub(super) fn forwarded(
+    parts: Parts,
+    body: Bytes,
+    script: &ScriptName,
+    app: &AppRow,
+    peer: PeerInfo,
+) -> ApiResult<HttpInput> {
+    let mut headers = parts.headers;
+    // The script must never see the credential that called it.
+    headers.remove(header::AUTHORIZATION);
+    headers.remove(header::COOKIE);
+    let query = parts
+        .uri
+        .query()
+        .map_or_else(String::new, |query| format!("?{query}"));
+    let uri = format!("/{script}{query}").parse();
+    Ok(HttpInput {
+        method: parts.method,
+        uri: uri.map_err(|_bad_uri| ApiError::invalid("the query cannot be read"))?,
+        scheme: scheme(peer),
+        host: format!("{}.localhost", app.slug).into(),
+        headers,
+        params: Vec::new(),
+        ip: peer.address,
+        body,
+    })
+}
