@@ -31,6 +31,8 @@ pub(super) struct Pace {
     since: Cell<Instant>,
     /// HTTP/2: bytes do not say whether a request has begun.
     multiplexed: Cell<bool>,
+    /// The client may still be sending what we will not read.
+    refused: Cell<bool>,
 }
 
 impl Pace {
@@ -41,6 +43,7 @@ impl Pace {
             head: Cell::new(true),
             since: Cell::new(Instant::now()),
             multiplexed: Cell::new(false),
+            refused: Cell::new(false),
         })
     }
 
@@ -57,6 +60,15 @@ impl Pace {
         self.requests.set(self.requests.get() + 1);
         self.head.set(false);
         Busy(Rc::clone(self))
+    }
+
+    /// The answer went out before the request was read to its end.
+    pub(super) fn refused(&self) {
+        self.refused.set(true);
+    }
+
+    fn is_refused(&self) -> bool {
+        self.refused.get() || (self.head.get() && !self.multiplexed.get())
     }
 
     fn bytes_came(&self) {
@@ -150,7 +162,9 @@ impl ClientIo {
                     }
                 }
                 Poll::Ready(_end) => return Poll::Ready(Ok(())),
-                Poll::Pending if self.lingered == 0 => return Poll::Ready(Ok(())),
+                Poll::Pending if self.lingered == 0 && !self.pace.is_refused() => {
+                    return Poll::Ready(Ok(()));
+                }
                 Poll::Pending => break,
             }
         }

@@ -20,8 +20,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep};
 
-use super::Ingress;
 use super::client_io::{ClientIo, Pace};
+use super::{Ingress, reply};
 
 /// Becomes true when the server stops.
 pub type Shutdown = watch::Receiver<bool>;
@@ -149,9 +149,12 @@ async fn connection(
         let (pace, ingress) = (Rc::clone(&pace), Arc::clone(&ingress));
         move |request| {
             let busy = pace.begin();
-            let ingress = Arc::clone(&ingress);
+            let (pace, ingress) = (Rc::clone(&pace), Arc::clone(&ingress));
             async move {
                 let mut response = ingress.handle(request, peer).await;
+                if reply::leaves_bytes_unread(response.status()) {
+                    pace.refused();
+                }
                 response.body_mut().busy = Some(busy);
                 Ok::<_, Infallible>(response)
             }
@@ -176,8 +179,8 @@ async fn connection(
             // Our own pace tells a slow head from an idle connection, at no cost per request.
             .header_read_timeout(None)
             .max_header_size(HEAD_BYTES)
-            .max_buf_size(BUFFER_BYTES)
-            .pipeline_flush(true);
+            // No `pipeline_flush`: with it, hyper closes without sending a 431 it has written.
+            .max_buf_size(BUFFER_BYTES);
         let connection = pin!(builder.serve_connection(io, service));
         let graceful = |c: Pin<&mut http1::Connection<_, _>>| {
             c.graceful_shutdown();

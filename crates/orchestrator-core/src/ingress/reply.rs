@@ -46,6 +46,11 @@ pub(super) fn id_value(id: &RequestId) -> HeaderValue {
     HeaderValue::from_bytes(&text).expect("an id is plain ASCII")
 }
 
+/// Whether an answer with this status may go out before the request's body was read.
+pub(super) fn leaves_bytes_unread(status: StatusCode) -> bool {
+    status == StatusCode::PAYLOAD_TOO_LARGE || status == StatusCode::REQUEST_TIMEOUT
+}
+
 /// 414: the path and query are too long.
 pub(super) fn url_too_long(most: usize, id: RequestId) -> Response<Body> {
     let detail = format!("the path and query are longer than {most} bytes");
