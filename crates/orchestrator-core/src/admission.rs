@@ -189,7 +189,7 @@ mod tests {
         let later = start.plus(Duration::from_millis(100));
         assert!(bucket.take(rate, later));
         assert!(!bucket.take(rate, later));
-        let rested = later.plus(Duration::from_secs(60));
+        let rested = later.plus(Duration::from_mins(1));
         assert!((0..3).all(|_| bucket.take(rate, rested)));
         assert!(!bucket.take(rate, rested), "rest earns the burst only");
     }

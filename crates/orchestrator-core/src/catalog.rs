@@ -175,13 +175,12 @@ impl LiveCatalog {
             self.warm(before, next).await;
         }
         let mut apps = old.apps.clone();
-        match next {
-            Some(next) => drop(apps.insert(app, Arc::new(next))),
-            None => {
-                apps.remove(&app);
-                lasting.apps.remove(&app);
-                lasting.scripts.retain(|(owner, _), _| *owner != app);
-            }
+        if let Some(next) = next {
+            apps.insert(app, Arc::new(next));
+        } else {
+            apps.remove(&app);
+            lasting.apps.remove(&app);
+            lasting.scripts.retain(|(owner, _), _| *owner != app);
         }
         self.live.store(Arc::new(Live {
             hosts: hosts_of(&apps),
@@ -290,7 +289,7 @@ fn images(
 }
 
 fn module_set(from: &Deployment, source: &impl Fn(&ContentHash) -> Arc<str>) -> ModuleSet {
-    let modules: BTreeMap<_, _> = from
+    let modules = from
         .snapshot
         .modules
         .iter()
@@ -304,14 +303,7 @@ fn module_set(from: &Deployment, source: &impl Fn(&ContentHash) -> Arc<str>) -> 
             )
         })
         .collect();
-    let mut all = String::new();
-    for (name, module) in &modules {
-        all.push_str(&format!("{name}={}\n", module.hash));
-    }
-    ModuleSet {
-        hash: Some(ContentHash::of(all.as_bytes())),
-        modules,
-    }
+    ModuleSet::new(modules)
 }
 
 fn route_table(

@@ -305,7 +305,7 @@ mod tests {
         let metrics = Metrics::default();
         let script = metrics.script("a", "b");
         script.observe(200, Duration::from_micros(700));
-        script.observe(500, Duration::from_secs(60));
+        script.observe(500, Duration::from_mins(1));
         let text = metrics.text();
         let bucket = |le: &str| {
             format!(

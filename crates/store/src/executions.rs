@@ -210,6 +210,14 @@ pub struct ExecutionFilter {
     pub limit: i64,
 }
 
+/// Appends a piece of a statement that ends in a parameter's number.
+fn bind(sql: &mut String, parts: &[&str], number: usize) {
+    for part in parts {
+        sql.push_str(part);
+    }
+    sql.push_str(&number.to_string());
+}
+
 /// An app's runs, newest first.
 pub fn list(
     conn: &mut dyn Conn,
@@ -230,15 +238,15 @@ pub fn list(
     for (column, value) in [("script", &filter.script), ("outcome", &filter.outcome)] {
         if let Some(value) = value {
             params.push(value.as_str().into());
-            sql.push_str(&format!(" AND {column} = ?{}", params.len()));
+            bind(&mut sql, &[" AND ", column, " = ?"], params.len());
         }
     }
     if let Some(status) = filter.status {
         params.push(i64::from(status).into());
-        sql.push_str(&format!(" AND status = ?{}", params.len()));
+        bind(&mut sql, &[" AND status = ?"], params.len());
     }
     params.push(filter.limit.into());
-    sql.push_str(&format!(" ORDER BY id DESC LIMIT ?{}", params.len()));
+    bind(&mut sql, &[" ORDER BY id DESC LIMIT ?"], params.len());
     conn.query(&sql, &params)?.iter().map(execution).collect()
 }
 
@@ -318,23 +326,21 @@ pub fn logs(
     ];
     if let Some(script) = &filter.script {
         params.push(script.as_str().into());
-        sql.push_str(&format!(" AND script = ?{}", params.len()));
+        bind(&mut sql, &[" AND script = ?"], params.len());
     }
     if let Some(execution) = &filter.execution {
         params.push(execution.as_bytes().into());
-        sql.push_str(&format!(" AND execution_id = ?{}", params.len()));
+        bind(&mut sql, &[" AND execution_id = ?"], params.len());
     }
     if let Some(text) = filter.text.as_deref().filter(|text| !text.is_empty()) {
         params.push(text.into());
         // Not LIKE: it ignores case on one engine only.
-        let at = params.len();
-        sql.push_str(&format!(" AND REPLACE(message, ?{at}, '') <> message"));
+        bind(&mut sql, &[" AND REPLACE(message, ?"], params.len());
+        sql.push_str(", '') <> message");
     }
     params.push(filter.limit.into());
-    sql.push_str(&format!(
-        " ORDER BY execution_id DESC, line DESC LIMIT ?{}",
-        params.len()
-    ));
+    let order = " ORDER BY execution_id DESC, line DESC LIMIT ?";
+    bind(&mut sql, &[order], params.len());
     conn.query(&sql, &params)?.iter().map(log_row).collect()
 }
 

@@ -9,6 +9,7 @@ const HIDDEN: &str = "GET /hidden HTTP/1.1\r\nHost: shop.localhost\r\n\r\n";
 const H: &str = "Host: shop.localhost\r\n";
 
 /// Name, bytes, statuses that may come (empty: the connection may just close).
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn attacks() -> Vec<(&'static str, Vec<u8>, &'static [u16])> {
     let text = |s: String| s.into_bytes();
     let len = HIDDEN.len();

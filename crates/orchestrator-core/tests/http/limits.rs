@@ -74,8 +74,10 @@ fn a_full_app_gets_429_a_full_server_503_and_both_recover() {
     for (app_concurrency, concurrency, status, code) in
         [(1, 100, 429, "app_busy"), (100, 1, 503, "overloaded")]
     {
-        let mut setup = Setup::default();
-        setup.app_concurrency = app_concurrency;
+        let mut setup = Setup {
+            app_concurrency,
+            ..Setup::default()
+        };
         setup.ingress.concurrency = concurrency;
         let server = Server::with(setup);
         server.shop("hang");

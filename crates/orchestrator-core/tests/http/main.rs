@@ -1,5 +1,7 @@
 //! The request path through its public doors: real sockets, a real database, a fake executor.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 mod catalog;
 mod clients;
 mod cors;

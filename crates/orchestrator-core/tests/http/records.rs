@@ -141,9 +141,8 @@ fn a_live_tail_sees_the_lines_it_asked_for() {
     assert_eq!(rows.len(), 1_101, "logging runs have a bound of their own");
 }
 
-#[test]
-fn lists_filter_by_script_outcome_status_level_and_text() {
-    let server = Server::start();
+/// An app with one quiet, one logging and one failed run, and one more quiet one.
+fn four_runs(server: &Server) -> AppId {
     let app = server.app("shop", false);
     let routes = serde_json::json!([
         {"path": "/ok", "script": "ok"}, {"path": "/log", "script": "log"},
@@ -158,53 +157,51 @@ fn lists_filter_by_script_outcome_status_level_and_text() {
     for path in ["/ok", "/log", "/bad", "/ok"] {
         server.get(path);
     }
-    assert_eq!(stored(&server, app).len(), 4);
-    let count = |filter: ExecutionFilter| {
-        let filter = ExecutionFilter {
-            limit: 10,
-            ..filter
-        };
-        server
-            .write(move |conn| executions::list(conn, app, &filter))
-            .len()
+    assert_eq!(stored(server, app).len(), 4);
+    app
+}
+
+#[test]
+fn runs_are_found_by_script_outcome_and_status() {
+    let server = Server::start();
+    let app = four_runs(&server);
+    let all = ExecutionFilter {
+        limit: 10,
+        ..ExecutionFilter::default()
     };
-    let all = ExecutionFilter::default;
-    assert_eq!(
-        count(ExecutionFilter {
-            script: Some("ok".into()),
-            ..all()
-        }),
-        2
-    );
-    assert_eq!(
-        count(ExecutionFilter {
-            outcome: Some("thrown".into()),
-            ..all()
-        }),
-        1
-    );
-    assert_eq!(
-        count(ExecutionFilter {
-            status: Some(404),
-            ..all()
-        }),
-        1
-    );
-    let lines = |text: &str, level| {
+    let mut filters = vec![(all.clone(), 4); 4];
+    filters[1].0.script = Some("ok".to_owned());
+    filters[1].1 = 2;
+    filters[2].0.outcome = Some("thrown".to_owned());
+    filters[2].1 = 1;
+    filters[3].0.status = Some(404);
+    filters[3].1 = 1;
+    for (filter, count) in filters {
+        let shown = format!("{filter:?}");
+        let rows = server.write(move |conn| executions::list(conn, app, &filter));
+        assert_eq!(rows.len(), count, "{shown}");
+    }
+}
+
+#[test]
+fn lines_are_found_by_level_and_text() {
+    let server = Server::start();
+    let app = four_runs(&server);
+    for (text, level, count) in [
+        ("100%_", LogLevel::Warn, 1),
+        ("", LogLevel::Warn, 1),
+        ("hello", LogLevel::Warn, 0),
+        ("", LogLevel::Error, 0),
+    ] {
         let filter = LogFilter {
             text: Some(text.to_owned()),
             level: Some(level),
             limit: 10,
             ..LogFilter::default()
         };
-        server
-            .write(move |conn| executions::logs(conn, app, &filter))
-            .len()
-    };
-    assert_eq!(lines("100%_", LogLevel::Warn), 1);
-    assert_eq!(lines("", LogLevel::Warn), 1);
-    assert_eq!(lines("hello", LogLevel::Warn), 0, "case counts");
-    assert_eq!(lines("%", LogLevel::Error), 0);
+        let rows = server.write(move |conn| executions::logs(conn, app, &filter));
+        assert_eq!(rows.len(), count, "{text:?} {level:?}");
+    }
 }
 
 #[test]
