@@ -1,0 +1,262 @@
+//! A real `picloud serve` in a process of its own, driven over HTTP.
+
+mod client;
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+pub use client::Reply;
+
+/// The path of a program of this workspace, built beside the running test.
+///
+/// # Panics
+/// When it was not built: tests that need a program say so with `cargo build -p <package>`.
+pub fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    let folder = test.ancestors().find(|folder| folder.join(name).is_file());
+    let folder = folder.unwrap_or_else(|| {
+        panic!("`{name}` is not built; run `cargo build -p picloud -p picloud-cli` first")
+    });
+    folder.join(name)
+}
+
+/// How to start a server.
+#[derive(Debug)]
+pub struct Setup {
+    binary: PathBuf,
+    data: TempDir,
+    variables: Vec<(String, String)>,
+    flags: Vec<String>,
+}
+
+impl Setup {
+    /// The server program `binary` over a new data directory, on free ports.
+    ///
+    /// # Panics
+    /// When no temporary directory can be made.
+    pub fn new(binary: impl Into<PathBuf>) -> Self {
+        Self {
+            binary: binary.into(),
+            data: TempDir::new().expect("a temporary directory"),
+            variables: Vec::new(),
+            flags: Vec::new(),
+        }
+    }
+
+    /// On this PostgreSQL instead of the embedded database.
+    #[must_use]
+    pub fn postgres(self, url: &str) -> Self {
+        self.variable("DATABASE_URL", url)
+    }
+
+    /// With an environment variable.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With a setting, like `ceiling.wall`.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        self.flags.push("--set".to_owned());
+        self.flags.push(format!("{key}={value}"));
+        self
+    }
+
+    /// Starts it and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it does not start; the message holds its log.
+    pub fn start(self) -> Server {
+        let running = Running::start(&self);
+        Server {
+            setup: self,
+            running: Some(running),
+        }
+    }
+
+    fn log(&self) -> PathBuf {
+        self.data.path().join("server.log")
+    }
+}
+
+/// A process that said it is ready.
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    /// Kept open: a server whose output is closed could fail for that reason.
+    _output: BufReader<ChildStdout>,
+    url: String,
+    token: String,
+    setup_token: Option<String>,
+    metrics: String,
+}
+
+impl Running {
+    fn start(setup: &Setup) -> Self {
+        let home = setup.data.path();
+        let data = home.join("data");
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(setup.log())
+            .expect("the log can be written");
+        let mut child = Command::new(&setup.binary)
+            .arg("serve")
+            .args([
+                "--listen",
+                "127.0.0.1:0",
+                "--internal-listen",
+                "127.0.0.1:0",
+            ])
+            .args(&setup.flags)
+            .env_remove("DATABASE_URL")
+            .env("PICLOUD_DATA_DIR", &data)
+            .env("HOME", home)
+            .env("XDG_STATE_HOME", home.join("state"))
+            .envs(setup.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {}: {error}", setup.binary.display()));
+        let mut output = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
+        let lines = until_ready(&mut output).unwrap_or_else(|| {
+            let log = fs::read_to_string(setup.log()).unwrap_or_default();
+            panic!("the server did not start ({:?}):\n{log}", child.wait());
+        });
+        let credentials =
+            fs::read(data.join("credentials.json")).expect("a ready server left them");
+        let credentials: serde_json::Value =
+            serde_json::from_slice(&credentials).expect("credentials are JSON");
+        let text = |name: &str| credentials[name].as_str().expect("a string").to_owned();
+        let after = |mark: &str| {
+            let line = lines.iter().find(|line| line.contains(mark))?;
+            let value = line.split_once(mark)?.1.split_whitespace().next()?;
+            Some(value.to_owned())
+        };
+        Self {
+            url: text("url"),
+            token: text("token"),
+            setup_token: after("/admin/setup?token="),
+            metrics: after("Metrics").expect("the server prints where its metrics are"),
+            child,
+            _output: output,
+        }
+    }
+}
+
+/// The lines up to the last one of the start-up output; `None` when it ends before.
+fn until_ready(output: &mut impl std::io::BufRead) -> Option<Vec<String>> {
+    let mut lines = Vec::new();
+    for line in output.lines() {
+        let line = line.ok()?;
+        let last = line.starts_with("Try");
+        lines.push(line);
+        if last {
+            return Some(lines);
+        }
+    }
+    None
+}
+
+/// A running server. It is killed when dropped.
+#[derive(Debug)]
+pub struct Server {
+    setup: Setup,
+    running: Option<Running>,
+}
+
+impl Server {
+    fn running(&self) -> &Running {
+        self.running.as_ref().expect("the server runs")
+    }
+
+    /// Where it answers, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.running().url
+    }
+
+    /// The credential of the machine's own user.
+    pub fn token(&self) -> &str {
+        &self.running().token
+    }
+
+    /// The one-time token it printed, if it has no owner.
+    pub fn setup_token(&self) -> Option<&str> {
+        self.running().setup_token.as_deref()
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.running().child.id()
+    }
+
+    /// Its data directory.
+    pub fn data(&self) -> PathBuf {
+        self.setup.data.path().join("data")
+    }
+
+    /// The directory it takes for its user's home.
+    pub fn home(&self) -> &Path {
+        self.setup.data.path()
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.setup.log()).unwrap_or_default()
+    }
+
+    /// The value of a metric without labels.
+    ///
+    /// # Panics
+    /// When there is no such metric.
+    pub fn metric(&self, name: &str) -> u64 {
+        let text = client::get(&self.running().metrics).text();
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let value = line.and_then(|value| value.trim().parse().ok());
+        value.unwrap_or_else(|| panic!("no metric {name} in\n{text}"))
+    }
+
+    /// Ends it at once, as a power cut would.
+    pub fn kill(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            running
+                .child
+                .kill()
+                .expect("a process of ours can be killed");
+            running.child.wait().expect("a killed process ends");
+        }
+    }
+
+    /// Asks it to stop and waits for its end.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn stop(&mut self) -> ExitStatus {
+        let mut running = self.running.take().expect("the server runs");
+        let pid = Pid::from_child(&running.child);
+        kill_process(pid, Signal::TERM).expect("a process of ours can be signalled");
+        running.child.wait().expect("it ends")
+    }
+
+    /// Starts it again over the same data.
+    pub fn restart(&mut self) {
+        self.kill();
+        self.running = Some(Running::start(&self.setup));
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
