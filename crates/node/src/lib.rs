@@ -11,4 +11,4 @@ mod threads;
 
 pub use signals::stop_on_signals;
 pub use tasks::{Stop, TaskKind, Tasks};
-pub use threads::{Workers, control_runtime};
+pub use threads::{Threads, control_runtime};

@@ -1,4 +1,5 @@
-//! The threads of a process: one worker per core, and a small runtime for the control plane.
+//! The threads of a process: those with a runtime of their own, like the workers, and a small
+//! runtime for the control plane.
 
 use std::io;
 use std::sync::Arc;
@@ -22,14 +23,14 @@ pub fn control_runtime() -> io::Result<Runtime> {
         .build()
 }
 
-/// The worker threads, each with a runtime of its own.
+/// Threads that each run one long-lived task on a runtime of their own.
 #[derive(Debug)]
-pub struct Workers(Vec<JoinHandle<()>>);
+pub struct Threads(Vec<JoinHandle<()>>);
 
-impl Workers {
-    /// Starts a thread per item; `work` makes the future it runs, on that thread. A worker that
-    /// fails, panics or ends early stops the server.
-    pub fn start<T, W, F>(items: Vec<T>, stop: &Stop, work: W) -> io::Result<Self>
+impl Threads {
+    /// Starts a thread per item; `work` makes the future it runs, on that thread. What it means
+    /// when one fails, panics or ends early is the kind's policy.
+    pub fn start<T, W, F>(kind: TaskKind, items: Vec<T>, stop: &Stop, work: W) -> io::Result<Self>
     where
         T: Send + 'static,
         W: Fn(usize, T) -> F + Send + Sync + 'static,
@@ -38,13 +39,13 @@ impl Workers {
         let work = Arc::new(work);
         let mut threads = Vec::with_capacity(items.len());
         for (index, item) in items.into_iter().enumerate() {
-            let guard = Guard(stop.clone());
+            let guard = Guard(kind, stop.clone());
             let work = Arc::clone(&work);
             let thread = Builder::new()
-                .name(format!("{}-{index}", TaskKind::Worker.name()))
+                .name(format!("{}-{index}", kind.name()))
                 .spawn(move || {
                     let outcome = run(|| work(index, item));
-                    guard.0.ended(TaskKind::Worker, outcome);
+                    guard.1.ended(kind, outcome);
                 })?;
             threads.push(thread);
         }
@@ -70,14 +71,13 @@ fn run<F: Future<Output = Result<(), String>> + 'static>(
     runtime.block_on(async { work().await })
 }
 
-/// Reports a worker that panics.
-struct Guard(Stop);
+/// Reports a thread that panics.
+struct Guard(TaskKind, Stop);
 
 impl Drop for Guard {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0
-                .ended(TaskKind::Worker, Err("it panicked".to_owned()));
+            self.1.ended(self.0, Err("it panicked".to_owned()));
         }
     }
 }
@@ -91,15 +91,20 @@ mod tests {
         let stop = Stop::default();
         let (ready, started) = std::sync::mpsc::channel();
         let watch = stop.clone();
-        let workers = Workers::start(vec!["a", "b"], &stop, move |index, item| {
-            let (stop, ready) = (watch.clone(), ready.clone());
-            async move {
-                let task = tokio::task::spawn_local(async move { (index, item) });
-                ready.send(task.await.unwrap()).unwrap();
-                stop.stopped().await;
-                Ok(())
-            }
-        })
+        let workers = Threads::start(
+            TaskKind::Worker,
+            vec!["a", "b"],
+            &stop,
+            move |index, item| {
+                let (stop, ready) = (watch.clone(), ready.clone());
+                async move {
+                    let task = tokio::task::spawn_local(async move { (index, item) });
+                    ready.send(task.await.unwrap()).unwrap();
+                    stop.stopped().await;
+                    Ok(())
+                }
+            },
+        )
         .unwrap();
         let mut seen: Vec<_> = started.iter().take(2).collect();
         seen.sort_unstable();
@@ -112,7 +117,9 @@ mod tests {
     #[test]
     fn a_worker_that_panics_stops_the_server() {
         let stop = Stop::default();
-        let workers = Workers::start(vec![()], &stop, |_, ()| async { panic!("on purpose") });
+        let workers = Threads::start(TaskKind::Worker, vec![()], &stop, |_, ()| async {
+            panic!("on purpose")
+        });
         workers.unwrap().join();
         assert!(stop.stopping() && stop.failed());
     }

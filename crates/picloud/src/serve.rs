@@ -1,0 +1,181 @@
+//! `picloud serve`: start, wait, stop.
+
+use std::net::TcpListener;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use node::config::{Config, ConfigArgs, Environment, InternalListen, Layers};
+use node::{Stop, TaskKind, Tasks, Threads};
+use orchestrator_core::{IngressConfig, Orchestrator};
+use store::Store;
+use tokio::runtime::Runtime;
+
+use crate::commands::{print, reachable};
+use crate::error::CommandError;
+use crate::local::{Credentials, LocalFiles};
+use crate::welcome::Welcome;
+use crate::wire::{self, Platform};
+
+/// How long the control plane may take for what is left when the workers have ended.
+const CONTROL_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The sockets of a server.
+struct Listeners {
+    public: Vec<TcpListener>,
+    /// Where this machine reaches it.
+    url: String,
+    /// Where people reach it.
+    base_url: String,
+    internal: Option<TcpListener>,
+}
+
+/// Runs a server until it is told to stop.
+pub(crate) fn serve(args: &ConfigArgs) -> Result<ExitCode, CommandError> {
+    let started = Instant::now();
+    let env = Environment::of_process();
+    let layers = Layers::gather(args, &env)?;
+    let config = Config::check(&layers)?;
+    let ingress = wire::ingress_config(&config, &layers)?;
+    node::telemetry::init(&config.log)?;
+    let listeners = listen(&config)?;
+    let store = Store::open(&wire::store_config(&config))?;
+    let runtime = node::control_runtime().map_err(CommandError::io("cannot start threads"))?;
+    let stop = Stop::default();
+    let served = run(
+        &config, ingress, &env, &store, listeners, &runtime, &stop, started,
+    );
+    // Whatever still holds the store is dropped with the runtime; then nothing writes any more.
+    runtime.shutdown_timeout(CONTROL_PATIENCE);
+    store.close();
+    served?;
+    tracing::info!("stopped");
+    Ok(if stop.failed() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parts of a process, each used once"
+)]
+fn run(
+    config: &Config,
+    ingress: IngressConfig,
+    env: &Environment,
+    store: &Store,
+    listeners: Listeners,
+    runtime: &Runtime,
+    stop: &Stop,
+    started: Instant,
+) -> Result<(), CommandError> {
+    let platform = Platform::assemble(config, ingress, store, &listeners.base_url);
+    let platform = runtime.block_on(platform)?;
+    let metrics = internal_url(listeners.internal.as_ref());
+    let tasks = start_tasks(&platform.orchestrator, runtime, stop);
+    let internal = start_internal(&platform.orchestrator, listeners.internal, stop)?;
+    let workers = start_workers(&platform, listeners.public, runtime, stop)?;
+    let token = platform.manager.issue_local_token();
+    let credentials = Credentials::new(&listeners.url, &token, &config.data_dir);
+    let files = LocalFiles::write(&credentials, &config.data_dir, env)
+        .map_err(CommandError::io("cannot write the local credential"))?;
+    let welcome = Welcome {
+        data_dir: &config.data_dir,
+        took: started.elapsed(),
+        url: &listeners.base_url,
+        metrics,
+        setup: platform.manager.setup_token(),
+    };
+    if let Err(error) = print(&welcome.text()) {
+        tracing::warn!(%error, "nobody sees where the server answers");
+    }
+    runtime.block_on(stop.stopped());
+    platform.orchestrator.health().drain();
+    workers.join();
+    internal.join();
+    runtime.block_on(tasks.end());
+    if let Err(error) = runtime.block_on(platform.orchestrator.recorder().flush()) {
+        tracing::error!(%error, "the last execution records could not be stored");
+    }
+    files.remove();
+    Ok(())
+}
+
+fn listen(config: &Config) -> Result<Listeners, CommandError> {
+    let on = |setting, address, workers| {
+        orchestrator_core::bind(address, workers)
+            .map_err(|error| CommandError::Listen { setting, error })
+    };
+    let public = on("listen", config.listen, config.workers)?;
+    let internal = match config.internal_listen {
+        InternalListen::Off => None,
+        InternalListen::At(address) => on("internal_listen", address, 1)?.pop(),
+    };
+    let address = public
+        .first()
+        .ok_or_else(|| CommandError::Service("there is no worker".to_owned()))?
+        .local_addr()
+        .map_err(CommandError::io("cannot read the listener's address"))?;
+    let base_url = config.public_url.clone();
+    Ok(Listeners {
+        url: format!("http://{}", reachable(address)),
+        base_url: base_url.unwrap_or_else(|| format!("http://localhost:{}", address.port())),
+        public,
+        internal,
+    })
+}
+
+fn internal_url(listener: Option<&TcpListener>) -> Option<String> {
+    let address = listener?.local_addr().ok()?;
+    Some(format!("http://{}/metrics", reachable(address)))
+}
+
+fn start_tasks(orchestrator: &Orchestrator, runtime: &Runtime, stop: &Stop) -> Tasks {
+    let mut tasks = Tasks::new(runtime.handle().clone(), stop.clone());
+    tasks.spawn(TaskKind::Signals, node::stop_on_signals(stop.clone()));
+    let recorder = orchestrator.recorder();
+    tasks.spawn(TaskKind::ExecutionRecords, async move {
+        recorder.run().await;
+        Ok(())
+    });
+    tasks
+}
+
+/// A thread of its own, so that metrics answer while every worker is busy.
+fn start_internal(
+    orchestrator: &Orchestrator,
+    listener: Option<TcpListener>,
+    stop: &Stop,
+) -> Result<Threads, CommandError> {
+    let (metrics, health) = (orchestrator.metrics(), orchestrator.health());
+    let watch = stop.watch();
+    let work = move |_, listener| {
+        let (metrics, health) = (Arc::clone(&metrics), Arc::clone(&health));
+        let serving = orchestrator_core::serve_internal(listener, metrics, health, watch.clone());
+        async move { serving.await.map_err(|error| error.to_string()) }
+    };
+    let listeners = listener.into_iter().collect();
+    Threads::start(TaskKind::InternalListener, listeners, stop, work)
+        .map_err(CommandError::io("cannot start the internal listener"))
+}
+
+fn start_workers(
+    platform: &Platform,
+    listeners: Vec<TcpListener>,
+    runtime: &Runtime,
+    stop: &Stop,
+) -> Result<Threads, CommandError> {
+    let control = platform.control_plane(runtime.handle().clone());
+    let ingress = platform.orchestrator.ingress(Some(control));
+    let executor = Arc::clone(&platform.executor);
+    let watch = stop.watch();
+    let work = move |index, listener| {
+        executor.attach(index);
+        let serving = orchestrator_core::serve(listener, Arc::clone(&ingress), watch.clone());
+        async move { serving.await.map_err(|error| error.to_string()) }
+    };
+    Threads::start(TaskKind::Worker, listeners, stop, work)
+        .map_err(CommandError::io("cannot start the workers"))
+}

@@ -1,0 +1,200 @@
+//! The services of one process, put together.
+
+use std::sync::Arc;
+
+use executor_core::{ExecutorConfig, LocalExecutor, Validator};
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use manager_core::{Manager, ManagerConfig, Parts, TailEvent, TailStream};
+use node::config::{Config, ConfigError, DatabaseUrl, Layers};
+use orchestrator_core::{
+    BoxBody, CatalogHandle, ControlHandler, ControlPlane, IngressConfig, Metrics, Network,
+    Orchestrator, OrchestratorConfig, PeerInfo, Rate, Recorder, TailFilter, TailItem,
+};
+use services_core::Services;
+use shared::clock::{SharedClock, SystemClock};
+use shared::id::AppId;
+use shared::seam::Executor;
+use store::{Database, Store, StoreConfig};
+use tokio::runtime::Handle;
+use tokio_stream::StreamExt as _;
+use tower::ServiceExt as _;
+
+use crate::admin_page;
+use crate::error::CommandError;
+
+/// The program's version.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The parts a running server needs hold of.
+pub(crate) struct Platform {
+    pub(crate) executor: Arc<LocalExecutor>,
+    pub(crate) orchestrator: Orchestrator,
+    pub(crate) manager: Arc<Manager>,
+}
+
+impl Platform {
+    /// Puts the parts together and loads what is deployed; nothing runs yet.
+    pub(crate) async fn assemble(
+        config: &Config,
+        ingress: IngressConfig,
+        store: &Store,
+        base_url: &str,
+    ) -> Result<Self, CommandError> {
+        let clock: SharedClock = Arc::new(SystemClock);
+        let host = Arc::new(Services::new(store.clone(), Arc::clone(&clock)));
+        let executor = LocalExecutor::new(
+            ExecutorConfig {
+                cache_bytes: config.script_cache,
+                ..ExecutorConfig::with_workers(config.workers)
+            },
+            host,
+            Arc::clone(&clock),
+        );
+        let seam: Arc<dyn Executor> = Arc::clone(&executor) as _;
+        let orchestrator = Orchestrator::new(
+            OrchestratorConfig {
+                ingress,
+                ceiling: config.ceiling,
+                app_concurrency: config.admission.app_concurrency,
+                version: VERSION.to_owned(),
+            },
+            store.clone(),
+            Arc::clone(&seam),
+            Arc::clone(&clock),
+        );
+        observe(&orchestrator.metrics(), store, &executor);
+        let loaded = orchestrator.catalog().load_all().await;
+        loaded.map_err(|error| {
+            CommandError::Service(format!("cannot read what is deployed: {error}"))
+        })?;
+        let parts = Parts {
+            store: store.clone(),
+            catalog: Arc::new(CatalogHandle(orchestrator.catalog())),
+            executor: seam,
+            validator: Arc::new(Validator::default()),
+            log: orchestrator.recorder(),
+            tail: tail(orchestrator.recorder()),
+        };
+        let manager = ManagerConfig {
+            base_url: base_url.to_owned(),
+            ceiling: config.ceiling,
+            version: VERSION.to_owned(),
+            clock,
+        };
+        let manager = Manager::new(manager, parts).await;
+        let manager = manager.map_err(|error| CommandError::Service(error.to_string()))?;
+        Ok(Self {
+            executor,
+            orchestrator,
+            manager,
+        })
+    }
+
+    /// The control plane as the ingress calls it.
+    pub(crate) fn control_plane(&self, runtime: Handle) -> ControlPlane {
+        ControlPlane {
+            handler: control_handler(&self.manager),
+            runtime,
+        }
+    }
+}
+
+/// How to open the store.
+pub(crate) fn store_config(config: &Config) -> StoreConfig {
+    StoreConfig {
+        database: match &config.database {
+            DatabaseUrl::Sqlite => Database::Sqlite,
+            DatabaseUrl::Postgres(url) => Database::Postgres(url.clone()),
+        },
+        lanes: config.connections,
+        patience: config.patience,
+        ..StoreConfig::sqlite(&config.data_dir)
+    }
+}
+
+/// The bounds of the ingress.
+pub(crate) fn ingress_config(
+    config: &Config,
+    layers: &Layers,
+) -> Result<IngressConfig, ConfigError> {
+    let networks = config.trusted_proxies.iter().map(|text| {
+        let network = text.parse::<Network>();
+        network.map_err(|error| layers.refuse("trusted_proxies", error.to_string()))
+    });
+    let admission = &config.admission;
+    Ok(IngressConfig {
+        concurrency: admission.concurrency,
+        connections: admission.connections,
+        app_rate: admission.app_rate.map(|rate| Rate {
+            per_second: rate.per_second,
+            burst: rate.burst,
+        }),
+        drain: config.shutdown_timeout,
+        trusted_proxies: networks.collect::<Result<_, _>>()?,
+        ..IngressConfig::default()
+    })
+}
+
+fn control_handler(manager: &Arc<Manager>) -> ControlHandler {
+    let router = manager.router();
+    Arc::new(move |mut request: Request<BoxBody>, peer: PeerInfo| {
+        if admin_page::answers(request.uri().path()) {
+            let page = admin_page::answer(&request);
+            return Box::pin(std::future::ready(page));
+        }
+        request.extensions_mut().insert(peer.request);
+        request.extensions_mut().insert(manager_core::PeerInfo {
+            address: peer.ip,
+            https: peer.scheme == "https",
+        });
+        let answer = router.clone().oneshot(request);
+        Box::pin(async move {
+            let response: Response<_> = match answer.await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            };
+            response.map(|body| BoxBody::new(body.map_err(Into::into)))
+        })
+    })
+}
+
+fn tail(recorder: Arc<Recorder>) -> manager_core::Tail {
+    Arc::new(move |app: AppId| -> TailStream {
+        let lines = recorder.subscribe(app, TailFilter::default());
+        Box::pin(lines.map(|item| match item {
+            TailItem::Line(line) => TailEvent::Line(line.row.clone()),
+            TailItem::Gap(missed) => TailEvent::Missed(missed),
+        }))
+    })
+}
+
+/// Numbers of the parts the orchestrator knows nothing of.
+fn observe(metrics: &Metrics, store: &Store, executor: &Arc<LocalExecutor>) {
+    let of = store.clone();
+    metrics.observe("store_statements_total", "Statements run", move || {
+        of.statements()
+    });
+    let of = store.clone();
+    metrics.observe("store_commits_total", "Transactions committed", move || {
+        of.commits()
+    });
+    let of = Arc::clone(executor);
+    metrics.observe(
+        "scripts_active",
+        "Scripts started and not ended",
+        move || of.stats().active() as u64,
+    );
+    let of = Arc::clone(executor);
+    metrics.observe(
+        "scripts_limited_total",
+        "Runs ended by a limit",
+        move || of.stats().stopped_by_limit(),
+    );
+    let of = Arc::clone(executor);
+    metrics.observe(
+        "scripts_leaked_bytes_total",
+        "Bytes runs left allocated for good",
+        move || of.stats().leaked_bytes,
+    );
+}
