@@ -1,0 +1,25 @@
+# Targets for people. Every one is idempotent, says what it installs, and works as root or with sudo.
+.DEFAULT_GOAL := help
+.PHONY: help run test check fmt setup clean
+
+help: ## List the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## Build and start PiCloud with examples/hello deployed; Ctrl-C stops it
+	@scripts/run.sh
+
+test: setup ## Install what the tests need, then run all checks and tests
+	@scripts/test.sh
+
+check: ## Formatting and lints only
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+fmt: ## Format all code
+	cargo fmt --all
+
+setup: ## Install what the build and the tests need
+	@scripts/setup-tests.sh
+
+clean: ## Remove what was built; data directories stay
+	cargo clean

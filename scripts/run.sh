@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Builds and starts PiCloud, deploys examples/hello, and waits. Ctrl-C stops it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+need_rust
+
+say "building"
+cargo build --release --quiet -p picloud -p picloud-cli
+bin=${CARGO_TARGET_DIR:-target}/release
+
+work=$(mktemp -d)
+out=$work/out
+mkfifo "$out"
+"$bin/picloud" serve >"$out" &
+server=$!
+stop() {
+  kill -TERM "$server" 2>/dev/null || true
+  wait "$server" 2>/dev/null || true
+  rm -rf "$work"
+}
+trap stop EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# The server's own start-up output ends with the line "Try"; the example is deployed before it is shown.
+exec 3<"$out"
+ready= address=
+while IFS= read -r line <&3; do
+  case $line in
+    Try*)
+      "$bin/pic" deploy examples/hello >"$work/deployed" 2>&1 || { cat "$work/deployed" >&2; fail "examples/hello could not be deployed"; }
+      printf '%-12s %s\n' Hello "$address/hello?name=you"
+      ready=yes ;;
+    Address*) address=${line##* } ;;
+  esac
+  printf '%s\n' "$line"
+  [ -z "$ready" ] || break
+done
+[ -n "$ready" ] || fail "the server did not start; its messages are above"
+wait "$server"
