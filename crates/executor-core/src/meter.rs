@@ -1,0 +1,177 @@
+//! Memory per invocation: a counting allocator that charges the account of the running script.
+//!
+//! # Safety
+//!
+//! [`MeteredAlloc`] hands every request to the allocator it wraps, unchanged, and only counts; it
+//! never returns another pointer than the one it got. The current account is a raw pointer in a
+//! thread-local without a destructor (so it may be read inside the allocator at any time of a
+//! thread's life). It is set only by [`metered`], which borrows the account for as long as the
+//! pointer is set and puts the old pointer back on every exit, panics included. An account is
+//! only ever touched by the thread that runs its script.
+#![expect(
+    unsafe_code,
+    reason = "one of the three files that may; see the safety argument above"
+)]
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::cell::Cell;
+use std::ptr;
+
+/// Bytes a script has allocated and not freed, and the most there ever were.
+///
+/// Signed: a script may free what was allocated for it outside of its account.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    used: Cell<i64>,
+    peak: Cell<i64>,
+}
+
+impl Account {
+    /// Bytes in use now.
+    pub(crate) fn used(&self) -> i64 {
+        self.used.get()
+    }
+
+    /// Most bytes in use at one time.
+    pub(crate) fn peak(&self) -> u64 {
+        self.peak.get().max(0) as u64
+    }
+
+    fn charge(&self, bytes: i64) {
+        let used = self.used.get() + bytes;
+        self.used.set(used);
+        if used > self.peak.get() {
+            self.peak.set(used);
+        }
+    }
+}
+
+thread_local! {
+    static CURRENT: Cell<*const Account> = const { Cell::new(ptr::null()) };
+}
+
+/// Puts a pointer back when it goes out of scope.
+struct Restore(*const Account);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        CURRENT.set(self.0);
+    }
+}
+
+/// Runs `work` with allocations charged to `account`.
+pub(crate) fn metered<R>(account: &Account, work: impl FnOnce() -> R) -> R {
+    let _restore = Restore(CURRENT.replace(account));
+    work()
+}
+
+/// Runs `work` with allocations charged to nobody: what the platform allocates for itself while
+/// it answers a script is not the script's.
+pub(crate) fn unmetered<R>(work: impl FnOnce() -> R) -> R {
+    let _restore = Restore(CURRENT.replace(ptr::null()));
+    work()
+}
+
+fn charge(bytes: i64) {
+    let account = CURRENT.get();
+    if !account.is_null() {
+        // SAFETY: see the module's argument; `metered` still borrows the account.
+        unsafe { &*account }.charge(bytes);
+    }
+}
+
+/// Whether the program's allocator is a [`MeteredAlloc`]: without it no memory limit holds.
+pub(crate) fn installed() -> bool {
+    let account = Account::default();
+    drop(metered(&account, || std::hint::black_box(Box::new(0_u64))));
+    account.peak() > 0
+}
+
+/// The program's allocator, with memory metering. Install it with `#[global_allocator]`.
+#[derive(Debug, Default)]
+pub struct MeteredAlloc<A>(pub A);
+
+// SAFETY: every call goes to the wrapped allocator as it came.
+unsafe impl<A: GlobalAlloc> GlobalAlloc for MeteredAlloc<A> {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        charge(layout.size() as i64);
+        // SAFETY: the caller's promises are the wrapped allocator's.
+        unsafe { self.0.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        charge(layout.size() as i64);
+        // SAFETY: as above.
+        unsafe { self.0.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        charge(-(layout.size() as i64));
+        // SAFETY: as above.
+        unsafe { self.0.dealloc(pointer, layout) }
+    }
+
+    // Forwarded, because growing a string by one byte at a time is quadratic without it.
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        charge(size as i64 - layout.size() as i64);
+        // SAFETY: as above.
+        unsafe { self.0.realloc(pointer, layout, size) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[global_allocator]
+    static ALLOC: MeteredAlloc<std::alloc::System> = MeteredAlloc(std::alloc::System);
+
+    #[test]
+    fn only_what_runs_inside_is_charged() {
+        let account = Account::default();
+        let outside = vec![0_u8; 1_000];
+        let inside = metered(&account, || {
+            let platform = unmetered(|| vec![0_u8; 5_000]);
+            assert_eq!(account.used(), 0);
+            drop(outside);
+            assert_eq!(account.used(), -1_000);
+            drop(unmetered(|| platform));
+            vec![0_u8; 10_000]
+        });
+        assert_eq!(account.peak(), 4_000, "-1,000 - 5,000 + 10,000");
+        assert_eq!(account.used(), 4_000);
+        drop(inside);
+        assert_eq!(account.used(), 4_000);
+    }
+
+    #[test]
+    fn it_knows_whether_it_is_installed() {
+        assert!(installed());
+    }
+
+    #[test]
+    fn growing_is_charged_once() {
+        let account = Account::default();
+        metered(&account, || {
+            let mut bytes = Vec::with_capacity(16);
+            for at in 0..100_000_u32 {
+                bytes.push(at as u8);
+            }
+            assert_eq!(account.used(), bytes.capacity() as i64);
+        });
+        assert_eq!(account.used(), 0);
+    }
+
+    #[test]
+    fn a_panic_ends_the_charging() {
+        let account = Account::default();
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            metered(&account, || panic!("on purpose"));
+        }));
+        assert!(result.is_err());
+        let before = account.used();
+        let more = vec![0_u8; 4_096];
+        assert_eq!(account.used(), before);
+        drop(more);
+    }
+}

@@ -1,0 +1,114 @@
+//! What is checked while a script runs: operations, memory, time, its slice.
+//!
+//! Every operation costs one addition and three comparisons; the clock is read every 256.
+
+use std::time::Instant;
+
+use rhai::{Dynamic, EvalAltResult};
+use shared::script_error::LimitKind;
+
+use crate::context::{
+    Context, Stop, StopReason, Yielded, stop_error, terminated, try_with, wait, with,
+};
+
+/// Operations between two looks at the clock: 10 to 20 microseconds of an ordinary script.
+const CLOCK_EVERY: u64 = 256;
+
+/// What a check found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Go,
+    /// The slice is used up.
+    Yield,
+    /// A limit is exceeded, or the run was ended.
+    Stop,
+}
+
+impl Context {
+    /// Counts operations and checks all limits.
+    fn advance(&self, operations: u64) -> Verdict {
+        let count = self.operations.get().saturating_add(operations);
+        self.operations.set(count);
+        if self.stopped().is_some() {
+            return Verdict::Stop;
+        }
+        if count > self.limits.operations {
+            return self.exceeded(LimitKind::Operations);
+        }
+        if self.over_memory(0) {
+            return self.exceeded(LimitKind::Memory);
+        }
+        if count >= self.next_clock.get() {
+            self.look_at_clock(count)
+        } else {
+            Verdict::Go
+        }
+    }
+
+    fn look_at_clock(&self, count: u64) -> Verdict {
+        self.next_clock.set(count + CLOCK_EVERY);
+        let now = Instant::now();
+        let used = now.duration_since(self.entered_at.get());
+        if now >= self.deadline() {
+            return self.exceeded(LimitKind::Wall);
+        }
+        if self.cpu.get() + used > self.limits.cpu {
+            return self.exceeded(LimitKind::Cpu);
+        }
+        if self.slice_used.get() + used >= self.slice {
+            Verdict::Yield
+        } else {
+            Verdict::Go
+        }
+    }
+
+    fn exceeded(&self, limit: LimitKind) -> Verdict {
+        self.stop(StopReason::Limit(limit));
+        Verdict::Stop
+    }
+
+    /// Whether `more` bytes would be beyond the memory limit.
+    fn over_memory(&self, more: u64) -> bool {
+        let used = self.account.used().max(0) as u64;
+        used.saturating_add(more) > self.limits.memory
+    }
+
+    /// Makes the next operation look at the clock: time has passed that operations do not show.
+    pub(crate) fn look_soon(&self) {
+        self.next_clock.set(0);
+    }
+}
+
+/// Rhai's progress hook: called for every operation. `Some` ends the run.
+pub(crate) fn tick() -> Option<Dynamic> {
+    // No script runs while the engine tests itself.
+    match try_with(|context| context.advance(1))? {
+        Verdict::Go => None,
+        Verdict::Yield => give_way().err().map(|_stop| Dynamic::from(Stop)),
+        Verdict::Stop => Some(Dynamic::from(Stop)),
+    }
+}
+
+/// Charges work a native does itself, then checks all limits; may give way to other scripts.
+pub(crate) fn charge(operations: u64) -> Result<(), Box<EvalAltResult>> {
+    match with(|context| context.advance(operations)) {
+        Verdict::Go => Ok(()),
+        Verdict::Yield => give_way(),
+        Verdict::Stop => Err(terminated()),
+    }
+}
+
+/// Fails when `bytes` more would exceed the memory limit. Call it before a native allocates an
+/// amount a script controls.
+pub(crate) fn reserve(bytes: u64) -> Result<(), Box<EvalAltResult>> {
+    if with(|context| context.over_memory(bytes)) {
+        return Err(stop_error(StopReason::Limit(LimitKind::Memory)));
+    }
+    Ok(())
+}
+
+fn give_way() -> Result<(), Box<EvalAltResult>> {
+    wait(Yielded::Preempted)?;
+    with(Context::look_soon);
+    Ok(())
+}

@@ -1,0 +1,16 @@
+//! Scripts through the executor's public door: limits, waiting, cancelling, fairness, streaming,
+//! placement.
+
+mod cancelling;
+mod fairness;
+mod limits;
+mod memory;
+mod placement;
+mod streaming;
+mod support;
+mod waiting;
+
+use executor_core::MeteredAlloc;
+
+#[global_allocator]
+static ALLOC: MeteredAlloc<std::alloc::System> = MeteredAlloc(std::alloc::System);
