@@ -240,13 +240,18 @@ impl Executor for LocalExecutor {
             return self.submit(invocation);
         };
         Box::pin(async move {
-            // Decided when it starts, not when it was asked for: a crowd arrives at once.
+            let program = match executor.program(&invocation.script).await {
+                Ok(program) => program,
+                Err(error) => return Outcome::failed(error),
+            };
+            // Decided when it can start, not when it was asked for: a crowd arrives at once, and
+            // waits for the same compilation.
             if worker.scheduler.busy()
                 && let Some(idle) = executor.idle_worker(worker.index)
             {
                 return send(idle, invocation).await;
             }
-            executor.run(worker, invocation).await
+            drive(worker, invocation, program).await
         })
     }
 

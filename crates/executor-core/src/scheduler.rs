@@ -17,6 +17,10 @@ use std::time::Duration;
 use shared::id::AppId;
 use tokio::sync::Notify;
 
+/// Polls of the reactor that a granted turn may stay untaken before the next is granted: its
+/// task may have others before it, or its owner may not poll it at all.
+const PATIENCE: u32 = 16;
+
 /// A script waiting for its turn.
 #[derive(Default)]
 struct Ticket {
@@ -38,8 +42,10 @@ pub(crate) struct Scheduler {
     ring: RefCell<VecDeque<AppTurns>>,
     /// Scripts waiting for a turn; other threads read it to see whether this worker is busy.
     waiting: Arc<AtomicUsize>,
-    /// A turn was handed out and not taken yet.
-    outstanding: Cell<bool>,
+    /// Those of them that were not granted one.
+    asking: Cell<usize>,
+    /// The turn that was handed out and not taken yet.
+    outstanding: RefCell<Option<Rc<Ticket>>>,
     /// Time first slices took since the reactor was last polled.
     burst: Cell<Duration>,
     wake: Notify,
@@ -51,7 +57,8 @@ impl Scheduler {
             slice,
             ring: RefCell::default(),
             waiting,
-            outstanding: Cell::new(false),
+            asking: Cell::new(0),
+            outstanding: RefCell::new(None),
             burst: Cell::new(Duration::ZERO),
             wake: Notify::new(),
         }
@@ -91,6 +98,7 @@ impl Scheduler {
         }
         drop(ring);
         self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.asking.set(self.asking.get() + 1);
         self.wake.notify_one();
         Turn {
             ticket,
@@ -113,11 +121,19 @@ impl Scheduler {
     }
 
     /// Hands out turns forever, one between two polls of the reactor.
+    #[expect(
+        clippy::infinite_loop,
+        reason = "ends when its worker's tasks are dropped"
+    )]
     pub(crate) async fn grant(self: Rc<Self>) {
         loop {
-            while self.busy() {
-                // A script that was not polled yet still has its turn to come.
-                if !self.outstanding.get() {
+            let mut patience = PATIENCE;
+            while self.asking.get() > 0 || self.burst.get() >= self.slice {
+                let outstanding = self.outstanding.borrow().is_some();
+                if outstanding && patience > 0 {
+                    patience -= 1;
+                } else {
+                    patience = PATIENCE;
                     self.grant_one();
                 }
                 // Deferred by the runtime until it has polled the reactor.
@@ -154,7 +170,8 @@ impl Scheduler {
             ring.push_back(turns);
             drop(ring);
             ticket.granted.set(true);
-            self.outstanding.set(true);
+            self.asking.set(self.asking.get() - 1);
+            *self.outstanding.borrow_mut() = Some(Rc::clone(&ticket));
             if let Some(waker) = ticket.waker.borrow_mut().take() {
                 waker.wake();
             }
@@ -184,10 +201,16 @@ impl Future for Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         self.ticket.left.set(true);
+        let scheduler = &self.scheduler;
         if self.ticket.granted.get() {
-            self.scheduler.outstanding.set(false);
+            scheduler
+                .outstanding
+                .borrow_mut()
+                .take_if(|ticket| Rc::ptr_eq(ticket, &self.ticket));
+        } else {
+            scheduler.asking.set(scheduler.asking.get() - 1);
         }
-        self.scheduler.waiting.fetch_sub(1, Ordering::Relaxed);
+        scheduler.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -17,10 +17,6 @@ pub struct Limits {
     pub operations: u64,
     /// Bytes allocated at any one time.
     pub memory: u64,
-    /// Nested script calls.
-    pub call_depth: u32,
-    /// Bytes of one string.
-    pub string: u64,
     /// Bytes of the response body.
     pub response: u64,
     /// Bytes of log output.
@@ -38,8 +34,6 @@ impl Default for Limits {
             cpu: Duration::from_secs(1),
             operations: 5_000_000,
             memory: 32 << 20,
-            call_depth: 48,
-            string: 1 << 20,
             response: 6 << 20,
             logs: 64 << 10,
             host_calls: 1_000,
@@ -56,8 +50,6 @@ impl Limits {
             cpu: Duration::from_mins(1),
             operations: 500_000_000,
             memory: 256 << 20,
-            call_depth: 64,
-            string: 16 << 20,
             response: 64 << 20,
             logs: 1 << 20,
             host_calls: 100_000,
@@ -76,11 +68,6 @@ impl Limits {
                 .unwrap_or(self.operations)
                 .min(ceiling.operations),
             memory: wish.memory.unwrap_or(self.memory).min(ceiling.memory),
-            call_depth: wish
-                .call_depth
-                .unwrap_or(self.call_depth)
-                .min(ceiling.call_depth),
-            string: wish.string.unwrap_or(self.string).min(ceiling.string),
             response: wish.response.unwrap_or(self.response).min(ceiling.response),
             logs: wish.logs.unwrap_or(self.logs).min(ceiling.logs),
             host_calls: wish
@@ -115,13 +102,6 @@ pub struct LimitSettings {
     #[serde(with = "units::size", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "32MiB"))]
     pub memory: Option<u64>,
-    /// Nested script calls.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub call_depth: Option<u32>,
-    /// One string, like `1MiB`.
-    #[serde(with = "units::size", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "1MiB"))]
-    pub string: Option<u64>,
     /// The response body, like `6MiB`.
     #[serde(with = "units::size", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "6MiB"))]
@@ -156,6 +136,10 @@ pub mod fixed {
     pub const IMPORT_DEPTH: usize = 8;
     /// How long compiling one script may take.
     pub const COMPILE_TIME: Duration = Duration::from_secs(2);
+    /// Nested script calls.
+    pub const CALL_DEPTH: usize = 48;
+    /// Bytes of one string that the SDK makes.
+    pub const STRING_BYTES: usize = 1 << 20;
     /// Nesting of JSON texts and of values that are encoded, compared or printed.
     pub const VALUE_DEPTH: usize = 128;
     /// Bytes of a request body on the data plane and of one JSON text.

@@ -80,3 +80,20 @@ fn a_new_script_answers_at_once_while_64_endless_ones_run() {
         assert_eq!(rig.active(), 0);
     });
 }
+
+#[test]
+fn a_run_nobody_polls_does_not_take_the_turns_of_others() {
+    on_worker(1, async |rig| {
+        let endless = unlimited("loop {}");
+        rig.executor
+            .warm(Arc::clone(&endless.script))
+            .await
+            .unwrap();
+        let mut forgotten = rig.executor.execute(endless);
+        assert!(poll_once(&mut forgotten).is_pending());
+        let source = "let s = 0; for i in 0..100000 { s += 1 } s";
+        let outcome = rig.executor.execute(unlimited(source)).await;
+        assert_eq!(crate::support::body(&outcome), "100000");
+        assert_eq!(rig.active(), 1);
+    });
+}

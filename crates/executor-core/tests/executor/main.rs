@@ -1,5 +1,6 @@
 //! Scripts through the executor's public door: limits, waiting, cancelling, fairness, streaming,
 //! placement.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod cancelling;
 mod fairness;

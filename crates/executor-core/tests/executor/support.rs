@@ -47,6 +47,7 @@ impl TestHost {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what a host answers")]
 fn json(text: String) -> Result<HostReply, HostError> {
     let value = KvValue::Json(Bytes::from(text));
     Ok(HostReply::Kv(KvReply::Entry(Some(KvEntry {

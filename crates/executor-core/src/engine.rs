@@ -1,0 +1,129 @@
+//! Rhai engines that are safe to give to strangers.
+//!
+//! Built from a chosen part of the standard library, our replacements for its functions that hang,
+//! abort or explode (the last registered wins), and the SDK. Rhai's own limits on arrays and maps
+//! stay off: they walk the whole container at every call; the memory meter bounds them instead.
+
+#[expect(clippy::unwrap_used, reason = "in what `export_module` generates")]
+mod overrides;
+
+use std::sync::{Arc, LazyLock};
+
+use rhai::packages::{
+    ArithmeticPackage, BasicArrayPackage, BasicBlobPackage, BasicFnPackage, BasicIteratorPackage,
+    BasicMapPackage, BasicMathPackage, BasicStringPackage, BitFieldPackage, LanguageCorePackage,
+    LogicPackage, MoreStringPackage, Package as _,
+};
+use rhai::{Engine, Module, OptimizationLevel, Shared};
+use shared::invocation::LogLevel;
+use shared::limits::fixed;
+
+use crate::context;
+use crate::modules::ProgramModules;
+use crate::sdk;
+
+pub(crate) use overrides::{Result, charge_bytes, room_for_text, shown, sleep_seconds, wrong};
+
+/// Nesting of expressions: at the top level and inside functions.
+const EXPRESSION_DEPTH: (usize, usize) = (64, 32);
+const VARIABLES: usize = 512;
+const FUNCTIONS: usize = 256;
+
+struct Parts {
+    global: Vec<Shared<Module>>,
+    namespaces: Vec<(&'static str, Shared<Module>)>,
+}
+
+static PARTS: LazyLock<Parts> = LazyLock::new(|| {
+    let mut global: Vec<Shared<Module>> = vec![
+        LanguageCorePackage::new().as_shared_module(),
+        ArithmeticPackage::new().as_shared_module(),
+        LogicPackage::new().as_shared_module(),
+        BasicStringPackage::new().as_shared_module(),
+        BasicIteratorPackage::new().as_shared_module(),
+        BasicFnPackage::new().as_shared_module(),
+        BitFieldPackage::new().as_shared_module(),
+        BasicMathPackage::new().as_shared_module(),
+        BasicArrayPackage::new().as_shared_module(),
+        BasicBlobPackage::new().as_shared_module(),
+        BasicMapPackage::new().as_shared_module(),
+        MoreStringPackage::new().as_shared_module(),
+    ];
+    let ready = |name: &str, mut module: Module| -> Shared<Module> {
+        // Without an id and an index a module is cloned deeply at every registration.
+        module.set_id(name);
+        module.build_index();
+        module.into()
+    };
+    global.push(ready("overrides", overrides::module()));
+    global.push(ready("sdk", sdk::types()));
+    let namespaces = sdk::namespaces()
+        .into_iter()
+        .map(|(name, module)| (name, ready(name, module)))
+        .collect();
+    Parts { global, namespaces }
+});
+
+fn base() -> Engine {
+    let mut engine = Engine::new_raw();
+    for module in &PARTS.global {
+        engine.register_global_module(Arc::clone(module));
+    }
+    for (name, module) in &PARTS.namespaces {
+        engine.register_static_module(*name, Arc::clone(module));
+    }
+    engine
+        .disable_symbol("eval")
+        .set_optimization_level(OptimizationLevel::Simple)
+        .set_max_call_levels(fixed::CALL_DEPTH)
+        .set_max_expr_depths(EXPRESSION_DEPTH.0, EXPRESSION_DEPTH.1)
+        .set_max_variables(VARIABLES)
+        .set_max_functions(FUNCTIONS)
+        .set_max_modules(fixed::GRAPH_MODULES);
+    engine
+}
+
+/// The engine that runs scripts: one per worker thread.
+pub(crate) fn runtime_engine() -> Engine {
+    let mut engine = base();
+    engine
+        .set_module_resolver(ProgramModules)
+        .on_progress(|_operations| context::tick())
+        .on_print(|text| context::log(LogLevel::Info, text, None))
+        .on_debug(|text, _source, _position| context::log(LogLevel::Debug, text, None));
+    engine
+}
+
+/// An engine that parses: unknown variables are errors.
+pub(crate) fn compile_engine() -> Engine {
+    let mut engine = base();
+    engine.set_strict_variables(true);
+    engine
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_namespace_has_an_id_and_an_index() {
+        for (name, module) in &PARTS.namespaces {
+            assert_eq!(module.id(), Some(*name));
+            assert!(module.is_indexed(), "{name}");
+        }
+    }
+
+    #[test]
+    fn rhai_keeps_its_checks() {
+        // With the feature `unchecked` this overflow would wrap, and no limit would hold.
+        let result = base().eval::<i64>("9223372036854775807 + 1");
+        assert!(result.is_err());
+    }
+
+    #[test]
+    fn eval_is_not_a_word_of_the_language() {
+        for source in ["eval(\"1\")", "Fn(\"eval\").call(\"1\")", "\"1\".eval()"] {
+            assert!(base().eval::<i64>(source).is_err(), "{source}");
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! `req`: the request, nothing of it parsed before a script asks, and nothing twice.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use rhai::plugin::{Dynamic, ImmutableString, RhaiResult, export_module};
+use rhai::{Array, Blob, EvalAltResult, Map, Position};
+use shared::invocation::HttpInput;
+
+use crate::codec::{Failure, decode_metered};
+use crate::context;
+use crate::engine::{Result, charge_bytes};
+use crate::request::{cookie_pairs, form_pairs, text};
+
+/// The value of `req`.
+#[derive(Clone, Default)]
+pub(crate) struct Req(Arc<Parsed>);
+
+#[derive(Default)]
+struct Parsed {
+    query: OnceLock<Dynamic>,
+    params: OnceLock<Dynamic>,
+    cookies: OnceLock<Dynamic>,
+    form: OnceLock<Dynamic>,
+    text: OnceLock<ImmutableString>,
+    json: OnceLock<Dynamic>,
+}
+
+impl fmt::Debug for Req {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Req")
+    }
+}
+
+/// The value of `req.headers`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Headers;
+
+/// Reads the request of the run. `req` exists only in runs that have one.
+fn input<R: Default>(read: impl FnOnce(&HttpInput) -> R) -> R {
+    context::with(|c| {
+        c.invocation
+            .http
+            .as_ref()
+            .map_or_else(R::default, |http| read(http))
+    })
+}
+
+fn map_of(pairs: impl IntoIterator<Item = (String, String)>) -> Dynamic {
+    let pairs = pairs.into_iter();
+    let map: Map = pairs
+        .map(|(name, value)| (name.into(), Dynamic::from(value)))
+        .collect();
+    Dynamic::from_map(map)
+}
+
+/// The value kept in `slot`, made when it is first asked for.
+fn once(slot: &OnceLock<Dynamic>, make: impl FnOnce() -> RhaiResult) -> RhaiResult {
+    if let Some(value) = slot.get() {
+        return Ok(value.clone());
+    }
+    let value = make()?;
+    Ok(slot.get_or_init(|| value).clone())
+}
+
+/// All values of a header, joined as HTTP allows.
+fn header(name: &str) -> Option<String> {
+    input(|http| {
+        let values: Vec<_> = http
+            .headers
+            .get_all(name)
+            .iter()
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
+            .collect();
+        let between = if name.eq_ignore_ascii_case("cookie") {
+            "; "
+        } else {
+            ", "
+        };
+        (!values.is_empty()).then(|| values.join(between))
+    })
+}
+
+fn body_length() -> usize {
+    input(|http| http.body.len())
+}
+
+fn room_for_body() -> Result<()> {
+    let length = body_length();
+    context::reserve(length as u64)?;
+    charge_bytes(length)
+}
+
+/// The error a client gets whose body is not what the script asked for.
+fn bad_request(message: String) -> Box<EvalAltResult> {
+    let mut map = Map::new();
+    map.insert("status".into(), Dynamic::from_int(400));
+    map.insert("message".into(), message.into());
+    EvalAltResult::ErrorRuntime(Dynamic::from_map(map), Position::NONE).into()
+}
+
+#[export_module]
+pub(super) mod functions {
+    /// The method, like `GET`.
+    #[rhai_fn(get = "method", pure)]
+    pub fn method(_req: &mut Req) -> ImmutableString {
+        input(|http| http.method.as_str().into())
+    }
+
+    /// The path as it was sent, without the query.
+    #[rhai_fn(get = "path", pure)]
+    pub fn path(_req: &mut Req) -> ImmutableString {
+        input(|http| http.uri.path().into())
+    }
+
+    /// The whole address.
+    #[rhai_fn(get = "url", pure)]
+    pub fn url(_req: &mut Req) -> ImmutableString {
+        input(|http| {
+            let path = http.uri.path_and_query().map_or("/", |path| path.as_str());
+            format!("{}://{}{path}", http.scheme, http.host).into()
+        })
+    }
+
+    /// The host, without a port.
+    #[rhai_fn(get = "host", pure)]
+    pub fn host(_req: &mut Req) -> ImmutableString {
+        input(|http| http.host.as_ref().into())
+    }
+
+    /// The client's address.
+    #[rhai_fn(get = "ip", pure)]
+    pub fn ip(_req: &mut Req) -> ImmutableString {
+        context::with(|c| {
+            c.invocation
+                .http
+                .as_ref()
+                .map(|http| http.ip.to_string())
+                .unwrap_or_default()
+                .into()
+        })
+    }
+
+    /// The path's parameters.
+    #[rhai_fn(get = "params", pure, return_raw)]
+    pub fn params(req: &mut Req) -> RhaiResult {
+        once(&req.0.params, || {
+            Ok(map_of(input(|http| http.params.clone())))
+        })
+    }
+
+    /// The query's parameters; the last of several with one name.
+    #[rhai_fn(get = "query", pure, return_raw)]
+    pub fn query(req: &mut Req) -> RhaiResult {
+        once(&req.0.query, || {
+            let text = input(|http| http.uri.query().unwrap_or("").to_owned());
+            charge_bytes(text.len())?;
+            Ok(map_of(form_pairs(&text)))
+        })
+    }
+
+    /// The headers; names in any case.
+    #[rhai_fn(get = "headers", pure)]
+    pub fn headers(_req: &mut Req) -> Headers {
+        Headers
+    }
+
+    /// The cookies.
+    #[rhai_fn(get = "cookies", pure, return_raw)]
+    pub fn cookies(req: &mut Req) -> RhaiResult {
+        once(&req.0.cookies, || {
+            let text = header("cookie").unwrap_or_default();
+            charge_bytes(text.len())?;
+            Ok(map_of(cookie_pairs(&text)))
+        })
+    }
+
+    /// The body as bytes.
+    #[rhai_fn(get = "body", pure, return_raw)]
+    pub fn body(_req: &mut Req) -> Result<Blob> {
+        room_for_body()?;
+        Ok(input(|http| http.body.to_vec()))
+    }
+
+    /// The body as text; what is not UTF-8 becomes the replacement character.
+    #[rhai_fn(get = "text", pure, return_raw)]
+    pub fn body_text(req: &mut Req) -> Result<ImmutableString> {
+        if let Some(text) = req.0.text.get() {
+            return Ok(text.clone());
+        }
+        room_for_body()?;
+        let value = input(|http| ImmutableString::from(text(&http.body).into_owned()));
+        Ok(req.0.text.get_or_init(|| value).clone())
+    }
+
+    /// The body's JSON. A body that is not JSON answers the client with 400 unless it is caught.
+    #[rhai_fn(get = "json", pure, return_raw)]
+    pub fn json(req: &mut Req) -> RhaiResult {
+        once(&req.0.json, || {
+            context::reserve(body_length() as u64)?;
+            let body = input(|http| http.body.clone());
+            decode_metered(&body).map_err(|failure| match failure {
+                Failure::Stopped(error) => error,
+                Failure::Wrong(error) => {
+                    bad_request(format!("the request's body is not valid JSON: {error}"))
+                }
+            })
+        })
+    }
+
+    /// The fields of a form in the body (`application/x-www-form-urlencoded`).
+    #[rhai_fn(get = "form", pure, return_raw)]
+    pub fn form(req: &mut Req) -> RhaiResult {
+        let kind = header("content-type").unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or("").trim();
+        if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Ok(Dynamic::from_map(Map::new()));
+        }
+        once(&req.0.form, || {
+            room_for_body()?;
+            Ok(map_of(input(|http| form_pairs(&text(&http.body)))))
+        })
+    }
+}
+
+#[export_module]
+pub(super) mod header_functions {
+    /// The value of a header, its name in any case; `()` when it is absent.
+    #[rhai_fn(name = "get", index_get, pure)]
+    pub fn get(_headers: &mut Headers, name: ImmutableString) -> Dynamic {
+        header(&name).map_or(Dynamic::UNIT, Dynamic::from)
+    }
+
+    /// Whether there is a header with this name.
+    #[rhai_fn(pure)]
+    pub fn contains(_headers: &mut Headers, name: ImmutableString) -> bool {
+        input(|http| http.headers.contains_key(name.as_str()))
+    }
+
+    /// The names of all headers, in lower case.
+    #[rhai_fn(pure)]
+    pub fn keys(_headers: &mut Headers) -> Array {
+        input(|http| {
+            http.headers
+                .keys()
+                .map(|name| Dynamic::from(name.to_string()))
+                .collect()
+        })
+    }
+
+    /// All headers as a map with names in lower case.
+    #[rhai_fn(pure)]
+    pub fn to_map(_headers: &mut Headers) -> Map {
+        let names: Vec<String> =
+            input(|http| http.headers.keys().map(ToString::to_string).collect());
+        let values = names
+            .into_iter()
+            .filter_map(|name| Some((header(&name)?, name)));
+        values
+            .map(|(value, name)| (name.into(), Dynamic::from(value)))
+            .collect()
+    }
+}
