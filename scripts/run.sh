@@ -12,7 +12,8 @@ bin=${CARGO_TARGET_DIR:-target}/release
 work=$(mktemp -d)
 out=$work/out
 mkfifo "$out"
-"$bin/picloud" serve >"$out" &
+# In a session of its own, so that Ctrl-C reaches it once, by the trap below.
+setsid "$bin/picloud" serve >"$out" &
 server=$!
 stop() {
   kill -TERM "$server" 2>/dev/null || true

@@ -14,7 +14,7 @@ use orchestrator_core::{
 use services_core::Services;
 use shared::clock::{SharedClock, SystemClock};
 use shared::id::AppId;
-use shared::seam::Executor;
+use shared::seam::{BoxFuture, Executor};
 use store::{Database, Store, StoreConfig};
 use tokio::runtime::Handle;
 use tokio_stream::StreamExt as _;
@@ -148,7 +148,9 @@ fn control_handler(manager: &Arc<Manager>) -> ControlHandler {
             address: peer.ip,
             https: peer.scheme == "https",
         });
-        let answer = router.clone().oneshot(request);
+        // Boxed here: inside of the block below the compiler cannot prove that it may move between
+        // threads.
+        let answer: BoxFuture<Result<_, _>> = Box::pin(router.clone().oneshot(request));
         Box::pin(async move {
             let response: Response<_> = match answer.await {
                 Ok(response) => response,
