@@ -38,6 +38,10 @@ impl<T: DeserializeOwned> FromRequest<Arc<Manager>> for Json<T> {
             ));
         }
         let bytes = read_body(request.into_body(), fixed::ADMIN_BODY_BYTES).await?;
+        // serde would take an array as an object whose keys are left out.
+        if bytes.trim_ascii_start().first().is_some_and(|b| *b != b'{') {
+            return Err(refused("the body is not a JSON object".into()));
+        }
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
             let text: String = error.to_string().chars().take(500).collect();
             refused(format!("the body is not what the operation takes: {text}"))

@@ -52,10 +52,9 @@ pub(crate) fn complete(operation: &mut Operation, decision: Decision, method: Op
                 SecurityRequirement::new("session", empty),
             ]);
             let scope = scope.map(crate::auth::scope_name);
-            let extensions = Extensions::builder()
-                .add("x-scope", scope)
-                .add("x-whole-instance", whole_instance)
-                .build();
+            // One extension: several would come in any order.
+            let needs = serde_json::json!({"scope": scope, "whole_instance": whole_instance});
+            let extensions = Extensions::builder().add("x-needs", needs).build();
             operation
                 .extensions
                 .get_or_insert_default()
@@ -93,9 +92,9 @@ pub(crate) fn document(paths: Paths, schemas: BTreeMap<String, RefOr<Schema>>) -
         .title("PiCloud admin API")
         .version("1")
         .description(Some(
-            "The control plane of a PiCloud instance. `x-scope` is the scope a token needs for \
-             an operation; tokens bound to one app are refused where `x-whole-instance` is true, \
-             and see only their app everywhere else. With HTTPS the session cookie is called \
+            "The control plane of a PiCloud instance. `x-needs` says what a token must have for \
+             an operation: the scope, and whether it must be for the whole instance. Tokens of \
+             one app see only their app. With HTTPS the session cookie is called \
              `__Host-picloud_session`.",
         ))
         .build();

@@ -1,0 +1,267 @@
+//! What stands behind the seams in these tests.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use manager_core::{Tail, TailEvent};
+use shared::error::{Error, Kind, code};
+use shared::id::AppId;
+use shared::invocation::{
+    Completion, Invocation, LogLevel, LogLine, Outcome, ResponseBody, ScriptImage, ScriptResponse,
+    StreamItem, Usage,
+};
+use shared::record::ExecutionRecord;
+use shared::script_error::{
+    Diagnostic, Frame, LimitKind, PublicError, ScriptError, ScriptErrorKind, Severity,
+};
+use shared::seam::{
+    BoxFuture, Catalog, ExecutionLog, Executor, LocalFuture, ScriptGraph, ScriptValidator,
+};
+use store::{Store, StoreError, deployment};
+
+/// Remembers what it was told to serve.
+pub(crate) struct FakeCatalog {
+    pub(crate) store: Store,
+    pub(crate) live: Mutex<BTreeMap<AppId, deployment::Deployment>>,
+    pub(crate) broken: Mutex<bool>,
+}
+
+impl Catalog for Arc2<FakeCatalog> {
+    fn refresh(&self, app: AppId) -> BoxFuture<Result<(), Error>> {
+        let this = Arc::clone(&self.0);
+        Box::pin(async move {
+            if *this.broken.lock().unwrap() {
+                return Err(Error::new(Kind::Unavailable, code::INTERNAL, "broken"));
+            }
+            let loaded = this.store.read(move |conn| deployment::load(conn, app));
+            let loaded = loaded
+                .await
+                .map_err(|_error: StoreError| Error::internal())?;
+            let mut live = this.live.lock().unwrap();
+            match loaded {
+                Some(loaded) => drop(live.insert(app, loaded)),
+                None => drop(live.remove(&app)),
+            }
+            Ok(())
+        })
+    }
+}
+
+/// A local type, so that foreign traits can be implemented for shared fakes.
+pub(crate) struct Arc2<T>(pub(crate) Arc<T>);
+
+/// Refuses sources with `REJECT`, warns about `WARN`, and panics at `PANIC`.
+pub(crate) struct FakeValidator;
+
+impl ScriptValidator for FakeValidator {
+    fn validate(&self, graph: ScriptGraph) -> BoxFuture<Vec<Diagnostic>> {
+        let all = graph
+            .scripts
+            .iter()
+            .map(|s| (s.name.clone(), Arc::clone(&s.source)));
+        let all = all.chain(graph.modules.iter().cloned());
+        let mut found = Vec::new();
+        for (script, source) in all {
+            assert!(!source.contains("PANIC"), "the validator has a defect");
+            let finding = |severity, message: &str| Diagnostic {
+                severity,
+                script: script.clone(),
+                line: 1,
+                column: 1,
+                message: message.to_owned(),
+                hint: None,
+            };
+            if source.contains("REJECT") {
+                found.push(finding(Severity::Error, "rejected"));
+            }
+            if source.contains("WARN") {
+                found.push(finding(Severity::Warning, "look at this"));
+            }
+        }
+        for script in &graph.scripts {
+            for handler in &script.handlers {
+                if !script.source.contains(handler.as_str()) {
+                    found.push(Diagnostic {
+                        severity: Severity::Error,
+                        script: script.name.clone(),
+                        line: 0,
+                        column: 0,
+                        message: format!("no function {handler}"),
+                        hint: None,
+                    });
+                }
+            }
+        }
+        Box::pin(async move { found })
+    }
+}
+
+/// Runs nothing; what it answers depends on a word in the source.
+pub(crate) struct FakeExecutor;
+
+fn failed(kind: ScriptErrorKind, public: Option<PublicError>) -> Outcome {
+    let mut error = ScriptError::new(kind, "it broke\nbadly");
+    error.frames.push(Frame {
+        function: "main".to_owned(),
+        script: "hello".to_owned(),
+        line: 1,
+        column: 2,
+    });
+    error.public = public;
+    Outcome::failed(error)
+}
+
+fn completion() -> Completion {
+    Completion {
+        error: None,
+        usage: Usage {
+            operations: 7,
+            ..Usage::default()
+        },
+        logs: vec![
+            LogLine {
+                at: shared::clock::Timestamp(1),
+                level: LogLevel::Info,
+                message: "hello log".to_owned(),
+                fields: Some(r#"{"n":1}"#.to_owned()),
+            },
+            LogLine {
+                at: shared::clock::Timestamp(2),
+                level: LogLevel::Error,
+                message: "100% wrong".to_owned(),
+                fields: None,
+            },
+        ],
+    }
+}
+
+fn echo(invocation: &Invocation) -> Bytes {
+    let http = invocation.http.as_ref().unwrap();
+    let headers: BTreeMap<String, String> = http
+        .headers
+        .iter()
+        .map(|(name, value)| {
+            (
+                name.to_string(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        })
+        .collect();
+    let modules: Vec<String> = invocation
+        .script
+        .modules
+        .modules
+        .keys()
+        .map(ToString::to_string)
+        .collect();
+    let env: BTreeMap<String, String> = invocation
+        .app
+        .env
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_string()))
+        .collect();
+    let value = serde_json::json!({
+        "method": http.method.as_str(),
+        "uri": http.uri.to_string(),
+        "host": &*http.host,
+        "ip": http.ip.to_string(),
+        "headers": headers,
+        "params": http.params.iter().cloned().collect::<BTreeMap<_, _>>(),
+        "body": String::from_utf8_lossy(&http.body),
+        "modules": modules,
+        "env": env,
+        "handler": invocation.handler.as_ref().map(ToString::to_string),
+        "wall_ms": invocation.limits.wall.as_millis() as u64,
+        "version": invocation.script.version,
+    });
+    serde_json::to_vec(&value).unwrap().into()
+}
+
+fn respond(invocation: &Invocation) -> Outcome {
+    let source = &*invocation.script.source;
+    let has = |word: &str| source.contains(word);
+    if has("RUNTIME") {
+        return failed(ScriptErrorKind::Runtime, None);
+    }
+    if has("TIMEOUT") {
+        return failed(ScriptErrorKind::Limit(LimitKind::Wall), None);
+    }
+    if has("THROW") {
+        let message = "no such order".to_owned();
+        let public = PublicError {
+            status: 404,
+            message,
+        };
+        return failed(ScriptErrorKind::Thrown, Some(public));
+    }
+    let mut headers = http::HeaderMap::new();
+    headers.insert("content-type", "application/json".parse().unwrap());
+    let mut status = http::StatusCode::OK;
+    let mut answer_completion = completion();
+    let body = if has("STREAM") {
+        let items = vec![
+            StreamItem::Chunk(Bytes::from_static(b"one ")),
+            StreamItem::Chunk(Bytes::from_static(b"two")),
+            StreamItem::End(Box::new(completion())),
+        ];
+        answer_completion = Completion::default();
+        ResponseBody::Stream(Box::pin(tokio_stream::iter(items)))
+    } else if has("BINARY") {
+        ResponseBody::Full(Bytes::from_static(&[0xFF, 0x00]))
+    } else if has("BARE404") {
+        headers.clear();
+        status = http::StatusCode::NOT_FOUND;
+        ResponseBody::Full(Bytes::new())
+    } else if has("NASTY") {
+        headers.insert("content-type", "text/html".parse().unwrap());
+        headers.append("set-cookie", "picloud_session=stolen".parse().unwrap());
+        headers.append("clear-site-data", "\"*\"".parse().unwrap());
+        ResponseBody::Full(Bytes::from_static(b"<script>"))
+    } else {
+        ResponseBody::Full(echo(invocation))
+    };
+    Outcome {
+        response: Some(ScriptResponse {
+            status,
+            headers,
+            body,
+        }),
+        completion: answer_completion,
+    }
+}
+
+impl Executor for FakeExecutor {
+    fn execute(&self, invocation: Invocation) -> LocalFuture<Outcome> {
+        Box::pin(async move { respond(&invocation) })
+    }
+
+    fn submit(&self, invocation: Invocation) -> BoxFuture<Outcome> {
+        if invocation.script.source.contains("FOREVER") {
+            return Box::pin(std::future::pending());
+        }
+        Box::pin(async move { respond(&invocation) })
+    }
+
+    fn warm(&self, _: Arc<ScriptImage>) -> BoxFuture<Result<(), ScriptError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// Keeps records until a test stores them.
+#[derive(Default)]
+pub(crate) struct FakeLog(pub(crate) Mutex<Vec<ExecutionRecord>>);
+
+impl ExecutionLog for Arc2<FakeLog> {
+    fn record(&self, record: ExecutionRecord) {
+        self.0.0.lock().unwrap().push(record);
+    }
+}
+
+/// A live tail that shows what a test put there, and ends.
+pub(crate) fn tail(events: Arc<Mutex<Vec<TailEvent>>>) -> Tail {
+    Arc::new(move |_app| {
+        let events = events.lock().unwrap().clone();
+        Box::pin(tokio_stream::iter(events))
+    })
+}

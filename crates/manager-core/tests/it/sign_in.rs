@@ -1,0 +1,250 @@
+//! Setup, sessions, cookies, cross-site requests, throttling.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::world::{Ask, EMAIL, PASSWORD, Reply, World};
+
+fn sign_in(email: &str, password: &str) -> Ask {
+    Ask::new("POST", "/sessions").json(&json!({"email": email, "password": password}))
+}
+
+/// `name=value` of the cookie an answer sets.
+fn cookie(reply: &Reply) -> String {
+    let cookie = reply.header("set-cookie");
+    cookie.split(';').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn setup_makes_the_owner_once() {
+    let world = World::new().await;
+    assert_eq!(
+        world.get("/setup").await.expect(200).json(),
+        json!({"needed": true})
+    );
+    let token = world.manager.setup_token().unwrap();
+    let wrong = json!({"token": "pic_set_x", "email": EMAIL, "password": PASSWORD});
+    let ask = Ask::new("POST", "/setup").json(&wrong);
+    world.send(ask).await.problem(401, "setup_token_wrong");
+    let short = json!({"token": token.expose(), "email": EMAIL, "password": "short"});
+    let ask = Ask::new("POST", "/setup").json(&short);
+    world.send(ask).await.problem(400, "invalid_value");
+
+    let owner = world.set_up().await.expect(201);
+    assert_eq!(owner.json()["role"], "owner");
+    assert!(world.manager.setup_token().is_none());
+    assert_eq!(world.get("/setup").await.json(), json!({"needed": false}));
+    let again = json!({"token": token.expose(), "email": "eve@example.com", "password": PASSWORD});
+    let ask = Ask::new("POST", "/setup").json(&again);
+    world.send(ask).await.problem(409, "already_set_up");
+
+    let me = Ask::new("GET", "/me").header("cookie", &cookie(&owner));
+    assert_eq!(world.send(me).await.expect(200).json()["email"], EMAIL);
+}
+
+#[tokio::test]
+async fn two_setups_at_once_make_one_owner() {
+    let world = World::new().await;
+    let token = world.manager.setup_token().unwrap();
+    let setup = |email: &str| {
+        let body = json!({"token": token.expose(), "email": email, "password": PASSWORD});
+        world.send(Ask::new("POST", "/setup").json(&body))
+    };
+    let (a, b) = tokio::join!(setup("a@example.com"), setup("b@example.com"));
+    let mut statuses = [a.status.as_u16(), b.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409]);
+}
+
+#[tokio::test]
+async fn guessing_the_setup_token_is_slowed_down() {
+    let world = World::new().await;
+    let body = json!({"token": "wrong", "email": EMAIL, "password": PASSWORD});
+    let ask = || world.send(Ask::new("POST", "/setup").json(&body));
+    for _ in 0..6 {
+        ask().await.problem(401, "setup_token_wrong");
+    }
+    let slowed = ask().await.problem(429, "too_many_attempts");
+    assert_eq!(slowed.header("retry-after"), "1");
+    world.clock.advance(Duration::from_secs(1));
+    world.set_up().await.expect(201);
+}
+
+#[tokio::test]
+async fn a_session_starts_and_ends() {
+    let world = World::with_owner().await;
+    let signed_in = world.send(sign_in(EMAIL, PASSWORD)).await.expect(201);
+    let set = signed_in.header("set-cookie");
+    assert!(set.starts_with("picloud_session=pic_ses_"), "{set}");
+    assert!(set.contains("HttpOnly") && set.contains("SameSite=Lax") && set.contains("Path=/"));
+    assert!(!set.contains("Secure"));
+    let cookie = cookie(&signed_in);
+    let me = || Ask::new("GET", "/me").header("cookie", &cookie);
+    world.send(me()).await.expect(200);
+    let out = Ask::new("DELETE", "/sessions/current")
+        .header("cookie", &cookie)
+        .header("sec-fetch-site", "same-origin");
+    let out = world.send(out).await.expect(204);
+    assert!(out.header("set-cookie").contains("Max-Age=0"));
+    world.send(me()).await.problem(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn a_session_ends_by_itself() {
+    let world = World::with_owner().await;
+    let cookie = cookie(&world.send(sign_in(EMAIL, PASSWORD)).await.expect(201));
+    world.clock.advance(Duration::from_hours(14 * 24));
+    let me = Ask::new("GET", "/me").header("cookie", &cookie);
+    world.send(me).await.problem(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn over_https_the_cookie_is_bound_to_the_host() {
+    let world = World::with_owner().await;
+    let signed_in = world
+        .send(sign_in(EMAIL, PASSWORD).https())
+        .await
+        .expect(201);
+    let set = signed_in.header("set-cookie");
+    assert!(
+        set.starts_with("__Host-picloud_session=") && set.contains("; Secure"),
+        "{set}"
+    );
+    let cookie = cookie(&signed_in);
+    let over = |https: bool| {
+        let ask = Ask::new("GET", "/me").header("cookie", &cookie);
+        world.send(if https { ask.https() } else { ask })
+    };
+    over(true).await.expect(200);
+    over(false).await.problem(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn a_cookie_alone_changes_nothing() {
+    let world = World::with_owner().await;
+    let cookie = cookie(&world.send(sign_in(EMAIL, PASSWORD)).await.expect(201));
+    let ask = |headers: &[(&str, &str)]| {
+        let ask = Ask::new("POST", "/apps").header("cookie", &cookie);
+        let ask = headers
+            .iter()
+            .fold(ask, |ask, (name, value)| ask.header(name, value));
+        world.send(ask.json(&json!({"name": "evil"})))
+    };
+    for headers in [
+        &[][..],
+        &[("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "same-site")],
+        &[("origin", "null"), ("host", "localhost:8080")],
+        &[
+            ("origin", "http://evil.example"),
+            ("host", "localhost:8080"),
+        ],
+        &[
+            ("origin", "http://localhost:8080.evil.example"),
+            ("host", "localhost:8080"),
+        ],
+        &[
+            ("sec-fetch-site", "cross-site"),
+            ("origin", "http://a"),
+            ("host", "a"),
+        ],
+    ] {
+        ask(headers).await.problem(403, "cross_site");
+    }
+    ask(&[
+        ("origin", "http://localhost:8080"),
+        ("host", "localhost:8080"),
+    ])
+    .await
+    .expect(201);
+    // A read has no effects, but for a direct call of a script.
+    let get = |path: &str| world.send(Ask::new("GET", path).header("cookie", &cookie));
+    get("/apps").await.expect(200);
+    get("/apps/shop/scripts/hello/invoke")
+        .await
+        .problem(403, "cross_site");
+}
+
+#[tokio::test]
+async fn nobody_is_signed_in_from_another_site() {
+    let world = World::with_owner().await;
+    let ask = sign_in(EMAIL, PASSWORD).header("sec-fetch-site", "cross-site");
+    world.send(ask).await.problem(403, "cross_site");
+    let form = Ask::new("POST", "/sessions").bytes(
+        "text/plain",
+        format!(r#"{{"email":"{EMAIL}","password":"{PASSWORD}"}}"#),
+    );
+    world.send(form).await.problem(400, "invalid_json");
+}
+
+#[tokio::test]
+async fn unknown_people_and_wrong_passwords_look_the_same() {
+    let world = World::with_owner().await;
+    let wrong = world.send(sign_in(EMAIL, "not the password")).await;
+    let unknown = world.send(sign_in("eve@example.com", PASSWORD)).await;
+    let (wrong, unknown) = (
+        wrong.problem(401, "sign_in_failed").json(),
+        unknown.problem(401, "sign_in_failed").json(),
+    );
+    assert_eq!(wrong["detail"], unknown["detail"]);
+    world
+        .send(sign_in("not an address", "x"))
+        .await
+        .problem(400, "invalid_value");
+    world
+        .send(sign_in(&EMAIL.to_uppercase(), PASSWORD))
+        .await
+        .expect(201);
+}
+
+#[tokio::test]
+async fn guessing_passwords_is_slowed_down_and_the_owner_still_gets_in() {
+    let world = World::with_owner().await;
+    let home = [192, 0, 2, 7];
+    world
+        .send(sign_in(EMAIL, PASSWORD).with_address(home))
+        .await
+        .expect(201);
+    let guess = |i: u8| world.send(sign_in(EMAIL, "guess").with_address([198, 51, 100, i]));
+    for i in 0..6 {
+        guess(i).await.problem(401, "sign_in_failed");
+    }
+    guess(99).await.problem(429, "too_many_attempts");
+    // Even the right password has to wait, from an address nobody knows.
+    world
+        .send(sign_in(EMAIL, PASSWORD))
+        .await
+        .problem(429, "too_many_attempts");
+    world
+        .send(sign_in(EMAIL, PASSWORD).with_address(home))
+        .await
+        .expect(201);
+    world.clock.advance(Duration::from_secs(1));
+    world.send(sign_in(EMAIL, PASSWORD)).await.expect(201);
+}
+
+#[tokio::test]
+async fn the_local_credential_works_before_there_is_an_owner() {
+    let world = World::new().await;
+    let me = world.get("/me").await.expect(200).json();
+    assert_eq!(
+        (me["email"].as_str(), me["role"].as_str()),
+        (Some("local"), Some("owner"))
+    );
+    world
+        .post("/apps", &json!({"name": "shop"}))
+        .await
+        .expect(201);
+    let token = json!({"name": "ci", "scopes": ["read"]});
+    world.post("/tokens", &token).await.problem(409, "no_owner");
+    world.set_up().await.expect(201);
+    world.post("/tokens", &token).await.expect(201);
+    world
+        .delete("/sessions/current")
+        .await
+        .problem(404, "not_found");
+    // A new one replaces it.
+    let _newer = world.manager.issue_local_token();
+    world.get("/me").await.problem(401, "unauthenticated");
+}
