@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::script::Script;
 
 /// How much later than its limit a script may end.
-pub const GRACE: Duration = Duration::from_millis(200);
+pub(crate) const GRACE: Duration = Duration::from_millis(200);
 /// How long the server's threads are watched after an answer.
-pub const IDLE_GAP: Duration = Duration::from_millis(300);
+pub(crate) const IDLE_GAP: Duration = Duration::from_millis(300);
 /// Processor time the whole server may use in that gap: storing records, not running a script.
 const IDLE_CPU: Duration = Duration::from_millis(100);
 /// How long the answer to a deploy may take: sources are compiled within 2 seconds.
@@ -15,7 +15,7 @@ const DEPLOY: Duration = Duration::from_secs(3);
 
 /// How a run ended, from its record.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Run {
+pub(crate) struct Run {
     /// `ok`, a kind of error, or the name of a limit.
     pub outcome: String,
     /// The error's first line.
@@ -30,7 +30,7 @@ pub struct Run {
 
 /// Everything seen while a script was deployed and called.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// Why the deploy was refused; empty when it was not.
     pub refused: String,
     /// How long the deploy took.
@@ -48,7 +48,7 @@ pub struct Seen {
 }
 
 /// What was not contained; empty when all is well.
-pub fn violations(script: &Script, seen: &Seen) -> Vec<String> {
+pub(crate) fn violations(script: &Script, seen: &Seen) -> Vec<String> {
     if let Some(how) = &seen.crashed {
         return vec![format!("the server ended: {how}")];
     }
@@ -155,7 +155,7 @@ mod tests {
         type Escape = (&'static str, fn(&mut Seen));
         let escapes: [Escape; 11] = [
             ("the server ended", |s| {
-                s.crashed = Some("signal 11".to_owned())
+                s.crashed = Some("signal 11".to_owned());
             }),
             ("no answer", |s| s.unanswered.push("reset".to_owned())),
             ("neighbour", |s| s.neighbour_errors.push("503".to_owned())),
@@ -165,13 +165,13 @@ mod tests {
             ("0 runs", |s| s.runs.clear()),
             ("ended as `ok`", |s| s.runs[0].outcome = "ok".to_owned()),
             ("ended as `internal`", |s| {
-                s.runs[0].outcome = "internal".to_owned()
+                s.runs[0].outcome = "internal".to_owned();
             }),
             ("its limit is 1s", |s| {
-                s.runs[0].duration = Duration::from_millis(1_201)
+                s.runs[0].duration = Duration::from_millis(1_201);
             }),
             ("its limit is 500ms", |s| {
-                s.runs[0].cpu = Duration::from_millis(701)
+                s.runs[0].cpu = Duration::from_millis(701);
             }),
         ];
         for (expected, escape) in escapes {

@@ -14,7 +14,7 @@ const SOURCE: &str = "// about: the neighbour\n// limit: ok\n\
 
 /// What the neighbour saw.
 #[derive(Debug, Default)]
-pub struct Report {
+pub(crate) struct Report {
     /// Calls that were not answered right.
     pub errors: Vec<String>,
     /// Its slowest call.
@@ -24,20 +24,20 @@ pub struct Report {
 }
 
 /// The neighbour while it calls.
-pub struct Probe {
+pub(crate) struct Probe {
     stop: Sender<()>,
     thread: JoinHandle<Report>,
 }
 
 /// Deploys the neighbour.
-pub fn deploy(server: &Server) {
+pub(crate) fn deploy(server: &Server) {
     let refused = server.deploy(&parse("neighbour", SOURCE, false));
     assert_eq!(refused, Ok(None), "the neighbour is an ordinary app");
 }
 
 impl Probe {
     /// Starts to call.
-    pub fn start(server: &Server) -> Self {
+    pub(crate) fn start(server: &Server) -> Self {
         let (stop, stopped) = mpsc::channel();
         let url = server.url.clone();
         let thread = std::thread::spawn(move || {
@@ -57,7 +57,7 @@ impl Probe {
     }
 
     /// Stops and reports.
-    pub fn stop(self) -> Report {
+    pub(crate) fn stop(self) -> Report {
         drop(self.stop);
         self.thread.join().expect("the neighbour does not panic")
     }

@@ -15,7 +15,7 @@ const RECORDS: Duration = Duration::from_secs(20);
 
 /// Runs the scripts one after the other on one server. When the server ends, the script that ran
 /// is to blame, a new server is started, and what the old one had not recorded runs again.
-pub fn batch(scripts: &[Script]) -> Vec<(Script, Seen)> {
+pub(crate) fn batch(scripts: &[Script]) -> Vec<(Script, Seen)> {
     let mut waiting: Vec<Script> = scripts.to_vec();
     let mut done = Vec::new();
     while !waiting.is_empty() {
@@ -85,7 +85,7 @@ fn call_all(server: &Server, script: &Script) -> Vec<String> {
 }
 
 fn call(agent: &Agent, url: &str, script: &Script) -> Result<(), String> {
-    let request = ureq::http::Request::builder()
+    let request = http::Request::builder()
         .method(script.method.as_str())
         .uri(format!("{url}{}", script.path))
         .header("host", format!("{}.localhost", script.app()))

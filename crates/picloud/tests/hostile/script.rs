@@ -14,7 +14,7 @@ const CPU: Duration = Duration::from_millis(500);
 
 /// One hostile script.
 #[derive(Clone, Debug)]
-pub struct Script {
+pub(crate) struct Script {
     /// File name without extension.
     pub name: String,
     /// What it tries.
@@ -41,23 +41,23 @@ pub struct Script {
 
 impl Script {
     /// The limits in force.
-    pub fn limits_in_force(&self) -> Limits {
+    pub(crate) fn limits_in_force(&self) -> Limits {
         Limits::default().with(&self.limits, &Limits::default_ceiling())
     }
 
     /// The name of the app it is deployed as.
-    pub fn app(&self) -> String {
+    pub(crate) fn app(&self) -> String {
         self.name.replace('_', "-")
     }
 }
 
 /// The folder of the suite.
-pub fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/hostile")
 }
 
 /// All scripts, by name.
-pub fn all() -> Vec<Script> {
+pub(crate) fn all() -> Vec<Script> {
     let mut scripts: Vec<Script> = std::fs::read_dir(folder())
         .expect("the suite lies in tests/hostile")
         .map(|entry| entry.expect("the folder can be read").path())
@@ -74,7 +74,7 @@ pub fn all() -> Vec<Script> {
 }
 
 /// Reads one file. Panics with the file's name when it breaks the format.
-pub fn parse(name: &str, text: &str, generated: bool) -> Script {
+pub(crate) fn parse(name: &str, text: &str, generated: bool) -> Script {
     let is_header = |line: &&str| line.starts_with("// ");
     let mut script = Script {
         name: name.to_owned(),
@@ -113,7 +113,6 @@ pub fn parse(name: &str, text: &str, generated: bool) -> Script {
 impl Script {
     fn set(&mut self, key: &str, value: &str) {
         let name = &self.name;
-        let bad = |_| panic!("{name}: `{value}` does not fit `{key}`");
         let duration =
             || Some(units::parse_duration(value).unwrap_or_else(|e| panic!("{name}: {e}")));
         let size = || Some(units::parse_size(value).unwrap_or_else(|e| panic!("{name}: {e}")));
@@ -125,13 +124,13 @@ impl Script {
             "memory" => self.limits.memory = size(),
             "response" => self.limits.response = size(),
             "logs" => self.limits.logs = size(),
-            "operations" => self.limits.operations = Some(value.parse().unwrap_or_else(bad)),
-            "host_calls" => self.limits.host_calls = Some(value.parse().unwrap_or_else(bad)),
+            "operations" => self.limits.operations = Some(number(name, key, value)),
+            "host_calls" => self.limits.host_calls = Some(number(name, key, value)),
             "method" => value.clone_into(&mut self.method),
             "path" => value.clone_into(&mut self.path),
             "body" => self.body = generate(name, value),
-            "calls" => self.calls = value.parse().unwrap_or_else(bad),
-            "parallel" => self.parallel = value.parse().unwrap_or_else(bad),
+            "calls" => self.calls = number(name, key, value),
+            "parallel" => self.parallel = number(name, key, value),
             other => panic!("{name}: `{other}` is not a header"),
         }
     }
@@ -152,6 +151,12 @@ impl Script {
             text.push('\n');
         }
     }
+}
+
+/// A whole number of a header.
+fn number<T: std::str::FromStr>(name: &str, key: &str, value: &str) -> T {
+    let number = value.parse().ok();
+    number.unwrap_or_else(|| panic!("{name}: `{value}` does not fit `{key}`"))
 }
 
 /// Carries out one line of a generator: `text "…"` and `repeat N "…"`, any number of them.

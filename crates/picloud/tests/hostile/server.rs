@@ -14,12 +14,12 @@ use super::script::Script;
 /// How long a start may take on a busy machine.
 const START: Duration = Duration::from_secs(30);
 /// How long any answer may take before the client gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// A clock tick of `/proc/<pid>/stat`: the kernel's user interface fixes it to 100 per second.
 const TICK: Duration = Duration::from_millis(10);
 
 /// A running server.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     data: TempDir,
     agent: Agent,
@@ -28,7 +28,7 @@ pub struct Server {
 }
 
 /// A client that takes every status as an answer.
-pub fn agent() -> Agent {
+pub(crate) fn agent() -> Agent {
     Agent::config_builder()
         .http_status_as_error(false)
         .timeout_global(Some(PATIENCE))
@@ -39,7 +39,7 @@ pub fn agent() -> Agent {
 
 impl Server {
     /// Starts a server on an empty data directory and waits until it is ready.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let data = TempDir::new().expect("there is room for a data directory");
         let log = fs::File::create(data.path().join("server.log")).expect("a log can be written");
         let mut child = Command::new(env!("CARGO_BIN_EXE_picloud"))
@@ -88,7 +88,7 @@ impl Server {
     }
 
     /// How the server ended, when it did, with the end of its log.
-    pub fn ended(&mut self) -> Option<String> {
+    pub(crate) fn ended(&mut self) -> Option<String> {
         let status = self.child.try_wait().expect("a child can be asked")?;
         let log = fs::read_to_string(self.data.path().join("server.log")).unwrap_or_default();
         let tail: Vec<&str> = log.lines().rev().take(5).collect();
@@ -99,7 +99,7 @@ impl Server {
     }
 
     /// Processor time of all its threads so far.
-    pub fn cpu(&self) -> Duration {
+    pub(crate) fn cpu(&self) -> Duration {
         let Ok(threads) = fs::read_dir(format!("/proc/{}/task", self.child.id())) else {
             return Duration::ZERO;
         };
@@ -118,19 +118,19 @@ impl Server {
     }
 
     /// An API call: status and answer.
-    pub fn api(
+    pub(crate) fn api(
         &self,
         method: &str,
         path: &str,
         body: Option<&Value>,
     ) -> Result<(u16, Value), String> {
-        let request = ureq::http::Request::builder()
+        let request = http::Request::builder()
             .method(method)
             .uri(format!("{}/api/v1{path}", self.url))
             .header("authorization", format!("Bearer {}", self.token))
             .header("content-type", "application/json")
             .body(body.map(Value::to_string).unwrap_or_default())
-            .expect("a valid request");
+            .map_err(|error| error.to_string())?;
         let mut response = self.agent.run(request).map_err(|e| e.to_string())?;
         let text = response
             .body_mut()
@@ -141,7 +141,7 @@ impl Server {
     }
 
     /// Makes the app of a script and deploys it. `Ok(Some(reason))`: the deploy was refused.
-    pub fn deploy(&self, script: &Script) -> Result<Option<String>, String> {
+    pub(crate) fn deploy(&self, script: &Script) -> Result<Option<String>, String> {
         let app = script.app();
         let (status, answer) = self.api("POST", "/apps", Some(&json!({"name": app})))?;
         assert!(status < 300, "{app}: {status} {answer}");
