@@ -88,7 +88,8 @@ impl Account {
         }
         let accounts = fs::read_to_string("/etc/passwd").expect("/etc/passwd is readable");
         let account = Self::named(&accounts, "postgres").or(Self::named(&accounts, "nobody"));
-        Some(account.expect("the machine has a user `postgres` or `nobody`"))
+        assert!(account.is_some(), "no user `postgres` and no `nobody`");
+        account
     }
 
     fn named(accounts: &str, name: &str) -> Option<Self> {
