@@ -6,6 +6,7 @@ use shared::limits::LimitSettings;
 use shared::name::{AppSlug, DomainName, EnvName};
 
 use crate::conn::{Conn, Row};
+use crate::dialect::lock_name;
 use crate::error::StoreError;
 
 /// An app as stored.
@@ -75,8 +76,12 @@ pub(crate) fn to_json<T: serde::Serialize>(
     })
 }
 
-/// Adds an app. A taken name is [`StoreError::Constraint`].
+/// Adds an app; a default one takes the place of the other. A taken name is
+/// [`StoreError::Constraint`].
 pub fn insert(conn: &mut dyn Conn, app: &AppRow) -> Result<(), StoreError> {
+    if app.is_default {
+        no_default(conn)?;
+    }
     conn.execute(
         "DELETE FROM slug_redirects WHERE slug = ?1",
         &[app.slug.as_str().into()],
@@ -98,6 +103,13 @@ pub fn insert(conn: &mut dyn Conn, app: &AppRow) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Makes room for a new default app; until the write ends, for no other.
+fn no_default(conn: &mut dyn Conn) -> Result<(), StoreError> {
+    lock_name(conn, "default app")?;
+    conn.execute("UPDATE apps SET is_default = 0 WHERE is_default = 1", &[])?;
+    Ok(())
+}
+
 /// The app with an id.
 pub fn get(conn: &mut dyn Conn, id: AppId) -> Result<Option<AppRow>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM apps WHERE id = ?1");
@@ -105,6 +117,12 @@ pub fn get(conn: &mut dyn Conn, id: AppId) -> Result<Option<AppRow>, StoreError>
         .as_ref()
         .map(app)
         .transpose()
+}
+
+/// Whether there is an app with an id.
+pub(crate) fn exists(conn: &mut dyn Conn, id: AppId) -> Result<bool, StoreError> {
+    let row = conn.query_one("SELECT id FROM apps WHERE id = ?1", &[id.as_bytes().into()])?;
+    Ok(row.is_some())
 }
 
 /// The app with a name, or that had it before a rename.
@@ -131,7 +149,7 @@ pub fn list(conn: &mut dyn Conn) -> Result<Vec<AppRow>, StoreError> {
 /// Writes an app's changed columns. The old name keeps leading here until another app takes it.
 pub fn update(conn: &mut dyn Conn, old: &AppRow, new: &AppRow) -> Result<(), StoreError> {
     if new.is_default && !old.is_default {
-        conn.execute("UPDATE apps SET is_default = 0 WHERE is_default = 1", &[])?;
+        no_default(conn)?;
     }
     conn.execute(
         "UPDATE apps SET slug = ?2, description = ?3, is_default = ?4, limits = ?5, \

@@ -2,6 +2,7 @@
 
 use crate::conn::{Conn, Dialect, Param};
 use crate::error::StoreError;
+use shared::clock::Timestamp;
 use shared::id::AppId;
 
 /// A number no key of the key-value store ever had as its version.
@@ -27,13 +28,59 @@ pub(crate) fn lock_kv_key(
     collection: &str,
     key: &str,
 ) -> Result<(), StoreError> {
+    lock_name(conn, &format!("{app}/{collection}/{key}"))
+}
+
+/// Lets one transaction at a time go past, by name, until it ends. SQLite has one writer anyway.
+pub(crate) fn lock_name(conn: &mut dyn Conn, name: &str) -> Result<(), StoreError> {
     if conn.dialect() == Dialect::Postgres {
-        // Two keys with the same hash wait for each other, which is harmless.
-        let name = format!("{app}/{collection}/{key}");
+        // Two names with the same hash wait for each other, which is harmless.
         conn.query(
             "SELECT 1 FROM pg_advisory_xact_lock(hashtextextended(?1, 0))",
-            &[Param::Text(&name)],
+            &[Param::Text(name)],
         )?;
     }
+    Ok(())
+}
+
+/// Lets one transaction at a time count up an app's numbers, until it ends. SQLite has one writer
+/// anyway.
+pub(crate) fn lock_app(conn: &mut dyn Conn, app: AppId) -> Result<(), StoreError> {
+    if conn.dialect() == Dialect::Postgres {
+        // Not `FOR UPDATE`: rows that point to the app only need it to stay, and may go on.
+        conn.query(
+            "SELECT 1 FROM apps WHERE id = ?1 FOR NO KEY UPDATE",
+            &[app.as_bytes().into()],
+        )?;
+    }
+    Ok(())
+}
+
+/// Removes at most `most` of an app's expired entries.
+pub(crate) fn purge_kv(
+    conn: &mut dyn Conn,
+    app: AppId,
+    now: Timestamp,
+    most: i64,
+) -> Result<(), StoreError> {
+    // On PostgreSQL another transaction may be writing one of them again at this moment: those
+    // are left to it, or its write would be lost.
+    let locked = match conn.dialect() {
+        Dialect::Sqlite => "",
+        Dialect::Postgres => "FOR UPDATE SKIP LOCKED",
+    };
+    let sql = format!(
+        "DELETE FROM kv WHERE (app_id, collection, key) IN (SELECT app_id, collection, key FROM kv \
+         WHERE app_id = ?1 AND expires_at <= ?2 ORDER BY expires_at LIMIT ?3 {locked}) \
+         AND expires_at <= ?2"
+    );
+    conn.execute(
+        &sql,
+        &[
+            app.as_bytes().into(),
+            now.as_micros().into(),
+            Param::Int(most),
+        ],
+    )?;
     Ok(())
 }

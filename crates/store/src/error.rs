@@ -52,6 +52,18 @@ impl StoreError {
         }
     }
 
+    /// A statement failed, so nothing of its transaction happened, whatever its closure answered.
+    pub(crate) fn rolled_back() -> Self {
+        Self::Engine("a statement failed, so the transaction was rolled back".to_owned())
+    }
+
+    /// SQLite gave a whole transaction up by itself.
+    pub(crate) fn given_up() -> Self {
+        Self::Unavailable(
+            "the transaction was given up because the disk is full or failing".to_owned(),
+        )
+    }
+
     /// The same failure for another caller of the same batch.
     pub(crate) fn again(&self) -> Self {
         match self {

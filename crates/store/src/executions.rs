@@ -1,21 +1,32 @@
 //! Finished runs and what they logged.
 
+use std::collections::BTreeMap;
+
 use shared::clock::Timestamp;
 use shared::id::{AppId, ExecutionId, RequestId};
 use shared::invocation::LogLevel;
 use shared::record::ExecutionRecord;
 
-use crate::apps::to_json;
+use crate::apps::{self, to_json};
 use crate::conn::{Conn, Param, Row};
 use crate::error::StoreError;
 
 /// Runs kept per app; older ones are removed in batches as new ones come.
 pub const KEEP_PER_APP: i64 = 100_000;
 
-/// Stores a batch of records.
+/// Stores a batch of records, without those of apps that were deleted meanwhile: nothing would
+/// ever remove them.
 pub fn insert(conn: &mut dyn Conn, records: &[ExecutionRecord]) -> Result<(), StoreError> {
+    let mut known = BTreeMap::new();
     for record in records {
-        insert_one(conn, record)?;
+        let app = record.app.id;
+        let there = match known.get(&app) {
+            Some(there) => *there,
+            None => *known.entry(app).or_insert(apps::exists(conn, app)?),
+        };
+        if there {
+            insert_one(conn, record)?;
+        }
     }
     Ok(())
 }

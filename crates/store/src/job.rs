@@ -1,6 +1,7 @@
 //! A closure on its way to a database thread and its answer on the way back.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
@@ -72,10 +73,29 @@ where
     )
 }
 
+/// What a job's transaction may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// It only looks; all its statements see the same moment.
+    Read,
+    /// It changes something.
+    Write,
+}
+
+/// A job in a queue.
+pub(crate) struct Task {
+    /// What to do.
+    pub(crate) job: Box<dyn Job>,
+    /// What it may do.
+    pub(crate) access: Access,
+    /// When it was queued.
+    pub(crate) since: Instant,
+}
+
 /// What a database thread is told.
 pub(crate) enum Message {
     /// Do this.
-    Job(Box<dyn Job>),
+    Job(Task),
     /// Finish what is queued, then end.
     Stop,
 }

@@ -1,19 +1,21 @@
 //! Opening a store: lock, check, back up, migrate.
 
 use std::fs::{self, File};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::conn::Dialect;
 use crate::counters::Counters;
 use crate::error::StoreError;
+use crate::job::Access;
 use crate::migrate;
 use crate::postgres::{self, PostgresConn};
-use crate::sqlite::{self, Access, SqliteConn};
+use crate::sqlite::{self, SqliteConn};
 
 /// Backups taken before migrations that are kept.
 const BACKUPS: usize = 3;
@@ -53,6 +55,18 @@ pub enum OpenError {
         /// What this program knows.
         known: i64,
     },
+    /// There is no PostgreSQL where the URL says.
+    #[error(
+        "PostgreSQL did not answer for {} s: {source}; check that it runs and that DATABASE_URL \
+         names its host and port",
+        patience.as_secs()
+    )]
+    Away {
+        /// How long it was waited for.
+        patience: Duration,
+        /// What the last attempt said.
+        source: StoreError,
+    },
     /// The database refused.
     #[error("cannot open the database: {0}")]
     Store(#[from] StoreError),
@@ -81,14 +95,12 @@ pub(crate) fn lock_directory(path: &Path) -> Result<DirectoryLock, OpenError> {
         .mode(0o600)
         .open(path.join("lock"))
         .map_err(io)?;
-    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-        let mut pid = String::new();
-        let known = file.read_to_string(&mut pid).is_ok() && !pid.trim().is_empty();
-        let pid = if known {
-            pid.trim().to_owned()
-        } else {
-            "unknown".to_owned()
-        };
+    if let Err(refused) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        if refused != Errno::WOULDBLOCK {
+            return Err(io(refused.into()));
+        }
+        let pid = fs::read_to_string(path.join("lock")).unwrap_or_default();
+        let pid = pid.lines().next().unwrap_or("unknown").to_owned();
         return Err(OpenError::Locked {
             path: path.to_owned(),
             pid,
@@ -182,6 +194,10 @@ pub(crate) fn open_postgres(
     let mut client = wait_for_postgres(url, patience)?;
     let mut statements = std::collections::HashMap::new();
     let failure = |e: ::postgres::Error| OpenError::Store(postgres::engine_error(&e));
+    // Another server may be migrating, and a migration may take its time.
+    client
+        .batch_execute("SET statement_timeout = 0; SET lock_timeout = 0")
+        .map_err(failure)?;
     client
         .execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK])
         .map_err(failure)?;
@@ -202,22 +218,25 @@ pub(crate) fn open_postgres(
     client
         .execute("SELECT pg_advisory_unlock($1)", &[&MIGRATION_LOCK])
         .map_err(failure)?;
+    postgres::set_timeouts(&mut client)?;
     Ok(client)
 }
 
 fn wait_for_postgres(url: &str, patience: Duration) -> Result<::postgres::Client, OpenError> {
+    let start = Instant::now();
     let mut pause = Duration::from_millis(100);
-    let mut waited = Duration::ZERO;
     loop {
-        match postgres::connect(url) {
+        let source = match postgres::connect(url) {
             Ok(client) => return Ok(client),
-            Err(error @ StoreError::Unavailable(_)) if waited < patience => {
-                tracing::warn!(%error, "waiting for the database");
-                postgres::pause_thread(pause);
-                waited += pause;
-                pause = (pause * 2).min(Duration::from_secs(2));
-            }
+            Err(error @ StoreError::Unavailable(_)) => error,
             Err(error) => return Err(error.into()),
+        };
+        let left = patience.saturating_sub(start.elapsed());
+        if left.is_zero() {
+            return Err(OpenError::Away { patience, source });
         }
+        tracing::warn!(error = %source, "waiting for the database");
+        postgres::pause_thread(pause.min(left));
+        pause = (pause * 2).min(Duration::from_secs(2));
     }
 }

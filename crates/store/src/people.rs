@@ -4,6 +4,7 @@ use shared::clock::Timestamp;
 use shared::id::{AppId, AuditId, SessionId, TokenId, UserId};
 
 use crate::conn::{Conn, Param, Row};
+use crate::dialect::lock_name;
 use crate::error::StoreError;
 
 /// The SHA-256 of a secret.
@@ -34,8 +35,10 @@ fn user(row: &Row) -> Result<UserRow, StoreError> {
     })
 }
 
-/// Whether anybody has an account.
+/// Whether anybody has an account. In a write, nobody else is told until it ends, so that two of
+/// them cannot both make the first account.
 pub fn any_user(conn: &mut dyn Conn) -> Result<bool, StoreError> {
+    lock_name(conn, "users")?;
     Ok(conn
         .query_one("SELECT id FROM users LIMIT 1", &[])?
         .is_some())

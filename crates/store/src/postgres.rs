@@ -1,7 +1,8 @@
 //! PostgreSQL: a set of connection threads ("lanes"), each with its prepared statements.
 //!
 //! A lane runs one closure per transaction. Lanes reconnect by themselves; while the database is
-//! away, callers get an error that says so within [`CONNECT_PATIENCE`].
+//! away, callers get an error that says so when they have waited for [`CONNECT_PATIENCE`], in the
+//! queue or at its head.
 
 mod lane;
 mod placeholder;
@@ -12,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use postgres::config::SslMode;
 use postgres::types::{IsNull, ToSql, Type, private::BytesMut};
 use postgres::{Client, NoTls, Statement};
 use tokio::sync::mpsc;
@@ -83,20 +85,49 @@ impl Postgres {
 
 /// A new connection with bounds on everything that could hang.
 pub(crate) fn connect(url: &str) -> Result<Client, StoreError> {
-    let mut config: postgres::Config = url.parse().map_err(|e: postgres::Error| {
-        StoreError::Unavailable(format!("DATABASE_URL is not valid: {e}"))
-    })?;
+    let mut config = parse(url)?;
     config.connect_timeout(Duration::from_secs(5));
     config.keepalives_idle(Duration::from_secs(30));
+    config.tcp_user_timeout(Duration::from_secs(30));
     config.application_name("picloud");
     let mut client = config.connect(NoTls).map_err(|e| engine_error(&e))?;
+    set_timeouts(&mut client)?;
+    Ok(client)
+}
+
+/// Bounds on what a statement of the running server may take.
+pub(crate) fn set_timeouts(client: &mut Client) -> Result<(), StoreError> {
     client
         .batch_execute(
             "SET statement_timeout = '30s'; SET lock_timeout = '10s'; \
              SET idle_in_transaction_session_timeout = '60s';",
         )
-        .map_err(|e| engine_error(&e))?;
-    Ok(client)
+        .map_err(|e| engine_error(&e))
+}
+
+/// The settings in a URL. What is wrong with it is never [`StoreError::Unavailable`]: waiting
+/// would not help.
+fn parse(url: &str) -> Result<postgres::Config, StoreError> {
+    let wrong = |what: &str| {
+        StoreError::Engine(format!(
+            "DATABASE_URL is not valid: {what}; write it like \
+             postgres://user:password@host:5432/database"
+        ))
+    };
+    let config: postgres::Config = url
+        .parse()
+        .map_err(|e: postgres::Error| wrong(&cause(&e)))?;
+    if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+        return Err(wrong("it names no host"));
+    }
+    if config.get_ssl_mode() == SslMode::Require {
+        return Err(StoreError::Engine(
+            "DATABASE_URL asks for TLS with sslmode=require, which PiCloud does not speak to \
+             PostgreSQL; connect over a Unix socket, a private network or a tunnel without it"
+                .to_owned(),
+        ));
+    }
+    Ok(config)
 }
 
 /// A connection while a closure uses it.
@@ -220,11 +251,16 @@ fn value(row: &postgres::Row, at: usize, ty: &Type) -> Result<Value, postgres::E
     })
 }
 
+/// An error with what it came from.
+fn cause(error: &postgres::Error) -> String {
+    error
+        .source()
+        .map_or_else(|| error.to_string(), |s| format!("{error}: {s}"))
+}
+
 /// The engine's error as ours.
 pub(crate) fn engine_error(error: &postgres::Error) -> StoreError {
-    let cause = error
-        .source()
-        .map_or_else(|| error.to_string(), |s| format!("{error}: {s}"));
+    let cause = cause(error);
     let Some(state) = error.code() else {
         return StoreError::Unavailable(cause);
     };

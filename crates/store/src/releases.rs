@@ -6,6 +6,7 @@ use shared::release::Snapshot;
 
 use crate::apps::{json, to_json};
 use crate::conn::{Conn, Dialect, Row};
+use crate::dialect::lock_app;
 use crate::error::StoreError;
 
 /// What a version is a version of.
@@ -34,6 +35,8 @@ pub fn put_content(
     source: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    // Before the row, which would make two deploys of one app wait for each other's.
+    lock_app(conn, app)?;
     conn.execute(
         "INSERT INTO contents (app_id, hash, source, created_at) VALUES (?1, ?2, ?3, ?4) \
          ON CONFLICT (app_id, hash) DO NOTHING",
@@ -139,6 +142,7 @@ pub fn version_of(
     author: &str,
     now: Timestamp,
 ) -> Result<i64, StoreError> {
+    lock_app(conn, app)?;
     let known = conn.query_one(
         "SELECT version FROM versions WHERE app_id = ?1 AND kind = ?2 AND name = ?3 \
          AND hash = ?4",
@@ -214,6 +218,7 @@ pub fn activate_new(
     base: Option<i64>,
     new: &ReleaseRow,
 ) -> Result<Option<i64>, StoreError> {
+    lock_app(conn, app)?;
     let next = conn.query_one(
         "SELECT COALESCE(MAX(number), 0) + 1 FROM releases WHERE app_id = ?1",
         &[app.as_bytes().into()],

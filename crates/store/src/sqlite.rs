@@ -4,6 +4,9 @@
 mod engine;
 mod writer;
 
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +16,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::conn::{Conn, Dialect, Param, Row, Value};
 use crate::counters::Counters;
 use crate::error::StoreError;
+use crate::job::Access;
 
 pub(crate) use engine::Sqlite;
 
@@ -25,16 +29,8 @@ const STATEMENT_CACHE: usize = 128;
 /// The database's file name inside the data directory.
 pub(crate) const FILE: &str = "picloud.db";
 
-/// What a connection is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
-    /// The one writer.
-    Write,
-    /// A reader; the engine refuses writes on it.
-    Read,
-}
-
-/// A connection to the database in `path`.
+/// A connection to the database in `path`: the one writer, or a reader on which the engine
+/// refuses writes.
 pub(crate) fn connect(path: &Path, access: Access) -> Result<Connection, StoreError> {
     if rusqlite::version_number() < OLDEST_SAFE_VERSION {
         return Err(StoreError::Unavailable(format!(
@@ -46,6 +42,9 @@ pub(crate) fn connect(path: &Path, access: Access) -> Result<Connection, StoreEr
         Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
         Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
     } | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    if access == Access::Write {
+        create_private(path)?;
+    }
     let connection = Connection::open_with_flags(path, flags).map_err(|e| engine_error(&e))?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     connection
@@ -65,6 +64,25 @@ pub(crate) fn connect(path: &Path, access: Access) -> Result<Connection, StoreEr
         .execute_batch(pragmas)
         .map_err(|e| engine_error(&e))?;
     Ok(connection)
+}
+
+/// Makes the file before SQLite would, so that only this user can read it; SQLite gives its log
+/// and its index the same permissions. An existing file is not opened: closing it again would drop
+/// the locks another connection of this process holds on it.
+fn create_private(path: &Path) -> Result<(), StoreError> {
+    let new = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    match new {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::Unavailable(format!(
+            "cannot make {}: {error}",
+            path.display()
+        ))),
+    }
 }
 
 /// Where the database of a data directory is.

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::conn::{Conn, Dialect};
 use crate::counters::Counters;
 use crate::error::StoreError;
-use crate::job::{Message, job};
+use crate::job::{Access, Message, Task, job};
 use crate::open::{DirectoryLock, OpenError, lock_directory, open_postgres, open_sqlite};
 use crate::postgres::Postgres;
 use crate::sqlite::{Sqlite, file_in};
@@ -54,7 +54,7 @@ impl StoreConfig {
             directory: directory.into(),
             database: Database::Sqlite,
             lanes: 8,
-            patience: Duration::from_secs(60),
+            patience: Duration::from_mins(1),
             group_commit: true,
         }
     }
@@ -130,7 +130,8 @@ impl Store {
         }
     }
 
-    /// Runs a read on a database thread.
+    /// Runs a read on a database thread. All its statements see the same moment; the engine
+    /// refuses writes.
     pub fn read<T, E>(
         &self,
         work: impl FnOnce(&mut dyn Conn) -> Result<T, E> + Send + 'static,
@@ -143,7 +144,7 @@ impl Store {
             Engine::Sqlite(sqlite) => sqlite.reader(),
             Engine::Postgres(postgres) => postgres.queue(),
         };
-        enqueue(queue, work)
+        enqueue(queue, Access::Read, work)
     }
 
     /// Runs writes in one transaction. When the future answers `Ok`, they are on the disk; when
@@ -162,10 +163,11 @@ impl Store {
             Engine::Sqlite(sqlite) => sqlite.writer(),
             Engine::Postgres(postgres) => postgres.queue(),
         };
-        enqueue(queue, work)
+        enqueue(queue, Access::Write, work)
     }
 
     /// Runs a point read on the calling thread. `None` on PostgreSQL, where a read has to wait.
+    /// Each statement sees what is committed when it runs.
     pub fn read_inline<T, E: From<StoreError>>(
         &self,
         work: impl FnOnce(&mut dyn Conn) -> Result<T, E>,
@@ -181,7 +183,7 @@ impl Store {
         self.inner.counters.statements()
     }
 
-    /// Transactions committed since the store was opened.
+    /// Transactions with writes committed since the store was opened.
     pub fn commits(&self) -> u64 {
         self.inner.counters.commits()
     }
@@ -197,6 +199,7 @@ impl Store {
 
 async fn enqueue<T, E>(
     queue: mpsc::Sender<Message>,
+    access: Access,
     work: impl FnOnce(&mut dyn Conn) -> Result<T, E> + Send + 'static,
 ) -> Result<T, E>
 where
@@ -205,7 +208,9 @@ where
 {
     let closed = || StoreError::Unavailable("the database is closed".to_owned());
     let (job, answer) = job(work);
-    if queue.send(Message::Job(job)).await.is_err() {
+    let since = Instant::now();
+    let task = Task { job, access, since };
+    if queue.send(Message::Job(task)).await.is_err() {
         return Err(closed().into());
     }
     answer

@@ -18,29 +18,26 @@ pub(super) fn list(
     if let Some(end) = &range.end {
         to = to.min(end.clone());
     }
-    let mut after = "";
-    match (&range.cursor, range.reverse) {
-        (Some(cursor), true) => to = to.min(cursor.clone()),
-        (Some(cursor), false) => after = cursor,
-        (None, _) => {}
+    let mut first = (">=", from);
+    match range.cursor.as_deref() {
+        Some(cursor) if range.reverse => to = to.min(cursor.to_owned()),
+        Some(cursor) if cursor >= from => first = (">", cursor),
+        _ => {}
     }
     let limit = range.limit.clamp(1, fixed::KV_BATCH as u32) as usize;
-    let sql = if range.reverse {
+    let order = if range.reverse { "DESC" } else { "ASC" };
+    let sql = format!(
         "SELECT key, format, value, version, expires_at FROM kv WHERE app_id = ?1 \
-         AND collection = ?2 AND key >= ?3 AND key > ?4 AND key < ?5 \
-         AND (expires_at IS NULL OR expires_at > ?6) ORDER BY key DESC LIMIT ?7"
-    } else {
-        "SELECT key, format, value, version, expires_at FROM kv WHERE app_id = ?1 \
-         AND collection = ?2 AND key >= ?3 AND key > ?4 AND key < ?5 \
-         AND (expires_at IS NULL OR expires_at > ?6) ORDER BY key LIMIT ?7"
-    };
+         AND collection = ?2 AND key {} ?3 AND key < ?4 \
+         AND (expires_at IS NULL OR expires_at > ?5) ORDER BY key {order} LIMIT ?6",
+        first.0
+    );
     let rows = conn.query(
-        sql,
+        &sql,
         &[
             scope.app.as_bytes().into(),
             scope.collection.into(),
-            from.into(),
-            after.into(),
+            first.1.into(),
             to.as_str().into(),
             scope.now.as_micros().into(),
             Param::Int(limit as i64 + 1),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postgres::{Client, Statement};
 use tokio::sync::mpsc;
@@ -10,13 +10,18 @@ use tokio::sync::mpsc;
 use super::{CONNECT_PATIENCE, PostgresConn, connect, engine_error};
 use crate::counters::Counters;
 use crate::error::StoreError;
-use crate::job::{Job, Message};
+use crate::job::{Access, Message, Task};
+
+/// How long a failed attempt to connect answers for the callers that have waited long enough.
+const REMEMBER: Duration = Duration::from_millis(500);
 
 pub(super) struct Lane {
     url: String,
     client: Option<Client>,
     statements: HashMap<String, Statement>,
     counters: Arc<Counters>,
+    /// The last attempt to connect, when it failed.
+    failed: Option<(Instant, StoreError)>,
 }
 
 impl Lane {
@@ -26,6 +31,7 @@ impl Lane {
             client,
             statements: HashMap::new(),
             counters,
+            failed: None,
         }
     }
 
@@ -37,14 +43,19 @@ impl Lane {
                 .unwrap_or_else(PoisonError::into_inner)
                 .blocking_recv();
             match message {
-                Some(Message::Job(job)) => self.transact(job),
+                Some(Message::Job(task)) => self.transact(task),
                 Some(Message::Stop) | None => return,
             }
         }
     }
 
-    fn transact(&mut self, mut job: Box<dyn Job>) {
-        if let Err(error) = self.begin() {
+    fn transact(&mut self, task: Task) {
+        let Task {
+            mut job,
+            access,
+            since,
+        } = task;
+        if let Err(error) = self.begin(access, since) {
             job.finish(Err(error));
             return;
         }
@@ -56,13 +67,16 @@ impl Lane {
             failed: false,
         };
         let keep = job.run(&mut conn) && !conn.failed;
-        self.counters.commit();
         let end = client.batch_execute(if keep { "COMMIT" } else { "ROLLBACK" });
         let outcome = match end {
             Ok(()) if keep => Ok(()),
-            Ok(()) => Err(StoreError::Engine("the write was rolled back".to_owned())),
+            Ok(()) => Err(StoreError::rolled_back()),
+            Err(error) if keep => Err(in_doubt(engine_error(&error))),
             Err(error) => Err(engine_error(&error)),
         };
+        if outcome.is_ok() && access == Access::Write {
+            self.counters.commit();
+        }
         if client.is_closed() {
             self.disconnect();
         }
@@ -70,38 +84,69 @@ impl Lane {
     }
 
     /// Opens a transaction, on a new connection when the old one is gone.
-    fn begin(&mut self) -> Result<(), StoreError> {
+    fn begin(&mut self, access: Access, since: Instant) -> Result<(), StoreError> {
+        let begin = match access {
+            Access::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Access::Write => "BEGIN",
+        };
         if let Some(client) = &mut self.client
             && !client.is_closed()
-            && client.batch_execute("BEGIN").is_ok()
+            && client.batch_execute(begin).is_ok()
         {
             return Ok(());
         }
         self.disconnect();
+        let mut client = self.reconnect(since)?;
+        client
+            .batch_execute(begin)
+            .map_err(|error| engine_error(&error))?;
+        self.client = Some(client);
+        Ok(())
+    }
+
+    /// Tries until a job queued at `since` has waited for [`CONNECT_PATIENCE`]. The ones behind it
+    /// in the queue have waited as long, and are not made to wait again.
+    fn reconnect(&mut self, since: Instant) -> Result<Client, StoreError> {
         let mut pause = Duration::from_millis(50);
-        let mut waited = Duration::ZERO;
         loop {
-            match connect(&self.url) {
-                Ok(mut client) => {
-                    client
-                        .batch_execute("BEGIN")
-                        .map_err(|e| engine_error(&e))?;
-                    self.client = Some(client);
-                    return Ok(());
-                }
-                Err(error) if waited >= CONNECT_PATIENCE => return Err(error),
-                Err(_) => {
-                    pause_thread(pause);
-                    waited += pause;
-                    pause = (pause * 2).min(Duration::from_secs(1));
-                }
+            let out_of_patience = since.elapsed() >= CONNECT_PATIENCE;
+            if let Some((at, error)) = &self.failed
+                && out_of_patience
+                && at.elapsed() < REMEMBER
+            {
+                return Err(error.again());
             }
+            let error = match connect(&self.url) {
+                Ok(client) => {
+                    self.failed = None;
+                    return Ok(client);
+                }
+                Err(error) => error,
+            };
+            let passing = matches!(error, StoreError::Unavailable(_));
+            self.failed = Some((Instant::now(), error.again()));
+            if out_of_patience || !passing {
+                return Err(error);
+            }
+            let left = CONNECT_PATIENCE.saturating_sub(since.elapsed());
+            pause_thread(pause.min(left));
+            pause = (pause * 2).min(Duration::from_secs(1));
         }
     }
 
     fn disconnect(&mut self) {
         self.client = None;
         self.statements.clear();
+    }
+}
+
+/// The answer to a commit was lost, and nobody can say which way it went.
+fn in_doubt(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Unavailable(cause) => StoreError::Unavailable(format!(
+            "the connection ended during the commit, so the write may have happened or not: {cause}"
+        )),
+        other => other,
     }
 }
 

@@ -9,11 +9,11 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
-use super::{Access, SqliteConn, connect, writer};
+use super::{SqliteConn, connect, engine_error, writer};
 use crate::conn::Conn;
 use crate::counters::Counters;
 use crate::error::StoreError;
-use crate::job::Message;
+use crate::job::{Access, Job, Message};
 
 /// Writes waiting for the disk; more wait in line outside.
 const QUEUE: usize = 4_096;
@@ -97,12 +97,12 @@ impl Sqlite {
         work: impl FnOnce(&mut dyn Conn) -> Result<T, E>,
     ) -> Result<T, E> {
         CONNECTIONS.with_borrow_mut(|all| {
-            let at = match all.iter().position(|(store, _)| *store == self.store) {
-                Some(at) => at,
-                None => {
-                    all.push((self.store, connect(&self.path, Access::Read)?));
-                    all.len() - 1
-                }
+            let known = all.iter().position(|(store, _)| *store == self.store);
+            let at = if let Some(at) = known {
+                at
+            } else {
+                all.push((self.store, connect(&self.path, Access::Read)?));
+                all.len() - 1
             };
             let connection = &all[at].1;
             work(&mut SqliteConn {
@@ -143,16 +143,32 @@ fn start_reader(
     let thread = std::thread::Builder::new()
         .name(format!("store-reader-{at}"))
         .spawn(move || {
-            while let Some(Message::Job(mut job)) = queue.blocking_recv() {
-                let mut conn = SqliteConn {
-                    connection: &connection,
-                    counters: &counters,
-                    failed: false,
-                };
-                job.run(&mut conn);
-                job.finish(Ok(()));
+            while let Some(Message::Job(task)) = queue.blocking_recv() {
+                read(&connection, &counters, task.job);
             }
         })
         .ok()?;
     Some((sender, thread))
+}
+
+/// Runs a read in a transaction, so that all its statements see the same moment.
+fn read(connection: &Connection, counters: &Counters, mut job: Box<dyn Job>) {
+    let begun = connection.execute_batch("BEGIN");
+    let outcome = begun.map_err(|error| engine_error(&error)).and_then(|()| {
+        let mut conn = SqliteConn {
+            connection,
+            counters,
+            failed: false,
+        };
+        if job.run(&mut conn) && !conn.failed {
+            Ok(())
+        } else {
+            Err(StoreError::rolled_back())
+        }
+    });
+    if !connection.is_autocommit() {
+        // Nothing was written; what matters is that the snapshot is given up.
+        drop(connection.execute_batch("ROLLBACK"));
+    }
+    job.finish(outcome);
 }

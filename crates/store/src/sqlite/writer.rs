@@ -31,7 +31,7 @@ pub(super) fn run(
         let mut next = Some(first);
         while let Some(message) = next {
             match message {
-                Message::Job(job) => jobs.push(job),
+                Message::Job(task) => jobs.push(task.job),
                 Message::Stop => {
                     queue.close();
                     stopping = true;
@@ -46,8 +46,8 @@ pub(super) fn run(
         commit_batch(connection, counters, jobs);
     }
     while let Some(message) = queue.blocking_recv() {
-        if let Message::Job(job) = message {
-            commit_batch(connection, counters, vec![job]);
+        if let Message::Job(task) = message {
+            commit_batch(connection, counters, vec![task.job]);
         }
     }
 }
@@ -68,9 +68,10 @@ fn commit_batch(connection: &Connection, counters: &Arc<Counters>, mut jobs: Vec
         .iter_mut()
         .map(|job| run_one(connection, counters, job.as_mut(), alone))
         .collect();
-    let commit = if outcomes.iter().any(Result::is_ok) {
-        counters.commit();
-        statement(connection, "COMMIT")
+    let commit = if connection.is_autocommit() {
+        Err(StoreError::given_up())
+    } else if outcomes.iter().any(Result::is_ok) {
+        statement(connection, "COMMIT").inspect(|()| counters.commit())
     } else {
         statement(connection, "ROLLBACK")
     };
@@ -93,6 +94,11 @@ fn run_one(
     job: &mut dyn Job,
     alone: bool,
 ) -> Result<(), StoreError> {
+    if connection.is_autocommit() {
+        // A full disk or a failing one made SQLite give up the whole transaction. Going on would
+        // commit this job on its own and answer for the others.
+        return Err(StoreError::given_up());
+    }
     if !alone {
         statement(connection, "SAVEPOINT job")?;
     }
@@ -113,7 +119,7 @@ fn run_one(
         statement(connection, "ROLLBACK TO job")?;
         statement(connection, "RELEASE job")?;
     }
-    Err(StoreError::Engine("the write was rolled back".to_owned()))
+    Err(StoreError::rolled_back())
 }
 
 fn statement(connection: &Connection, sql: &str) -> Result<(), StoreError> {
