@@ -1,0 +1,106 @@
+//! What the request path loads, and an app that has something of everything.
+
+use shared::id::{AppId, ContentHash};
+use store::apps::{self, AppRow, EnvRow};
+use store::deployment;
+use store::people;
+
+use crate::executions::record;
+use crate::kv::set;
+use crate::people::{token, user};
+use crate::releases::{deploy, snapshot, source};
+use crate::support::{Db, NOW, on_both};
+
+on_both![
+    an_app_without_a_release_serves_nothing,
+    a_deployment_holds_all_it_needs_and_nothing_of_others,
+    a_missing_source_is_named,
+];
+
+/// An app with rows in every table that belongs to apps.
+pub(crate) fn full(db: &Db, slug: &str) -> AppId {
+    let old = db.app(&format!("{slug}-old"));
+    let id = old.id;
+    let new = AppRow {
+        slug: slug.parse().unwrap(),
+        ..old.clone()
+    };
+    db.write(move |conn| apps::update(conn, &old, &new));
+    let domain = format!("{slug}.example.com").parse().unwrap();
+    db.write(move |conn| apps::claim_domain(conn, id, &domain, NOW));
+    let variable = EnvRow {
+        name: "GREETING".parse().unwrap(),
+        value: slug.to_owned(),
+        updated_at: NOW,
+    };
+    db.write(move |conn| apps::set_env(conn, id, &variable));
+    let person = user(db, &format!("{slug}@example.com"), "member").id;
+    let row = people::TokenRow {
+        app: Some(id),
+        ..token(person, slug)
+    };
+    let secret = *ContentHash::of(slug.as_bytes()).as_bytes();
+    db.write(move |conn| people::insert_token(conn, &secret, &row));
+    deploy(
+        db,
+        id,
+        None,
+        &snapshot(&[("hello", slug)], &[("util", slug)]),
+    );
+    set(db, id, "key", slug);
+    let run = record(id, "hello", NOW);
+    db.write(move |conn| store::executions::insert(conn, &[run]));
+    id
+}
+
+fn an_app_without_a_release_serves_nothing(db: &Db) {
+    let app = db.app("empty").id;
+    let loaded = db.read(move |conn| deployment::load(conn, app)).unwrap();
+    assert_eq!(loaded.release, 0);
+    assert!(loaded.snapshot.scripts.is_empty() && loaded.sources.is_empty());
+    let nobody = AppId::new(NOW);
+    assert!(
+        db.read(move |conn| deployment::load(conn, nobody))
+            .is_none()
+    );
+}
+
+fn a_deployment_holds_all_it_needs_and_nothing_of_others(db: &Db) {
+    let (shop, blog) = (full(db, "shop"), full(db, "blog"));
+    deploy(
+        db,
+        shop,
+        Some(1),
+        &snapshot(&[("hello", "v2"), ("again", "v2")], &[]),
+    );
+    let loaded = db.read(move |conn| deployment::load(conn, shop)).unwrap();
+    assert_eq!(loaded.app.slug.as_str(), "shop");
+    assert_eq!(loaded.release, 2);
+    assert_eq!(loaded.env.len(), 1);
+    assert_eq!(loaded.env[0].value, "shop");
+    assert_eq!(loaded.domains[0].as_str(), "shop.example.com");
+    assert_eq!(loaded.redirects[0].as_str(), "shop-old");
+    assert_eq!(loaded.snapshot.scripts.len(), 2);
+    // Two scripts with the same text share it.
+    let sources: Vec<_> = loaded.sources.into_iter().collect();
+    assert_eq!(sources, [(ContentHash::of(b"v2"), "v2".to_owned())]);
+    let other = db.read(move |conn| deployment::load(conn, blog)).unwrap();
+    assert_eq!(other.sources.into_values().collect::<Vec<_>>(), ["blog"]);
+}
+
+fn a_missing_source_is_named(db: &Db) {
+    let app = full(db, "shop");
+    let lost = source("shop");
+    db.write(move |conn| {
+        let id = [app.as_bytes().into()];
+        conn.execute("DELETE FROM versions WHERE app_id = ?1", &id)?;
+        conn.execute("DELETE FROM contents WHERE app_id = ?1", &id)
+    });
+    let error = db
+        .try_read(move |conn| deployment::load(conn, app))
+        .unwrap_err();
+    let store::StoreError::Corrupt { reason, .. } = &error else {
+        panic!("{error}");
+    };
+    assert!(reason.contains(&lost.short()), "{reason}");
+}
