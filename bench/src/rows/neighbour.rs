@@ -99,7 +99,8 @@ impl Noise {
                     });
                 }
                 tokio::time::sleep(Duration::from_millis(300)).await;
-                drop(started.send(()));
+                // Nobody may be waiting any more.
+                started.send(()).ok();
                 drop((&mut stopped).await);
                 Ok(())
             };
@@ -107,7 +108,7 @@ impl Noise {
         });
         ready
             .recv()
-            .map_err(|_| "the endless scripts could not be started")?;
+            .map_err(|_ended| "the endless scripts could not be started")?;
         Ok(Self { stop, thread })
     }
 

@@ -81,6 +81,10 @@ pub(crate) struct Context {
     pub(crate) operations: Cell<u64>,
     /// The operation at which the clock is looked at next.
     pub(crate) next_clock: Cell<u64>,
+    /// Operations between two looks at the clock, as long as they are as quick as the last ones.
+    pub(crate) clock_every: Cell<u64>,
+    /// The last look at the clock, since it was entered.
+    pub(crate) looked_at: Cell<Duration>,
     host_calls: Cell<u32>,
     pub(crate) slice: Duration,
     /// Time used of the slice before the last resume.
@@ -164,6 +168,8 @@ impl Context {
             started: now,
             operations: Cell::new(0),
             next_clock: Cell::new(0),
+            clock_every: Cell::new(1),
+            looked_at: Cell::new(Duration::ZERO),
             host_calls: Cell::new(0),
             slice,
             slice_used: Cell::new(Duration::ZERO),
@@ -184,6 +190,7 @@ impl Context {
     /// Begins to count processor time.
     pub(crate) fn enter(&self) {
         self.entered_at.set(Instant::now());
+        self.looked_at.set(Duration::ZERO);
     }
 
     /// Ends the count; returns the time used since [`Self::enter`].

@@ -45,6 +45,7 @@ const WORDS: &[(&str, &str)] = &[
     ("elif", "write else if"),
     ("case", "switch value { 1 => …, _ => … }"),
     ("length", "the length is x.len"),
+    ("curry", "write a closure: |x| work(1, x)"),
 ];
 
 /// Signs that give a habit away; the longer first.

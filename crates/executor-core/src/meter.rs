@@ -17,6 +17,9 @@ use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
 use std::ptr;
 
+/// Bytes of an allocation that counts as large: a few microseconds of copying.
+const LARGE: i64 = 32 << 10;
+
 /// Bytes a script has allocated and not freed, and the most there ever were.
 ///
 /// Signed: a script may free what was allocated for it outside of its account.
@@ -24,6 +27,7 @@ use std::ptr;
 pub(crate) struct Account {
     used: Cell<i64>,
     peak: Cell<i64>,
+    large: Cell<bool>,
 }
 
 impl Account {
@@ -37,7 +41,16 @@ impl Account {
         self.peak.get().max(0) as u64
     }
 
+    /// Whether something large was allocated since it was last asked: what makes and fills it
+    /// takes time that operations do not show.
+    pub(crate) fn take_large(&self) -> bool {
+        self.large.get() && self.large.replace(false)
+    }
+
     fn charge(&self, bytes: i64) {
+        if bytes >= LARGE {
+            self.large.set(true);
+        }
         let used = self.used.get() + bytes;
         self.used.set(used);
         if used > self.peak.get() {

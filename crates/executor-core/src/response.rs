@@ -11,7 +11,7 @@ use crate::codec::{EncodeError, encode};
 use crate::context::{self, StopReason};
 use crate::engine::{Result, charge_bytes, shown, wrong};
 use crate::meter::unmetered;
-use crate::sdk::response::{Content, Response, checked_header, checked_status};
+use crate::sdk::response::{Content, HEADERS, Response, checked_header, checked_status};
 
 /// An answer in plain data, but for a streaming function.
 pub(crate) enum Answer {
@@ -20,6 +20,9 @@ pub(crate) enum Answer {
     /// Head, and the function that writes the body.
     Stream(Head, FnPtr),
 }
+
+/// Bytes of all headers' names and values: what clients and proxies take.
+const HEADER_BYTES: usize = 32 << 10;
 
 /// Status and headers of an answer.
 #[derive(Default)]
@@ -152,8 +155,15 @@ fn of_response(response: &Response) -> Result<Answer> {
 /// Headers a script gave; of several with one name the last counts, but for cookies.
 fn header_map<'h>(pairs: impl Iterator<Item = (&'h str, &'h str)>) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
+    let mut bytes = 0;
     for (name, value) in pairs {
         checked_header(name, value)?;
+        bytes += name.len() + value.len();
+        if bytes > HEADER_BYTES || headers.len() == HEADERS {
+            return Err(wrong(
+                "a response can have at most 100 headers, of 32 KiB together",
+            ));
+        }
         let framing = [
             "connection",
             "content-length",

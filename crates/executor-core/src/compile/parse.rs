@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use rhai::{AST, Engine, LexError, ParseErrorType, Position, Scope, Token};
+use rhai::{AST, ASTNode, Engine, Expr, LexError, ParseErrorType, Position, Scope, Stmt, Token};
 use shared::limits::fixed;
 use shared::script_error::{Diagnostic, Severity};
 
@@ -12,6 +12,8 @@ use crate::hints;
 
 /// What a script may refer to besides its own names.
 const SCOPE: [&str; 3] = ["req", "ctx", "event"];
+/// Arguments of one call.
+const ARGUMENTS: usize = 16;
 /// Warnings kept of one source.
 const WARNINGS: usize = 20;
 
@@ -94,8 +96,34 @@ fn tree(engine: &Engine, name: &str, source: &str) -> Result<AST, Box<Diagnostic
         let hint = hint.or_else(|| hints::for_source(source, place.0 as usize));
         wrong(place, error.err_type().to_string(), hint)
     })?;
+    if let Some((count, position)) = crowded_call(&ast) {
+        let message = format!("a call has {count} arguments; the limit is {ARGUMENTS}");
+        let hint = "give it one array or map".to_owned();
+        return Err(wrong(place(position), message, Some(hint)));
+    }
     ast.set_source(name);
     Ok(ast)
+}
+
+/// A call with too many arguments. A native with that many is looked for under 65,536 signatures,
+/// each as long as the list, in one operation.
+fn crowded_call(ast: &AST) -> Option<(usize, Position)> {
+    let mut found = None;
+    ast.walk(&mut |path| {
+        let call = match path.last() {
+            Some(
+                ASTNode::Expr(Expr::FnCall(call, at) | Expr::MethodCall(call, at))
+                | ASTNode::Stmt(Stmt::FnCall(call, at)),
+            ) => Some((call, *at)),
+            _ => None,
+        };
+        // What a closure captures is bound by a call of this name, and found under one signature.
+        found = call
+            .filter(|(call, _)| call.args.len() > ARGUMENTS && call.name != "curry")
+            .map(|(call, at)| (call.args.len(), at));
+        found.is_none()
+    });
+    found
 }
 
 fn warning(script: &str, doubt: Doubt, position: Position) -> Diagnostic {

@@ -16,7 +16,7 @@ use crate::meter::unmetered;
 use crate::request::encode_unless;
 
 /// Headers a script may send in one answer.
-const HEADERS: usize = 100;
+pub(crate) const HEADERS: usize = 100;
 
 /// What an answer's body is made of.
 #[derive(Debug)]

@@ -117,7 +117,8 @@ impl Sqlite {
     pub(crate) fn close(&self) {
         // A full queue still takes the stop: the writer is draining it.
         drop(self.writer.blocking_send(Message::Stop));
-        for reader in self.readers.get().into_iter().flatten() {
+        // No reader starts from here on; reads meet the writer's closed queue.
+        for reader in self.readers.get_or_init(Vec::new) {
             drop(reader.blocking_send(Message::Stop));
         }
         let threads = std::mem::take(

@@ -148,6 +148,7 @@ fn a_run_reads_back_as_it_was_recorded(db: &Db) {
     assert_eq!((row.status, row.target, row.error), (None, None, None));
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn runs_are_filtered_and_paged(db: &Db) {
     let app = db.app("shop").id;
     let mut all: Vec<_> = ["a", "b", "c", "d"]
@@ -240,6 +241,7 @@ fn runs_are_filtered_and_paged(db: &Db) {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn log_lines_are_filtered_and_paged(db: &Db) {
     let app = db.app("shop").id;
     let mut one = record(app, "one", NOW);

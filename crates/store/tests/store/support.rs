@@ -64,7 +64,7 @@ impl Db {
         Self::open(config, Some(url), folder)
     }
 
-    fn open(config: StoreConfig, url: Option<String>, folder: TempDir) -> Self {
+    pub(crate) fn open(config: StoreConfig, url: Option<String>, folder: TempDir) -> Self {
         Self {
             store: Store::open(&config).unwrap(),
             config,

@@ -83,6 +83,12 @@ fn split_back(text: &str, by: &str, most: Option<i64>) -> Result<Array> {
     pieces(text, count, text.rsplitn(most, by))
 }
 
+/// Room for a text whose letters change their case: about as long as it was.
+fn room_for_case(text: &str) -> Result<()> {
+    charge_bytes(text.len() * 4)?;
+    room_for_text(text.len() as u64)
+}
+
 fn joined(left: &str, right: &str) -> Result<ImmutableString> {
     let length = left.len() + right.len();
     context::reserve(length as u64)?;
@@ -213,6 +219,36 @@ pub(super) mod functions {
     #[rhai_fn(name = "split_rev", return_raw, pure)]
     pub fn split_rev_char_most(text: &mut S, by: char, most: i64) -> Result<Array> {
         split_back(text, &letter(by), Some(most))
+    }
+
+    /// The text in capital letters.
+    #[rhai_fn(return_raw, pure)]
+    pub fn to_upper(text: &mut S) -> Result<S> {
+        room_for_case(text)?;
+        Ok(text.to_uppercase().into())
+    }
+
+    /// The text in small letters.
+    #[rhai_fn(return_raw, pure)]
+    pub fn to_lower(text: &mut S) -> Result<S> {
+        room_for_case(text)?;
+        Ok(text.to_lowercase().into())
+    }
+
+    /// Turns the text into capital letters.
+    #[rhai_fn(return_raw)]
+    pub fn make_upper(text: &mut S) -> Result<()> {
+        room_for_case(text)?;
+        *text = text.to_uppercase().into();
+        Ok(())
+    }
+
+    /// Turns the text into small letters.
+    #[rhai_fn(return_raw)]
+    pub fn make_lower(text: &mut S) -> Result<()> {
+        room_for_case(text)?;
+        *text = text.to_lowercase().into();
+        Ok(())
     }
 
     /// The letters.
