@@ -11,7 +11,7 @@ fn the_cap_stops_arrays_maps_and_strings() {
         "let a = []; loop { a.push(\"some text of a few bytes\" + a.len()); }",
         "let m = #{}; let i = 0; loop { m[`key ${i}`] = i; i += 1; }",
         "let s = \"x\"; loop { s += s; }",
-        "let l = []; let big = []; big.pad(1000, 1); loop { l.push(Fn(\"f\").curry(big)); }",
+        "let l = []; let big = []; big.pad(1000, 1); loop { let held = big + []; l.push(|| held); }",
     ];
     on_worker(1, async |rig| {
         for source in sources {

@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn memory_beyond_the_cap_is_seen() {
         let mut seen = contained();
-        seen.runs[0].memory_peak = 65 << 20;
+        seen.runs[0].memory_peak = (96 << 20) + 1;
         assert_eq!(violations(&script(), &seen).len(), 1);
     }
 }
