@@ -1,0 +1,177 @@
+//! `pic check`: the manifest and the sources, and what the server would say.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+use shared::api::{App, ValidateRequest, Validation};
+use shared::name::AppSlug;
+use shared::routing::RouteTable;
+use shared::script_error::{Diagnostic, Severity};
+
+use crate::client::Client;
+use crate::context::Context;
+use crate::diagnostics;
+use crate::error::{Failure, Outcome};
+use crate::project::Project;
+use crate::release::{self, Options};
+use crate::session;
+use crate::ui::Paint;
+
+/// What to check.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// The app's folder
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+    /// Only what can be seen without a server
+    #[arg(long)]
+    offline: bool,
+}
+
+/// `pic check`.
+pub(crate) fn run(context: &Context, args: &CheckArgs) -> Outcome {
+    let project = Project::load(context.ui, &args.dir)?;
+    routes(&project)?;
+    let signed_in = || {
+        let target = session::target(&context.connection, &context.env).ok()?;
+        target.token.as_ref()?;
+        Some(target.client())
+    };
+    let named = context.connection.url.is_some()
+        || context.connection.profile.is_some()
+        || context.connection.data.is_some();
+    let client = match (args.offline, named) {
+        (true, _) => None,
+        (false, true) => Some(context.client()?),
+        (false, false) => signed_in(),
+    };
+    let (diagnostics, depth) = match client {
+        Some(client) => with_server(context, &client, &project)?,
+        None => (Vec::new(), Depth::Offline),
+    };
+    let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
+    let ui = context.ui;
+    diagnostics::draw_all(ui, &diagnostics, |name| project.source(name));
+    if ui.json {
+        ui.answer(&json!({ "ok": !failed, "compiled": depth != Depth::Offline, "diagnostics": diagnostics }))?;
+    }
+    if failed {
+        let errors = diagnostics
+            .iter()
+            .filter(|d| d.severity == Severity::Error)
+            .count();
+        let plural = if errors == 1 { "" } else { "s" };
+        ui.note(format!("{errors} error{plural} in {}", args.dir.display()));
+        return Err(Failure::Reported);
+    }
+    let app = &project.manifest.app;
+    ui.note(ui.paint(Paint::Good, &format!("{app}: {}", depth.text())));
+    Ok(())
+}
+
+/// How much was checked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    Offline,
+    Compiled,
+    Whole,
+}
+
+impl Depth {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Offline => {
+                "manifest, files and routes are right; sources are compiled by a server only, and none was asked"
+            }
+            Self::Compiled => "manifest, files, routes and sources are right",
+            Self::Whole => "right; it can be deployed as it is",
+        }
+    }
+}
+
+/// Routes name scripts of the folder, and no two answer the same requests.
+fn routes(project: &Project) -> Outcome {
+    let mut table = RouteTable::default();
+    for route in &project.manifest.routes {
+        if !project.manifest.scripts.contains_key(&route.script) {
+            let names = project
+                .manifest
+                .scripts
+                .keys()
+                .map(shared::name::ScriptName::as_str);
+            let near = crate::suggest::closest(route.script.as_str(), names);
+            let failure = Failure::new(format!(
+                "picloud.toml: route {} {} names the script `{}`, which is not there",
+                route.method, route.path, route.script
+            ));
+            return Err(match near {
+                Some(near) => failure.next(format!("did you mean `{near}`?")),
+                None => failure.next(format!("add [scripts.{}]", route.script)),
+            });
+        }
+        table
+            .insert(route.method, route.path.clone(), ())
+            .map_err(|conflict| Failure::new(format!("picloud.toml: {conflict}")))?;
+    }
+    Ok(())
+}
+
+fn with_server(
+    context: &Context,
+    client: &Client,
+    project: &Project,
+) -> Outcome<(Vec<Diagnostic>, Depth)> {
+    let app = &project.manifest.app;
+    if Context::find_app(client, app)?.is_some() {
+        return whole(context, client, app, project);
+    }
+    // The app is not there yet; any other one can compile its scripts.
+    let apps: Vec<App> = client.list("/apps", 1)?.items;
+    let Some(other) = apps.first() else {
+        return Ok((Vec::new(), Depth::Offline));
+    };
+    let modules = &project.modules;
+    let mut all = Vec::new();
+    for (name, source) in &project.scripts {
+        let request = ValidateRequest {
+            source: source.text.clone(),
+            modules: modules
+                .iter()
+                .map(|(n, s)| (n.clone(), s.text.clone()))
+                .collect(),
+        };
+        let path = format!("/apps/{}/scripts/{name}/validate", other.name);
+        let validation: Validation = client.post(&path, &request)?;
+        all.extend(
+            validation
+                .diagnostics
+                .into_iter()
+                .filter(|d| !all.contains(d))
+                .collect::<Vec<_>>(),
+        );
+    }
+    Ok((all, Depth::Compiled))
+}
+
+fn whole(
+    context: &Context,
+    client: &Client,
+    app: &AppSlug,
+    project: &Project,
+) -> Outcome<(Vec<Diagnostic>, Depth)> {
+    let options = Options {
+        dry_run: true,
+        source: "cli",
+        ..Options::default()
+    };
+    match release::folder(client, app, project, &options) {
+        Ok(deployed) => Ok((deployed.diagnostics, Depth::Whole)),
+        Err(Failure::Refused { problem, .. }) if !problem.diagnostics.is_empty() => {
+            Ok((problem.diagnostics.clone(), Depth::Whole))
+        }
+        Err(other) => Err(release::explain(context.ui, other, |name| {
+            project.source(name)
+        })),
+    }
+}

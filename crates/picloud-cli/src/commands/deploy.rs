@@ -1,0 +1,267 @@
+//! `pic deploy`: a folder, or one script.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use shared::api::{App, Deployed, PlanAction, PlanItem};
+use shared::name::{AppSlug, ModuleName, ScriptName};
+
+use crate::args::OfApp;
+use crate::client::Client;
+use crate::context::Context;
+use crate::error::{Failure, Outcome};
+use crate::project::{self, MANIFEST, Project};
+use crate::release::{self, Options, Single};
+use crate::sources::Source;
+use crate::ui::Paint;
+
+/// What to deploy.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "  pic deploy                    the folder here, with its picloud.toml\n  \
+                        pic deploy shop               the folder shop\n  \
+                        pic deploy hello.rhai         one script, named after its file\n  \
+                        pic deploy hello src/x.rhai   one script, with a name\n  \
+                        pic deploy hello -            one script from standard input\n\n\
+                        A folder makes the app exactly what it says; one script leaves the rest."
+)]
+pub(crate) struct DeployArgs {
+    /// A folder with picloud.toml, a .rhai file, or the name of a script
+    #[arg(value_name = "DIR|FILE|SCRIPT", default_value = ".")]
+    what: String,
+    /// The script's source; `-` is standard input
+    #[arg(value_name = "FILE|-")]
+    source: Option<PathBuf>,
+    #[command(flatten)]
+    of: OfApp,
+    /// What the release is about
+    #[arg(long, short, default_value = "", hide_default_value = true)]
+    message: String,
+    /// Check and show the plan, change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Only if this release is live (0: none yet)
+    #[arg(long, value_name = "N")]
+    if_match: Option<i64>,
+}
+
+impl DeployArgs {
+    fn options(&self) -> Options {
+        Options {
+            message: self.message.clone(),
+            dry_run: self.dry_run,
+            if_match: self.if_match,
+            source: "cli",
+        }
+    }
+}
+
+/// Deploys.
+pub(crate) fn run(context: &Context, args: &DeployArgs) -> Outcome {
+    if let Some(file) = &args.source {
+        let what = Single::Script(script_name(&args.what)?);
+        let source = if file.as_os_str() == "-" {
+            Source::stdin()?
+        } else {
+            Source::file(file)?
+        };
+        return one(context, args, &what, &source);
+    }
+    let path = Path::new(&args.what);
+    if path.is_file() && args.what.ends_with(MANIFEST) {
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+        return folder_of(context, args, folder.unwrap_or(Path::new(".")));
+    }
+    if path.is_file() {
+        let what = named_after(context, path)?;
+        return one(context, args, &what, &Source::file(path)?);
+    }
+    if args.what == "-" {
+        return Err(
+            Failure::usage("the script from standard input needs a name").next("pic deploy NAME -"),
+        );
+    }
+    if !path.exists() {
+        return Err(nothing_there(&args.what));
+    }
+    folder_of(context, args, path)
+}
+
+fn nothing_there(what: &str) -> Failure {
+    let failure = Failure::usage(format!("there is no folder and no file `{what}`"));
+    match what.parse::<ScriptName>() {
+        Ok(name) => failure.next(format!(
+            "to deploy a script named {name}, say where its source is: `pic deploy {name} FILE`, or `-` for standard input"
+        )),
+        Err(_not_a_name) => failure.next("`pic deploy --help` shows the forms"),
+    }
+}
+
+fn script_name(text: &str) -> Outcome<ScriptName> {
+    text.parse()
+        .map_err(|error: shared::name::NameError| Failure::usage(error.to_string()))
+}
+
+/// What a file is: as the manifest here says, else a script with the file's name.
+fn named_after(context: &Context, path: &Path) -> Outcome<Single> {
+    if let Some(manifest) = project::manifest_if_any(context.ui, Path::new("."))? {
+        let real = path.canonicalize().ok();
+        let same = |file: &str| real.is_some() && Path::new(file).canonicalize().ok() == real;
+        if let Some((name, _)) = manifest.scripts.iter().find(|(_, e)| same(&e.file)) {
+            return Ok(Single::Script(name.clone()));
+        }
+        if let Some((name, _)) = manifest.modules.iter().find(|(_, e)| same(&e.file)) {
+            let name: ModuleName = name.clone();
+            return Ok(Single::Module(name));
+        }
+    }
+    let stem = path.file_stem().and_then(|stem| stem.to_str());
+    script_name(stem.unwrap_or_default())
+        .map(Single::Script)
+        .map_err(|failure| {
+            failure.next(format!(
+                "the file's name is not the name of a script; give one: `pic deploy NAME {}`",
+                path.display()
+            ))
+        })
+}
+
+fn one(context: &Context, args: &DeployArgs, what: &Single, source: &Source) -> Outcome {
+    let client = context.client()?;
+    let app = context.app_for_script(&client, &args.of)?;
+    let named = args.of.app.is_some();
+    let Some(made) = ready(context, &client, &app, args.dry_run, named)? else {
+        let items = [
+            item("script", what.name()),
+            item("route", &format!("ANY /{}", what.name())),
+        ];
+        return new_app(context, &app, &items);
+    };
+    let deployed = release::single(&client, &app, what, source, &args.options());
+    let find = |name: &str| (name == what.name()).then_some(source);
+    finish(
+        context,
+        args,
+        &app,
+        made,
+        deployed.map_err(|failure| release::explain(context.ui, failure, find)),
+        find,
+    )
+}
+
+fn folder_of(context: &Context, args: &DeployArgs, folder: &Path) -> Outcome {
+    let project = Project::load(context.ui, folder)?;
+    let client = context.client()?;
+    let app = args.of.app.clone();
+    let app = app.unwrap_or_else(|| project.manifest.app.clone());
+    let Some(made) = ready(context, &client, &app, args.dry_run, false)? else {
+        return new_app(context, &app, &everything(&project));
+    };
+    let deployed = release::folder(&client, &app, &project, &args.options());
+    let find = |name: &str| project.source(name);
+    finish(
+        context,
+        args,
+        &app,
+        made,
+        deployed.map_err(|failure| release::explain(context.ui, failure, find)),
+        find,
+    )
+}
+
+/// Makes the app when it is new: `true` then. `None` for a dry run that would make it.
+fn ready(
+    context: &Context,
+    client: &Client,
+    app: &AppSlug,
+    dry_run: bool,
+    must_exist: bool,
+) -> Outcome<Option<bool>> {
+    if Context::find_app(client, app)?.is_some() {
+        return Ok(Some(false));
+    }
+    if must_exist {
+        let apps: Vec<App> = client.list("/apps", usize::MAX)?.items;
+        let near = crate::suggest::closest(app.as_str(), apps.iter().map(|a| a.name.as_str()));
+        let failure = Failure::new(format!("there is no app `{app}` on {}", client.address()));
+        return Err(match near {
+            Some(near) => failure.next(format!("did you mean `{near}`?")),
+            None => failure.next(format!("`pic apps create {app}` makes it")),
+        });
+    }
+    if dry_run {
+        return Ok(None);
+    }
+    Context::create_app(client, app)?;
+    context.ui.note(format!("{app}: the app is new"));
+    Ok(Some(true))
+}
+
+fn item(what: &str, name: &str) -> PlanItem {
+    PlanItem {
+        action: PlanAction::Add,
+        what: what.to_owned(),
+        name: name.to_owned(),
+    }
+}
+
+fn everything(project: &Project) -> Vec<PlanItem> {
+    let scripts = project
+        .scripts
+        .keys()
+        .map(|name| item("script", name.as_str()));
+    let modules = project
+        .modules
+        .keys()
+        .map(|name| item("module", name.as_str()));
+    let routes = &project.manifest.routes;
+    let own = routes
+        .iter()
+        .map(|r| item("route", &format!("{} {}", r.method, r.path)));
+    let without = project
+        .scripts
+        .keys()
+        .filter(|name| !routes.iter().any(|r| r.script == **name));
+    let default = without.map(|name| item("route", &format!("ANY /{name}")));
+    scripts.chain(modules).chain(own).chain(default).collect()
+}
+
+fn new_app(context: &Context, app: &AppSlug, items: &[PlanItem]) -> Outcome {
+    let ui = context.ui;
+    if ui.json {
+        return ui.answer(&Deployed {
+            release: None,
+            plan: items.to_vec(),
+            urls: Vec::new(),
+            diagnostics: Vec::new(),
+        });
+    }
+    let headline = format!("{app}: the app would be made (nothing was deployed)");
+    ui.say(ui.paint(Paint::Bold, &headline));
+    release::plan(ui, &items.iter().collect::<Vec<_>>());
+    ui.say("  the sources are checked by the server when the app is there");
+    Ok(())
+}
+
+fn finish<'a>(
+    context: &Context,
+    args: &DeployArgs,
+    app: &AppSlug,
+    made: bool,
+    deployed: Outcome<Deployed>,
+    find: impl Fn(&str) -> Option<&'a Source>,
+) -> Outcome {
+    let ui = context.ui;
+    let deployed = deployed.map_err(|failure| match failure {
+        failure @ Failure::Refused { .. } if made => failure.next(format!(
+            "nothing was deployed; the app `{app}` was made and is empty"
+        )),
+        other => other,
+    })?;
+    crate::diagnostics::draw_all(ui, &deployed.diagnostics, find);
+    if ui.json {
+        return ui.answer(&deployed);
+    }
+    release::show(ui, app, &deployed, args.dry_run);
+    Ok(())
+}

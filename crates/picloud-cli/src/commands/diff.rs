@@ -1,0 +1,216 @@
+//! `pic diff`: what a deploy of a folder would change, line by line.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+use shared::api::{ModuleDetail, ReleaseDetail, ScriptDetail};
+use shared::id::ContentHash;
+use shared::name::AppSlug;
+use shared::release::Snapshot;
+
+use crate::client::Client;
+use crate::context::Context;
+use crate::error::Outcome;
+use crate::linediff::{self, Edit};
+use crate::project::Project;
+use crate::sources::Source;
+use crate::ui::{Paint, clean};
+
+/// Which folder.
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The app's folder
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+    /// The app; else the one of the folder's picloud.toml
+    #[arg(long)]
+    app: Option<AppSlug>,
+}
+
+/// One source that differs.
+struct Changed {
+    what: &'static str,
+    name: String,
+    old: Option<String>,
+    new: Option<String>,
+}
+
+/// `pic diff`.
+pub(crate) fn run(context: &Context, args: &DiffArgs) -> Outcome {
+    let project = Project::load(context.ui, &args.dir)?;
+    let client = context.client()?;
+    let app = args.app.as_ref().unwrap_or(&project.manifest.app);
+    let snapshot = live(&client, app)?;
+    let mut changed = scripts(&client, app, &project, &snapshot)?;
+    changed.extend(modules(&client, app, &project, &snapshot)?);
+    let (gone, new) = routes(&project, &snapshot);
+    let settings = settings(&project, &snapshot);
+    let ui = context.ui;
+    if ui.json {
+        let sources: Vec<_> = changed
+            .iter()
+            .map(|c| json!({ "what": c.what, "name": c.name, "old": c.old, "new": c.new }))
+            .collect();
+        return ui.answer(&json!({
+            "sources": sources, "routes_removed": gone, "routes_added": new, "settings": settings
+        }));
+    }
+    for change in &changed {
+        show(context, change)?;
+    }
+    for (sign, paint, routes) in [("-", Paint::Error, &gone), ("+", Paint::Good, &new)] {
+        for route in routes {
+            ui.content_line(&ui.paint_content(paint, &format!("{sign}route {route}")))?;
+        }
+    }
+    for name in &settings {
+        ui.content_line(&ui.paint_content(Paint::Warning, &format!("~settings of script {name}")))?;
+    }
+    if changed.is_empty() && gone.is_empty() && new.is_empty() && settings.is_empty() {
+        ui.say(format!("{app}: the folder is what is live"));
+    }
+    Ok(())
+}
+
+/// The snapshot being served; empty for an app that has none.
+fn live(client: &Client, app: &AppSlug) -> Outcome<Snapshot> {
+    let active = Context::find_app(client, app)?.and_then(|app| app.active_release);
+    let Some(number) = active else {
+        return Ok(Snapshot::default());
+    };
+    let detail: ReleaseDetail = client.get(&format!("/apps/{app}/releases/{number}"))?;
+    Ok(detail.snapshot)
+}
+
+fn differs(
+    old: Option<ContentHash>,
+    new: Option<&Source>,
+    fetch: impl FnOnce() -> Outcome<String>,
+) -> Outcome<Option<(Option<String>, Option<String>)>> {
+    if old == new.map(|source| source.hash) {
+        return Ok(None);
+    }
+    let before = old.map(|_| fetch()).transpose()?;
+    Ok(Some((before, new.map(|source| source.text.clone()))))
+}
+
+fn scripts(
+    client: &Client,
+    app: &AppSlug,
+    project: &Project,
+    live: &Snapshot,
+) -> Outcome<Vec<Changed>> {
+    let mut names: Vec<_> = live.scripts.keys().chain(project.scripts.keys()).collect();
+    names.sort();
+    names.dedup();
+    let mut all = Vec::new();
+    for name in names {
+        let fetch = || {
+            let detail: ScriptDetail = client.get(&format!("/apps/{app}/scripts/{name}"))?;
+            Ok(detail.source)
+        };
+        let old = live.scripts.get(name).map(|spec| spec.hash);
+        if let Some((old, new)) = differs(old, project.scripts.get(name), fetch)? {
+            all.push(Changed {
+                what: "script",
+                name: name.to_string(),
+                old,
+                new,
+            });
+        }
+    }
+    Ok(all)
+}
+
+fn modules(
+    client: &Client,
+    app: &AppSlug,
+    project: &Project,
+    live: &Snapshot,
+) -> Outcome<Vec<Changed>> {
+    let mut names: Vec<_> = live.modules.keys().chain(project.modules.keys()).collect();
+    names.sort();
+    names.dedup();
+    let mut all = Vec::new();
+    for name in names {
+        let fetch = || {
+            let detail: ModuleDetail = client.get(&format!("/apps/{app}/modules/{name}"))?;
+            Ok(detail.source)
+        };
+        let old = live.modules.get(name).map(|spec| spec.hash);
+        if let Some((old, new)) = differs(old, project.modules.get(name), fetch)? {
+            all.push(Changed {
+                what: "module",
+                name: name.to_string(),
+                old,
+                new,
+            });
+        }
+    }
+    Ok(all)
+}
+
+/// Routes that would go, and that would come.
+fn routes(project: &Project, live: &Snapshot) -> (Vec<String>, Vec<String>) {
+    let text = |cells: Vec<String>| cells.join(" ");
+    let old: Vec<String> = live
+        .routes
+        .iter()
+        .map(|r| text(super::routes::row(r)))
+        .collect();
+    let given = &project.manifest.routes;
+    let mut new: Vec<String> = given.iter().map(|r| text(super::routes::row(r))).collect();
+    for name in project.scripts.keys() {
+        if !given.iter().any(|route| route.script == *name) {
+            new.push(format!("ANY /{name} {name} everybody"));
+        }
+    }
+    let without = |all: &[String], other: &[String]| {
+        all.iter()
+            .filter(|route| !other.contains(route))
+            .cloned()
+            .collect()
+    };
+    (without(&old, &new), without(&new, &old))
+}
+
+/// Scripts whose description or limits differ.
+fn settings(project: &Project, live: &Snapshot) -> Vec<String> {
+    let differs = |(name, spec): &(&shared::name::ScriptName, &shared::release::ScriptSpec)| {
+        project.manifest.scripts.get(*name).is_some_and(|entry| {
+            entry.description != spec.description || entry.limits != spec.limits
+        })
+    };
+    live.scripts
+        .iter()
+        .filter(differs)
+        .map(|(name, _)| name.to_string())
+        .collect()
+}
+
+fn show(context: &Context, change: &Changed) -> Outcome {
+    let ui = context.ui;
+    let side = |text: &Option<String>, what: &str| match text {
+        Some(_) => format!("{what} {} {}", change.what, change.name),
+        None => "nothing".to_owned(),
+    };
+    let head = [
+        format!("--- {}", side(&change.old, "live")),
+        format!("+++ {}", side(&change.new, "here")),
+    ];
+    for line in &head {
+        ui.content_line(&ui.paint_content(Paint::Bold, line))?;
+    }
+    let (old, new) = (change.old.as_deref(), change.new.as_deref());
+    for (edit, line) in linediff::unified(old.unwrap_or_default(), new.unwrap_or_default()) {
+        let (sign, paint) = match edit {
+            None => ("", Paint::Note),
+            Some(Edit::Keep) => (" ", Paint::Dim),
+            Some(Edit::Remove) => ("-", Paint::Error),
+            Some(Edit::Add) => ("+", Paint::Good),
+        };
+        ui.content_line(&ui.paint_content(paint, &format!("{sign}{}", clean(&line))))?;
+    }
+    Ok(())
+}

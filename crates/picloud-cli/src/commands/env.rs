@@ -1,0 +1,114 @@
+//! `pic env`.
+
+use clap::{Args, Subcommand};
+use shared::api::{EnvVar, Page, SetEnvRequest};
+use shared::name::EnvName;
+use ureq::http::Method;
+
+use crate::args::OfApp;
+use crate::context::Context;
+use crate::error::Outcome;
+use crate::prompt;
+
+/// Environment variables of an app.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Env {
+    /// List them; values only with --values
+    #[command(visible_alias = "list")]
+    Ls {
+        #[command(flatten)]
+        of: OfApp,
+        /// Show the values too
+        #[arg(long)]
+        values: bool,
+    },
+    /// Set one; live at once
+    Set(SetArgs),
+    /// Remove one; live at once
+    #[command(visible_alias = "rm")]
+    Unset {
+        /// The variable
+        name: EnvName,
+        #[command(flatten)]
+        of: OfApp,
+    },
+}
+
+/// A variable and its value.
+#[derive(Debug, Args)]
+pub(crate) struct SetArgs {
+    /// The variable
+    name: EnvName,
+    /// Its value; absent: from standard input, or asked for without echo
+    #[arg(allow_hyphen_values = true)]
+    value: Option<String>,
+    #[command(flatten)]
+    of: OfApp,
+}
+
+/// `pic env …`.
+pub(crate) fn run(context: &Context, command: &Env) -> Outcome {
+    match command {
+        Env::Ls { of, values } => list(context, of, *values),
+        Env::Set(args) => set(context, args),
+        Env::Unset { name, of } => {
+            let client = context.client()?;
+            let app = context.app(&client, of)?;
+            let path = format!("/apps/{app}/env/{name}");
+            client.delete(&path).map_err(|failure| {
+                Context::did_you_mean(failure, name.as_str(), || {
+                    let page: Outcome<Page<EnvVar>> = client.get(&format!("/apps/{app}/env"));
+                    let items = page.map(|page| page.items).unwrap_or_default();
+                    items.iter().map(|var| var.name.to_string()).collect()
+                })
+            })?;
+            context.ui.note(format!("{app}: {name} is removed"));
+            Ok(())
+        }
+    }
+}
+
+fn list(context: &Context, of: &OfApp, values: bool) -> Outcome {
+    let client = context.client()?;
+    let app = context.app(&client, of)?;
+    let page: Page<EnvVar> = client.get(&format!("/apps/{app}/env"))?;
+    if context.ui.json {
+        return context.ui.answer(&page);
+    }
+    if page.items.is_empty() {
+        context
+            .ui
+            .say(format!("{app} has no environment variables"));
+        return Ok(());
+    }
+    let row = |var: &EnvVar| {
+        let value = if values { var.value.as_str() } else { "…" };
+        vec![
+            var.name.to_string(),
+            value.to_owned(),
+            super::logs::short_time(&var.updated_at),
+        ]
+    };
+    let rows: Vec<_> = page.items.iter().map(row).collect();
+    context.ui.table(&["NAME", "VALUE", "SET"], &rows);
+    Ok(())
+}
+
+fn set(context: &Context, args: &SetArgs) -> Outcome {
+    let client = context.client()?;
+    let app = context.app(&client, &args.of)?;
+    let value = match &args.value {
+        Some(value) => value.clone(),
+        None => prompt::secret("value")?,
+    };
+    let path = format!("/apps/{app}/env/{}", args.name);
+    let request = SetEnvRequest { value };
+    let var: EnvVar = client.call(Method::PUT, &path, &[], Some(&request))?;
+    // The answer repeats the value; it is not shown.
+    if context.ui.json {
+        let shown = serde_json::json!({ "name": var.name, "updated_at": var.updated_at });
+        return context.ui.answer(&shown);
+    }
+    context.ui.say(format!("{app}: {} is set", var.name));
+    Ok(())
+}

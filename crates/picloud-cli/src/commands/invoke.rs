@@ -1,0 +1,197 @@
+//! `pic invoke`: calls a script that is live.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::Path;
+
+use clap::Args;
+use serde_json::json;
+use shared::limits::fixed;
+use shared::routing::Method;
+use ureq::http::Response;
+
+use super::routes::method;
+use crate::args::OfScript;
+use crate::context::Context;
+use crate::error::{Failure, Outcome};
+use crate::sources;
+use crate::ui::{Paint, clean};
+
+/// A request for a script.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RequestArgs {
+    /// Method; GET, or POST with -d
+    #[arg(short = 'X', long = "request", value_name = "METHOD", value_parser = method)]
+    pub(crate) method: Option<Method>,
+    /// A header, like 'Accept: text/plain'; may be repeated
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    pub(crate) headers: Vec<(String, String)>,
+    /// The body: text, @FILE, or @- for standard input
+    #[arg(
+        short = 'd',
+        long = "data-body",
+        value_name = "TEXT|@FILE",
+        allow_hyphen_values = true
+    )]
+    pub(crate) body: Option<String>,
+    /// The query, like name=Ada
+    #[arg(long, value_name = "QUERY")]
+    pub(crate) query: Option<String>,
+}
+
+/// Which script, and what to send.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The script's body goes to standard output. The exit status is 1 when the \
+                        script answers with 400 or more."
+)]
+pub(crate) struct InvokeArgs {
+    #[command(flatten)]
+    of: OfScript,
+    #[command(flatten)]
+    request: RequestArgs,
+    /// Show status and headers
+    #[arg(short, long)]
+    include: bool,
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once(':')
+        .ok_or_else(|| "write a header like 'Accept: text/plain'".to_owned())?;
+    let name = name.trim().to_ascii_lowercase();
+    if name == "authorization" {
+        return Err("`pic` signs in itself, and the script does not see Authorization".to_owned());
+    }
+    Ok((name, value.trim().to_owned()))
+}
+
+impl RequestArgs {
+    /// The body's bytes.
+    pub(crate) fn bytes(&self) -> Outcome<Vec<u8>> {
+        let most = fixed::BODY_BYTES as u64;
+        let bytes = match self
+            .body
+            .as_deref()
+            .map(|body| (body, body.strip_prefix('@')))
+        {
+            None => Vec::new(),
+            Some((_, Some("-"))) => sources::stdin(most + 1)?,
+            Some((_, Some(file))) => sources::read(Path::new(file), most + 1)?,
+            Some((text, None)) => text.as_bytes().to_vec(),
+        };
+        if bytes.len() as u64 > most {
+            let most = most >> 20;
+            return Err(Failure::new(format!("the body is larger than {most} MiB")));
+        }
+        Ok(bytes)
+    }
+
+    /// The method, or what a request with this body has by itself.
+    pub(crate) fn method(&self) -> Method {
+        let default = if self.body.is_some() {
+            Method::Post
+        } else {
+            Method::Get
+        };
+        self.method.unwrap_or(default)
+    }
+}
+
+/// `pic invoke`.
+pub(crate) fn run(context: &Context, args: &InvokeArgs) -> Outcome {
+    let body = args.request.bytes()?;
+    let client = context.client()?;
+    let app = context.app(&client, &args.of.of)?;
+    let name = &args.of.script;
+    let query = args
+        .request
+        .query
+        .as_deref()
+        .map(|q| format!("?{}", q.trim_start_matches('?')));
+    let path = format!(
+        "/apps/{app}/scripts/{name}/invoke{}",
+        query.unwrap_or_default()
+    );
+    let method = args.request.method().as_str().parse();
+    let method = method.map_err(|_never| Failure::usage("this is not a method"))?;
+    let mut response = client.send(method, &path, &args.request.headers, body)?;
+    let status = response.status();
+    // The platform's own refusals are problems without the script's doing.
+    if matches!(status.as_u16(), 401 | 403 | 404 | 405) && is_problem(&response) {
+        return client
+            .accept(response)
+            .map(drop)
+            .map_err(|failure| super::scripts::known(&client, &app, name, failure));
+    }
+    let ui = context.ui;
+    if ui.json {
+        let answer = whole(&mut response)?;
+        ui.answer(&answer)?;
+    } else {
+        if args.include || status.as_u16() >= 400 {
+            ui.say(ui.paint(Paint::Bold, &status.to_string()));
+        }
+        if args.include {
+            for (name, value) in response.headers() {
+                let value = String::from_utf8_lossy(value.as_bytes());
+                ui.say(format!(
+                    "{}: {}",
+                    ui.paint(Paint::Dim, name.as_str()),
+                    clean(&value)
+                ));
+            }
+        }
+        stream(context, response)?;
+    }
+    if status.as_u16() >= 500 {
+        ui.note("the reason is in `pic executions ls` and `pic logs`");
+    }
+    if status.as_u16() >= 400 {
+        return Err(Failure::Reported);
+    }
+    Ok(())
+}
+
+fn is_problem(response: &Response<ureq::Body>) -> bool {
+    let kind = response.headers().get("content-type");
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/problem+json"))
+}
+
+fn broke_off(error: impl std::fmt::Display) -> Failure {
+    Failure::new(format!("the answer broke off: {error}"))
+}
+
+/// Writes the body as it comes.
+fn stream(context: &Context, response: Response<ureq::Body>) -> Outcome {
+    let body = response.into_body().into_with_config().limit(u64::MAX);
+    let mut from = body.reader();
+    let mut piece = vec![0; 64 << 10];
+    loop {
+        match from.read(&mut piece).map_err(broke_off)? {
+            0 => return Ok(()),
+            read => context.ui.content(&piece[..read])?,
+        }
+    }
+}
+
+fn whole(response: &mut Response<ureq::Body>) -> Outcome<serde_json::Value> {
+    let body = response
+        .body_mut()
+        .with_config()
+        .limit(64 << 20)
+        .read_to_vec();
+    let body = body.map_err(broke_off)?;
+    let mut headers: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (name, value) in response.headers() {
+        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        headers.entry(name.as_str()).or_default().push(value);
+    }
+    let (text, bytes) = match String::from_utf8(body) {
+        Ok(text) => (Some(text), None),
+        Err(error) => (None, Some(error.into_bytes())),
+    };
+    Ok(json!({
+        "status": response.status().as_u16(), "headers": headers, "body": text, "body_bytes": bytes
+    }))
+}

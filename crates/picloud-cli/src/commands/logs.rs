@@ -1,0 +1,271 @@
+//! `pic logs`: the history and the live tail.
+
+use std::collections::HashSet;
+use std::io::BufReader;
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat};
+use clap::Args;
+use shared::api::LogEntry;
+use shared::clock::{Clock as _, SystemClock, Timestamp};
+use shared::invocation::LogLevel;
+use shared::name::{AppSlug, ScriptName};
+use shared::units::parse_duration;
+use ureq::http::Method;
+
+use crate::args::OfApp;
+use crate::client::{Client, encode};
+use crate::context::Context;
+use crate::error::{Failure, Outcome};
+use crate::sse;
+use crate::ui::{Paint, clean};
+
+/// Between two attempts to reach a server that went away.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Which lines.
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    /// Of this script
+    script: Option<ScriptName>,
+    /// Stay and show lines as they come
+    #[arg(long, short)]
+    follow: bool,
+    /// Since then: 10m, 2h, 7d, or 2026-01-31T12:00:00Z
+    #[arg(long, value_parser = since)]
+    since: Option<String>,
+    /// At least this loud: trace, debug, info, warn, error
+    #[arg(long, value_parser = level)]
+    level: Option<LogLevel>,
+    /// Containing this text
+    #[arg(long, conflicts_with = "follow")]
+    grep: Option<String>,
+    /// How many lines of the past
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+    #[command(flatten)]
+    of: OfApp,
+}
+
+/// A moment as the API takes it, from a duration before now or a moment.
+pub(crate) fn since(text: &str) -> Result<String, String> {
+    if let Ok(ago) = parse_duration(text) {
+        let at = SystemClock.now().minus(ago);
+        return Ok(rfc3339(at));
+    }
+    DateTime::parse_from_rfc3339(text)
+        .map(|at| rfc3339(Timestamp(at.timestamp_micros())))
+        .map_err(|_not_a_time| {
+            "write how long ago, like 10m, 2h or 7d, or a moment like 2026-01-31T12:00:00Z"
+                .to_owned()
+        })
+}
+
+fn rfc3339(at: Timestamp) -> String {
+    DateTime::from_timestamp_micros(at.as_micros())
+        .unwrap_or_default()
+        .to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+fn level(text: &str) -> Result<LogLevel, String> {
+    let found = LogLevel::ALL.into_iter().find(|l| l.as_str() == text);
+    found.ok_or_else(|| "a level is trace, debug, info, warn or error".to_owned())
+}
+
+/// A time of the API to the second.
+pub(crate) fn short_time(text: &str) -> String {
+    let short: String = text.chars().take(19).collect();
+    short.replace('T', " ")
+}
+
+/// A line of a log for people.
+pub(crate) fn line_text(line: &LogEntry, paint: impl Fn(Paint, &str) -> String) -> String {
+    let time: String = line.at.chars().skip(11).take(12).collect();
+    let level = match line.level {
+        LogLevel::Error => Paint::Error,
+        LogLevel::Warn => Paint::Warning,
+        LogLevel::Info => Paint::Good,
+        LogLevel::Debug | LogLevel::Trace => Paint::Dim,
+    };
+    let fields = line.fields.as_ref().map(|fields| format!(" {fields}"));
+    format!(
+        "{} {} {}: {}{}",
+        paint(Paint::Dim, &clean(&time)),
+        paint(level, &format!("{:<5}", line.level.as_str())),
+        paint(Paint::Bold, line.script.as_str()),
+        clean(&line.message),
+        paint(Paint::Dim, &clean(&fields.unwrap_or_default())),
+    )
+}
+
+/// `pic logs`.
+pub(crate) fn run(context: &Context, args: &LogsArgs) -> Outcome {
+    let client = context.client()?;
+    let app = context.app(&client, &args.of)?;
+    if args.follow {
+        follow(context, &client, &app, args)
+    } else {
+        let lines = history(&client, &app, args)?;
+        if lines.is_empty() {
+            context.ui.note(format!(
+                "{app}: no log lines (a line shows within a second)"
+            ));
+        }
+        lines.iter().try_for_each(|line| show(context, line))
+    }
+}
+
+/// Shows a line as content: it was asked for.
+fn show(context: &Context, line: &LogEntry) -> Outcome {
+    let ui = context.ui;
+    if ui.json {
+        return ui.answer(line);
+    }
+    ui.content_line(&line_text(line, |paint, text| {
+        ui.paint_content(paint, text)
+    }))
+}
+
+fn filters(args: &LogsArgs, past: bool) -> Vec<String> {
+    let filters = [
+        ("script", args.script.as_ref().map(ScriptName::as_str)),
+        ("level", args.level.map(LogLevel::as_str)),
+        ("since", args.since.as_deref().filter(|_| past)),
+        ("q", args.grep.as_deref().filter(|_| past)),
+    ];
+    filters
+        .into_iter()
+        .filter_map(|(name, value)| Some(format!("{name}={}", encode(value?))))
+        .collect()
+}
+
+/// Lines of the past, oldest first.
+fn history(client: &Client, app: &AppSlug, args: &LogsArgs) -> Outcome<Vec<LogEntry>> {
+    let query = filters(args, true).join("&");
+    let path = format!("/apps/{app}/logs?{query}");
+    let path = path.trim_end_matches('?');
+    let mut lines = client.list::<LogEntry>(path, args.limit as usize)?.items;
+    lines.reverse();
+    Ok(lines)
+}
+
+fn follow(context: &Context, client: &Client, app: &AppSlug, args: &LogsArgs) -> Outcome {
+    let path = format!("/apps/{app}/logs/tail?{}", filters(args, false).join("&"));
+    let mut tail = Tail::open(client, &path, None)?;
+    context.ui.note(format!("following {app}; Ctrl-C ends it"));
+    // The tail is open: a line is in the past, or comes, or both.
+    let mut shown = HashSet::new();
+    if args.since.is_some() {
+        for line in history(client, app, args)? {
+            shown.insert((line.execution, line.at.clone(), line.message.clone()));
+            show(context, &line)?;
+        }
+    }
+    loop {
+        match tail.next()? {
+            Some(Line::Entry(line)) => {
+                if !shown.remove(&(line.execution, line.at.clone(), line.message.clone())) {
+                    show(context, &line)?;
+                }
+            }
+            Some(Line::Missed(count)) => {
+                context
+                    .ui
+                    .warn(format!("{count} lines came too fast and are not shown"));
+            }
+            None => tail = reopen(context, client, &path, tail.last)?,
+        }
+    }
+}
+
+fn reopen<'a>(
+    context: &Context,
+    client: &'a Client,
+    path: &str,
+    last: Option<String>,
+) -> Outcome<Tail<'a>> {
+    context
+        .ui
+        .warn(format!("{} went away; waiting for it", client.address()));
+    loop {
+        std::thread::park_timeout(AGAIN);
+        match Tail::open(client, path, last.clone()) {
+            Ok(tail) => return Ok(tail),
+            Err(Failure::Failed { .. }) => {}
+            Err(refused) => return Err(refused),
+        }
+    }
+}
+
+/// What a tail shows.
+pub(crate) enum Line {
+    /// A line.
+    Entry(Box<LogEntry>),
+    /// So many came too fast.
+    Missed(String),
+}
+
+/// An open tail.
+pub(crate) struct Tail<'a> {
+    from: BufReader<ureq::BodyReader<'static>>,
+    client: &'a Client,
+    last: Option<String>,
+}
+
+impl<'a> Tail<'a> {
+    /// Opens it; it continues after `last`.
+    pub(crate) fn open(client: &'a Client, path: &str, last: Option<String>) -> Outcome<Self> {
+        let id = last.clone().map(|id| ("last-event-id".to_owned(), id));
+        let headers: Vec<_> = id.into_iter().collect();
+        let path = path.trim_end_matches('?');
+        let response = client.send(Method::GET, path, &headers, Vec::new())?;
+        let response = client.accept(response)?;
+        let body = response.into_body().into_with_config().limit(u64::MAX);
+        Ok(Self {
+            from: BufReader::new(body.reader()),
+            client,
+            last,
+        })
+    }
+
+    /// The next line; `None` when the server ends it.
+    pub(crate) fn next(&mut self) -> Outcome<Option<Line>> {
+        loop {
+            // A connection that breaks is one that ended.
+            let Ok(Some(event)) = sse::next(&mut self.from) else {
+                return Ok(None);
+            };
+            if event.id.is_some() {
+                self.last = event.id;
+            }
+            match event.name.as_str() {
+                "log" => {
+                    let entry = serde_json::from_str(&event.data).map_err(|error| {
+                        let address = self.client.address();
+                        Failure::new(format!("{address} sent a line that is none: {error}"))
+                    })?;
+                    return Ok(Some(Line::Entry(Box::new(entry))));
+                }
+                "missed" => return Ok(Some(Line::Missed(clean(&event.data)))),
+                _ => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_ages_or_times() {
+        assert_eq!(
+            since("2026-01-31T12:00:00+01:00").unwrap(),
+            "2026-01-31T11:00:00.000000Z"
+        );
+        assert!(since("10m").unwrap().ends_with('Z'));
+        for bad in ["", "yesterday", "10", "-5m"] {
+            assert!(since(bad).is_err(), "{bad}");
+        }
+    }
+}

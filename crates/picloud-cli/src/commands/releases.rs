@@ -1,0 +1,148 @@
+//! `pic releases` and `pic rollback`.
+
+use clap::{Args, Subcommand};
+use shared::api::{Release, ReleaseDetail, RollbackRequest};
+use ureq::http::Method;
+
+use crate::args::OfApp;
+use crate::context::Context;
+use crate::error::Outcome;
+use crate::ui::{Paint, clean};
+
+/// Releases of an app.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Releases {
+    /// List them, newest first
+    #[command(visible_alias = "list")]
+    Ls {
+        #[command(flatten)]
+        of: OfApp,
+        /// How many
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+    },
+    /// Show everything in a release
+    Show {
+        /// Its number
+        number: i64,
+        #[command(flatten)]
+        of: OfApp,
+    },
+    /// Serve an earlier release again
+    Rollback(RollbackArgs),
+}
+
+/// Which release to serve again.
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArgs {
+    /// The release; else the one before the live one
+    #[arg(value_name = "N")]
+    to: Option<i64>,
+    #[command(flatten)]
+    of: OfApp,
+    /// Only if this release is live
+    #[arg(long, value_name = "N")]
+    if_match: Option<i64>,
+}
+
+/// `pic releases …`.
+pub(crate) fn run(context: &Context, command: &Releases) -> Outcome {
+    match command {
+        Releases::Ls { of, limit } => list(context, of, *limit),
+        Releases::Show { number, of } => show(context, *number, of),
+        Releases::Rollback(args) => rollback(context, args),
+    }
+}
+
+/// `pic rollback`.
+pub(crate) fn rollback(context: &Context, args: &RollbackArgs) -> Outcome {
+    let client = context.client()?;
+    let app = context.app(&client, &args.of)?;
+    let request = RollbackRequest { to: args.to };
+    let tag = args
+        .if_match
+        .map(|n| ("if-match".to_owned(), format!("\"{n}\"")));
+    let headers: Vec<_> = tag.into_iter().collect();
+    let path = format!("/apps/{app}/rollback");
+    let release: Release = client.call(Method::POST, &path, &headers, Some(&request))?;
+    if context.ui.json {
+        return context.ui.answer(&release);
+    }
+    let headline = format!("{app}: release {} is live again", release.number);
+    context.ui.say(context.ui.paint(Paint::Bold, &headline));
+    if !release.message.is_empty() {
+        context.ui.say(format!("  {}", clean(&release.message)));
+    }
+    Ok(())
+}
+
+fn list(context: &Context, of: &OfApp, limit: u32) -> Outcome {
+    let client = context.client()?;
+    let app = context.app(&client, of)?;
+    let page = client.list::<Release>(&format!("/apps/{app}/releases"), limit as usize)?;
+    if context.ui.json {
+        return context.ui.answer(&page);
+    }
+    if page.items.is_empty() {
+        context
+            .ui
+            .say(format!("{app} has no release yet; `pic deploy` makes one"));
+        return Ok(());
+    }
+    let row = |release: &Release| {
+        vec![
+            release.number.to_string(),
+            if release.active { "live" } else { "" }.to_owned(),
+            crate::commands::logs::short_time(&release.created_at),
+            release.author.clone(),
+            release.source.clone(),
+            release.message.clone(),
+        ]
+    };
+    let rows: Vec<_> = page.items.iter().map(row).collect();
+    context
+        .ui
+        .table(&["RELEASE", "", "MADE", "BY", "FROM", "MESSAGE"], &rows);
+    Ok(())
+}
+
+fn show(context: &Context, number: i64, of: &OfApp) -> Outcome {
+    let client = context.client()?;
+    let app = context.app(&client, of)?;
+    let detail: ReleaseDetail = client.get(&format!("/apps/{app}/releases/{number}"))?;
+    let ui = context.ui;
+    if ui.json {
+        return ui.answer(&detail);
+    }
+    let release = &detail.release;
+    let live = if release.active { ", live" } else { "" };
+    ui.say(ui.paint(Paint::Bold, &format!("{app}: release {number}{live}")));
+    let made = format!(
+        "  {} by {} ({})",
+        release.created_at, release.author, release.source
+    );
+    ui.say(clean(&made));
+    if !release.message.is_empty() {
+        ui.say(format!("  {}", clean(&release.message)));
+    }
+    let scripts = detail.snapshot.scripts.iter();
+    let modules = detail.snapshot.modules.iter();
+    let rows: Vec<Vec<String>> = scripts
+        .map(|(name, s)| ("script", name.to_string(), s.version, s.hash))
+        .chain(modules.map(|(name, m)| ("module", name.to_string(), m.version, m.hash)))
+        .map(|(what, name, version, hash)| {
+            vec![what.to_owned(), name, version.to_string(), hash.short()]
+        })
+        .collect();
+    ui.table(&["WHAT", "NAME", "VERSION", "HASH"], &rows);
+    let routes: Vec<_> = detail
+        .snapshot
+        .routes
+        .iter()
+        .map(super::routes::row)
+        .collect();
+    if !routes.is_empty() {
+        ui.table(&super::routes::HEAD, &routes);
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! `pic routes`.
+
+use clap::Subcommand;
+use shared::api::{MatchRequest, MatchResult, Page, Route};
+use shared::release::{RouteAuth, RouteSpec};
+use shared::routing::Method;
+
+use crate::args::OfApp;
+use crate::context::Context;
+use crate::error::{Failure, Outcome};
+use crate::ui::Paint;
+
+/// Routes of an app.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Routes {
+    /// List them
+    #[command(visible_alias = "list")]
+    Ls {
+        #[command(flatten)]
+        of: OfApp,
+    },
+    /// Show which route would answer a request
+    Match {
+        /// The method
+        #[arg(value_parser = method)]
+        method: Method,
+        /// The path, without query
+        path: String,
+        #[command(flatten)]
+        of: OfApp,
+    },
+}
+
+/// A method in any case.
+pub(crate) fn method(text: &str) -> Result<Method, String> {
+    let method: Result<Method, _> = text.to_ascii_uppercase().parse();
+    match method {
+        Ok(Method::Any) => Err("ANY is not the method of a request".to_owned()),
+        Ok(method) => Ok(method),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Names of the columns of [`row`].
+pub(crate) const HEAD: [&str; 4] = ["METHOD", "PATH", "SCRIPT", "FOR"];
+
+/// A route as a row.
+pub(crate) fn row(route: &RouteSpec) -> Vec<String> {
+    let script = match &route.handler {
+        Some(handler) => format!("{}::{handler}", route.script),
+        None => route.script.to_string(),
+    };
+    let auth = match route.auth {
+        RouteAuth::Public => "everybody",
+        RouteAuth::Token => "token holders",
+    };
+    vec![
+        route.method.to_string(),
+        route.path.to_string(),
+        script,
+        auth.to_owned(),
+    ]
+}
+
+/// `pic routes …`.
+pub(crate) fn run(context: &Context, command: &Routes) -> Outcome {
+    match command {
+        Routes::Ls { of } => list(context, of),
+        Routes::Match { method, path, of } => preview(context, *method, path, of),
+    }
+}
+
+fn list(context: &Context, of: &OfApp) -> Outcome {
+    let client = context.client()?;
+    let app = context.app(&client, of)?;
+    let page: Page<Route> = client.get(&format!("/apps/{app}/routes"))?;
+    if context.ui.json {
+        return context.ui.answer(&page);
+    }
+    if page.items.is_empty() {
+        context.ui.say(format!("{app} has no routes"));
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = page
+        .items
+        .iter()
+        .map(|route| {
+            let mut row = row(&route.route);
+            row.push(route.url.clone());
+            row
+        })
+        .collect();
+    let [method, path, script, auth] = HEAD;
+    context
+        .ui
+        .table(&[method, path, script, auth, "URL"], &rows);
+    Ok(())
+}
+
+fn preview(context: &Context, method: Method, path: &str, of: &OfApp) -> Outcome {
+    let client = context.client()?;
+    let app = context.app(&client, of)?;
+    let request = MatchRequest {
+        method,
+        path: path.to_owned(),
+    };
+    let result: MatchResult = client.post(&format!("/apps/{app}/routes/match"), &request)?;
+    let ui = context.ui;
+    if ui.json {
+        ui.answer(&result)?;
+        return result.route.map(drop).ok_or(Failure::Reported);
+    }
+    let Some(route) = &result.route else {
+        let failure = Failure::new(format!("no route of {app} answers {method} {path}"));
+        let names: Vec<_> = result.allow.iter().map(|method| method.as_str()).collect();
+        return Err(if names.is_empty() {
+            failure.next("`pic routes ls` shows the routes")
+        } else {
+            failure.next(format!("the path answers {}", names.join(", ")))
+        });
+    };
+    ui.table(&HEAD, &[row(route)]);
+    for (name, value) in &result.params {
+        let line = format!("  {name} = {}", crate::ui::clean(value));
+        ui.say(ui.paint(Paint::Note, &line));
+    }
+    Ok(())
+}

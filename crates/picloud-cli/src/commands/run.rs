@@ -1,0 +1,152 @@
+//! `pic run`: runs a draft on the server without deploying it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use shared::api::{RunHttp, RunRequest, RunResult};
+use shared::name::{FunctionName, ScriptName};
+
+use super::invoke::RequestArgs;
+use super::logs;
+use crate::args::OfApp;
+use crate::context::Context;
+use crate::diagnostics;
+use crate::error::{Failure, Outcome};
+use crate::sources::Source;
+use crate::ui::{Paint, clean};
+
+/// Which draft, and with what request.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The draft runs with the app's modules, environment and data; what it writes \
+                        is written. The exit status is 1 when it fails."
+)]
+pub(crate) struct RunArgs {
+    /// The draft; `-` is standard input
+    draft: PathBuf,
+    /// Run it in the place of this script; else named after its file
+    #[arg(long, value_name = "SCRIPT")]
+    script: Option<ScriptName>,
+    /// Call this function; else the top level runs
+    #[arg(long, value_name = "FUNCTION")]
+    handler: Option<FunctionName>,
+    /// The path of the request
+    #[arg(long, default_value = "/")]
+    path: String,
+    /// A path parameter; may be repeated
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = param)]
+    params: Vec<(String, String)>,
+    #[command(flatten)]
+    request: RequestArgs,
+    #[command(flatten)]
+    of: OfApp,
+}
+
+fn param(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=');
+    let (name, value) = pair.ok_or_else(|| "write a parameter like id=7".to_owned())?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// `pic run`.
+pub(crate) fn run(context: &Context, args: &RunArgs) -> Outcome {
+    let source = if args.draft.as_os_str() == "-" {
+        Source::stdin()?
+    } else {
+        Source::file(&args.draft)?
+    };
+    let body = String::from_utf8(args.request.bytes()?).map_err(|_not_text| {
+        Failure::new("the body of a run is text; deploy and `pic invoke` take bytes")
+    })?;
+    let name = name(args)?;
+    let client = context.client()?;
+    let app = context.app_for_script(&client, &args.of)?;
+    if Context::find_app(&client, &app)?.is_none() {
+        return Err(
+            Failure::new(format!("there is no app `{app}` to run it in"))
+                .next("`pic deploy` makes an app, and so does `pic apps create NAME`"),
+        );
+    }
+    let query = args
+        .request
+        .query
+        .as_deref()
+        .map(|q| format!("?{}", q.trim_start_matches('?')));
+    let request = RunRequest {
+        source: Some(source.text.clone()),
+        handler: args.handler.clone(),
+        request: Some(RunHttp {
+            method: Some(args.request.method()),
+            path: Some(format!("{}{}", args.path, query.unwrap_or_default())),
+            headers: args.request.headers.iter().cloned().collect(),
+            params: args.params.iter().cloned().collect(),
+            body: args.request.body.is_some().then_some(body),
+        }),
+    };
+    let result: RunResult = client.post(&format!("/apps/{app}/scripts/{name}/run"), &request)?;
+    show(context, &name, &source, &result)
+}
+
+fn name(args: &RunArgs) -> Outcome<ScriptName> {
+    if let Some(name) = &args.script {
+        return Ok(name.clone());
+    }
+    let stem = args.draft.file_stem().and_then(|stem| stem.to_str());
+    let stem = stem.filter(|stem| *stem != "-").unwrap_or("draft");
+    stem.parse().map_err(|error: shared::name::NameError| {
+        Failure::usage(error.to_string()).next("give a name with --script NAME")
+    })
+}
+
+fn show(context: &Context, name: &ScriptName, source: &Source, result: &RunResult) -> Outcome {
+    let ui = context.ui;
+    let failed = result.error.is_some();
+    if ui.json {
+        ui.answer(result)?;
+        return if failed {
+            Err(Failure::Reported)
+        } else {
+            Ok(())
+        };
+    }
+    for line in &result.logs {
+        ui.say(logs::line_text(line, |paint, text| ui.paint(paint, text)));
+    }
+    if let Some(error) = &result.error {
+        let find = |script: &str| (script == name.as_str()).then_some(source);
+        diagnostics::draw_failure(ui, name.as_str(), error, find);
+    }
+    if let Some(response) = &result.response {
+        let kind = response
+            .headers
+            .get("content-type")
+            .cloned()
+            .unwrap_or_default();
+        let head = format!("{} {}", response.status, clean(&kind));
+        ui.say(ui.paint(Paint::Bold, head.trim_end()));
+        match (&response.body, &response.body_base64) {
+            (Some(body), _) => {
+                ui.content(body.as_bytes())?;
+                if !body.is_empty() && !body.ends_with('\n') {
+                    ui.say("");
+                }
+            }
+            (None, Some(base64)) => ui.content_line(base64)?,
+            (None, None) => {}
+        }
+    }
+    let used = format!(
+        "{:.1} ms, processor {:.1} ms, {} operations, {} KiB of memory, {} host calls",
+        result.duration_ms,
+        result.cpu_ms,
+        result.operations,
+        result.memory_peak >> 10,
+        result.host_calls
+    );
+    ui.say(ui.paint(Paint::Dim, &used));
+    if failed {
+        Err(Failure::Reported)
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,228 @@
+//! One deploy: uploads what the server does not have, and says what became of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use shared::api::{
+    DeployRequest, Deployed, MissingContents, MissingContentsRequest, PlanAction, PlanItem,
+    ScriptUpload, SourceUpload,
+};
+use shared::error::code;
+use shared::id::ContentHash;
+use shared::name::AppSlug;
+use ureq::http::Method;
+
+use crate::client::Client;
+use crate::diagnostics;
+use crate::error::{Failure, Outcome};
+use crate::project::Project;
+use crate::sources::Source;
+use crate::ui::{Paint, Ui, clean};
+
+/// Hashes in one question to the server.
+const HASHES: usize = 500;
+
+/// How to deploy.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    /// What the release is about.
+    pub(crate) message: String,
+    /// Plan only.
+    pub(crate) dry_run: bool,
+    /// The release the deploy is based on.
+    pub(crate) if_match: Option<i64>,
+    /// `cli` or `dev`.
+    pub(crate) source: &'static str,
+}
+
+impl Options {
+    fn request(&self, replace: bool) -> DeployRequest {
+        DeployRequest {
+            message: self.message.clone(),
+            dry_run: self.dry_run,
+            replace,
+            scripts: BTreeMap::new(),
+            modules: BTreeMap::new(),
+            routes: Vec::new(),
+            source: Some(self.source.to_owned()),
+        }
+    }
+
+    fn send(&self, client: &Client, app: &AppSlug, request: &DeployRequest) -> Outcome<Deployed> {
+        let tag = self.if_match.map(|number| format!("\"{number}\""));
+        let headers: Vec<_> = tag
+            .map(|tag| ("if-match".to_owned(), tag))
+            .into_iter()
+            .collect();
+        let path = format!("/apps/{app}/releases");
+        client.call(Method::POST, &path, &headers, Some(request))
+    }
+}
+
+/// Deploys a folder: the app becomes exactly what it says.
+pub(crate) fn folder(
+    client: &Client,
+    app: &AppSlug,
+    project: &Project,
+    options: &Options,
+) -> Outcome<Deployed> {
+    let missing = missing(client, app, project)?;
+    let attempt = |needed: &dyn Fn(&ContentHash) -> bool| {
+        options.send(client, app, &whole(project, options, needed))
+    };
+    let deployed = attempt(&|hash| missing.contains(hash));
+    match deployed {
+        // Another client removed contents in between.
+        Err(failure) if failure.code() == Some(code::CONTENTS_MISSING) => attempt(&|_| true),
+        other => other,
+    }
+}
+
+fn missing(client: &Client, app: &AppSlug, project: &Project) -> Outcome<BTreeSet<ContentHash>> {
+    let sources = project.scripts.values().chain(project.modules.values());
+    let hashes: Vec<ContentHash> = sources
+        .map(|source| source.hash)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    let mut missing = BTreeSet::new();
+    for hashes in hashes.chunks(HASHES) {
+        let request = MissingContentsRequest {
+            hashes: hashes.to_vec(),
+        };
+        let path = format!("/apps/{app}/contents/missing");
+        let answer: MissingContents = client.post(&path, &request)?;
+        missing.extend(answer.missing);
+    }
+    Ok(missing)
+}
+
+fn whole(
+    project: &Project,
+    options: &Options,
+    needed: &dyn Fn(&ContentHash) -> bool,
+) -> DeployRequest {
+    let mut request = options.request(true);
+    let text = |source: &Source| needed(&source.hash).then(|| source.text.clone());
+    for (name, source) in &project.scripts {
+        let entry = project.manifest.scripts.get(name);
+        let upload = ScriptUpload {
+            source: text(source),
+            hash: Some(source.hash),
+            // What the folder does not say is not there: a whole release says everything.
+            description: Some(entry.map(|e| e.description.clone()).unwrap_or_default()),
+            limits: Some(entry.map(|e| e.limits.clone()).unwrap_or_default()),
+        };
+        request.scripts.insert(name.clone(), upload);
+    }
+    for (name, source) in &project.modules {
+        let upload = SourceUpload {
+            source: text(source),
+            hash: Some(source.hash),
+        };
+        request.modules.insert(name.clone(), upload);
+    }
+    request.routes.clone_from(&project.manifest.routes);
+    request
+}
+
+/// What a single source is deployed as.
+#[derive(Clone, Debug)]
+pub(crate) enum Single {
+    /// An endpoint script.
+    Script(shared::name::ScriptName),
+    /// A module.
+    Module(shared::name::ModuleName),
+}
+
+impl Single {
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Script(name) => name.as_str(),
+            Self::Module(name) => name.as_str(),
+        }
+    }
+}
+
+/// Deploys one script or module and leaves the rest of the app.
+pub(crate) fn single(
+    client: &Client,
+    app: &AppSlug,
+    what: &Single,
+    source: &Source,
+    options: &Options,
+) -> Outcome<Deployed> {
+    let mut request = options.request(false);
+    let text = Some(source.text.clone());
+    match what {
+        Single::Script(name) => {
+            let upload = ScriptUpload {
+                source: text,
+                hash: None,
+                description: None,
+                limits: None,
+            };
+            request.scripts.insert(name.clone(), upload);
+        }
+        Single::Module(name) => {
+            let upload = SourceUpload {
+                source: text,
+                hash: None,
+            };
+            request.modules.insert(name.clone(), upload);
+        }
+    }
+    options.send(client, app, &request)
+}
+
+/// Draws what a refused deploy says about sources.
+pub(crate) fn explain<'a>(
+    ui: Ui,
+    failure: Failure,
+    find: impl Fn(&str) -> Option<&'a Source>,
+) -> Failure {
+    let Failure::Refused { problem, next } = &failure else {
+        return failure;
+    };
+    diagnostics::draw_all(ui, &problem.diagnostics, find);
+    match problem.code.as_str() {
+        code::PRECONDITION_FAILED if next.is_none() => {
+            failure.next("`pic releases ls` and `pic diff` show what changed; then deploy again")
+        }
+        _ => failure,
+    }
+}
+
+/// Says what changed and where the app answers.
+pub(crate) fn show(ui: Ui, app: &AppSlug, deployed: &Deployed, dry_run: bool) {
+    let changed: Vec<&PlanItem> = deployed
+        .plan
+        .iter()
+        .filter(|item| item.action != PlanAction::Keep)
+        .collect();
+    let headline = match &deployed.release {
+        Some(release) => format!("{app}: release {} is live", release.number),
+        None if dry_run && changed.is_empty() => format!("{app}: nothing would change"),
+        None if dry_run => format!("{app}: this would change (nothing was deployed)"),
+        None => format!("{app}: nothing changed; no new release"),
+    };
+    ui.say(ui.paint(Paint::Bold, &headline));
+    plan(ui, &changed);
+    for url in &deployed.urls {
+        ui.say(format!("  {}", ui.paint(Paint::Note, &clean(url))));
+    }
+}
+
+/// Lines of a plan.
+pub(crate) fn plan(ui: Ui, items: &[&PlanItem]) {
+    for item in items {
+        let (sign, paint) = match item.action {
+            PlanAction::Add => ("+", Paint::Good),
+            PlanAction::Change => ("~", Paint::Warning),
+            PlanAction::Remove => ("-", Paint::Error),
+            PlanAction::Keep => ("=", Paint::Dim),
+        };
+        let line = format!("{sign} {} {}", item.what, clean(&item.name));
+        ui.say(format!("  {}", ui.paint(paint, &line)));
+    }
+}
