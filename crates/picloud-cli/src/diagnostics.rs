@@ -135,7 +135,7 @@ pub(crate) fn draw_failure<'a>(
     find: impl Fn(&str) -> Option<&'a crate::sources::Source>,
 ) {
     let frame = error.frames.first();
-    let source = frame.and_then(|frame| find(&frame.script));
+    let source = frame.and_then(|frame| find(name_of(&frame.script)));
     let kind = error.kind.as_str();
     let message = format!("{kind}: {}", error.message);
     if let (Some(frame), Some(source)) = (frame, source) {
@@ -165,6 +165,11 @@ pub(crate) fn draw_failure<'a>(
         );
         ui.say(ui.paint(Paint::Dim, &clean(&call)));
     }
+}
+
+/// A frame's script without the version: `orders@3`.
+fn name_of(script: &str) -> &str {
+    script.split('@').next().unwrap_or(script)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use shared::manifest::Manifest;
-use shared::name::{AppSlug, ScriptName};
+use shared::name::{AppSlug, NameError, ScriptName};
 
 use crate::context::Context;
 use crate::error::{Failure, Outcome};
@@ -85,12 +85,15 @@ fn name_of(dir: &Path) -> Outcome<AppSlug> {
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
     let name: String = letters.collect();
     let name = name.trim_matches(|c: char| c == '-' || c.is_ascii_digit());
-    name.parse().map_err(|_not_a_name| {
-        Failure::usage(format!(
-            "the folder's name `{folder}` does not make an app's name"
-        ))
-        .next("give one with --app NAME")
-    })
+    let with_suffix = |_reserved| format!("{name}-app").parse();
+    name.parse()
+        .or_else(with_suffix)
+        .map_err(|_not_a_name: NameError| {
+            Failure::usage(format!(
+                "the folder's name `{folder}` does not make an app's name"
+            ))
+            .next("give one with --app NAME")
+        })
 }
 
 /// Makes a file that must not be there.
@@ -222,6 +225,8 @@ mod tests {
             "my-shop"
         );
         assert_eq!(name_of(Path::new("shop/")).unwrap().as_str(), "shop");
+        let reserved = name_of(Path::new("api")).unwrap();
+        assert_eq!(reserved.as_str(), "api-app");
         assert!(name_of(Path::new("/x/123")).is_err());
     }
 }

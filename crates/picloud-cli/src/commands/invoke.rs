@@ -6,6 +6,7 @@ use std::path::Path;
 
 use clap::Args;
 use serde_json::json;
+use shared::error::{Problem, code};
 use shared::limits::fixed;
 use shared::routing::Method;
 use ureq::http::Response;
@@ -16,6 +17,9 @@ use crate::context::Context;
 use crate::error::{Failure, Outcome};
 use crate::sources;
 use crate::ui::{Paint, clean};
+
+/// Most bytes of an answer that is read whole; the highest limit of a response.
+const MOST: u64 = 64 << 20;
 
 /// A request for a script.
 #[derive(Clone, Debug, Args)]
@@ -117,17 +121,16 @@ pub(crate) fn run(context: &Context, args: &InvokeArgs) -> Outcome {
     let method = method.map_err(|_never| Failure::usage("this is not a method"))?;
     let mut response = client.send(method, &path, &args.request.headers, body)?;
     let status = response.status();
-    // The platform's own refusals are problems without the script's doing.
-    if matches!(status.as_u16(), 401 | 403 | 404 | 405) && is_problem(&response) {
-        return client
-            .accept(response)
-            .map(drop)
-            .map_err(|failure| super::scripts::known(&client, &app, name, failure));
+    let problem = is_problem(&response)
+        .then(|| read(&mut response))
+        .transpose()?;
+    if let Some(failure) = problem.as_deref().and_then(refusal) {
+        return Err(super::scripts::known(&client, &app, name, failure));
     }
     let ui = context.ui;
     if ui.json {
-        let answer = whole(&mut response)?;
-        ui.answer(&answer)?;
+        let body = problem.map_or_else(|| read(&mut response), Ok)?;
+        ui.answer(&whole(&response, body))?;
     } else {
         if args.include || status.as_u16() >= 400 {
             ui.say(ui.paint(Paint::Bold, &status.to_string()));
@@ -142,7 +145,10 @@ pub(crate) fn run(context: &Context, args: &InvokeArgs) -> Outcome {
                 ));
             }
         }
-        stream(context, response)?;
+        match problem {
+            Some(body) => ui.content(&body)?,
+            None => stream(context, response)?,
+        }
     }
     if status.as_u16() >= 500 {
         ui.note("the reason is in `pic executions ls` and `pic logs`");
@@ -175,13 +181,30 @@ fn stream(context: &Context, response: Response<ureq::Body>) -> Outcome {
     }
 }
 
-fn whole(response: &mut Response<ureq::Body>) -> Outcome<serde_json::Value> {
-    let body = response
-        .body_mut()
-        .with_config()
-        .limit(64 << 20)
-        .read_to_vec();
-    let body = body.map_err(broke_off)?;
+/// All of the body.
+fn read(response: &mut Response<ureq::Body>) -> Outcome<Vec<u8>> {
+    let body = response.body_mut().with_config().limit(MOST).read_to_vec();
+    body.map_err(broke_off)
+}
+
+/// The platform's own refusal, if the body is one: what the script did is the script's answer.
+fn refusal(body: &[u8]) -> Option<Failure> {
+    let problem: Problem = serde_json::from_slice(body).ok()?;
+    let by_script = [
+        code::THROWN,
+        code::SCRIPT_FAILED,
+        code::SCRIPT_LIMIT,
+        code::SCRIPT_TIMEOUT,
+    ];
+    let own = problem.type_ == format!("/docs/errors/{}", problem.code)
+        && !by_script.contains(&problem.code.as_str());
+    own.then(|| Failure::Refused {
+        problem: Box::new(problem),
+        next: None,
+    })
+}
+
+fn whole(response: &Response<ureq::Body>, body: Vec<u8>) -> serde_json::Value {
     let mut headers: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (name, value) in response.headers() {
         let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -191,7 +214,7 @@ fn whole(response: &mut Response<ureq::Body>) -> Outcome<serde_json::Value> {
         Ok(text) => (Some(text), None),
         Err(error) => (None, Some(error.into_bytes())),
     };
-    Ok(json!({
+    json!({
         "status": response.status().as_u16(), "headers": headers, "body": text, "body_bytes": bytes
-    }))
+    })
 }

@@ -48,9 +48,13 @@ impl Server {
             .arg("--data")
             .arg(data)
             .args(["--listen", &format!("127.0.0.1:{port}")])
-            .args(["--internal-listen", "off", "--log-level", "warn"])
-            // The live tail would keep it for longer.
-            .args(["--set", "shutdown_timeout=1s"])
+            .args(["--internal-listen", "off", "--log-format", "text"])
+            // The live tail keeps a connection open until the server ends, which is no news.
+            .args([
+                "--log-level",
+                "warn,orchestrator_core::ingress::connection=error",
+            ])
+            .args(["--set", "shutdown_timeout=200ms"])
             // The pointer to the user's own server stays as it is.
             .env("XDG_STATE_HOME", data.join("state"))
             .stdin(Stdio::null())

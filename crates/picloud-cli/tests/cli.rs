@@ -1,0 +1,21 @@
+//! The real `pic` against the real `picloud`, as people and programs use it.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+#[path = "cli/deploying.rs"]
+mod deploying;
+#[path = "cli/dev.rs"]
+mod dev;
+#[path = "cli/documents.rs"]
+mod documents;
+#[path = "cli/folders.rs"]
+mod folders;
+#[path = "cli/hostile.rs"]
+mod hostile;
+#[path = "cli/machine.rs"]
+mod machine;
+#[path = "cli/running.rs"]
+mod running;
+#[path = "cli/sign_in.rs"]
+mod sign_in;
+#[path = "cli/support.rs"]
+mod support;

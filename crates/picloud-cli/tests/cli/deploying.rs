@@ -1,0 +1,158 @@
+//! Deploys, releases and rollbacks.
+
+use serde_json::{Value, json};
+
+use crate::support::{MANIFEST, Person, server};
+
+#[test]
+fn the_snippet_of_the_readme_deploys_and_rolls_back() {
+    let server = server();
+    let person = Person::of(&server);
+    // What `make run` does first.
+    let hello = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/hello");
+    person.pic(&["deploy", hello]).expect(0).says("/hello");
+    assert_eq!(server.get("/hello?name=Ada").text(), "Hello Ada");
+    let routes = person.pic(&["routes", "ls", "--json"]).expect(0).json();
+
+    let readme = include_str!("../../../../README.md");
+    let line = |start: &str| readme.lines().find(|line| line.starts_with(start)).unwrap();
+    let deploy = line("echo '\"Hello \"");
+    person.shell(deploy).expect(0).says("release 2 is live");
+    assert_eq!(server.get("/hello?name=Ada").text(), "Hello Ada");
+    // Now one with another answer and another route.
+    let folder = Person::of(&server);
+    folder.write("picloud.toml", MANIFEST.replace("shop", "hello"));
+    folder.write("src/orders.rhai", "\"orders\"");
+    folder.pic(&["deploy"]).expect(0).says("- script hello");
+    assert_eq!(server.get("/orders").text(), "orders");
+    assert_eq!(server.get("/hello").status, 404);
+
+    person
+        .shell(line("pic rollback"))
+        .expect(0)
+        .says("release 2 is live again");
+    assert_eq!(server.get("/hello?name=Ada").text(), "Hello Ada");
+    assert_eq!(server.get("/orders").status, 404);
+    person
+        .pic(&["rollback", "1"])
+        .expect(0)
+        .says("release 1 is live again");
+    assert_eq!(
+        person.pic(&["routes", "ls", "--json"]).expect(0).json(),
+        routes
+    );
+}
+
+#[test]
+fn a_script_on_an_empty_server_gets_an_app_and_answers() {
+    let server = server();
+    let person = Person::of(&server);
+    person.write("greet.rhai", "\"from a file\"");
+    person.write("other.rhai", "\"named\"");
+    let deploys: [(&[&str], &str, &str); 3] = [
+        (&["deploy", "greet.rhai"], "/greet", "from a file"),
+        (&["deploy", "named", "other.rhai"], "/named", "named"),
+        (&["deploy", "piped", "-"], "/piped", "piped"),
+    ];
+    for (args, path, answer) in deploys {
+        let done = person.pipe("\"piped\"", args).expect(0).says(path);
+        assert_eq!(done.stdout, "", "{args:?}");
+        assert_eq!(server.get(path).text(), answer);
+    }
+    let apps = person.pic(&["apps", "ls", "--json"]).expect(0).json();
+    assert_eq!(apps["items"].as_array().unwrap().len(), 1, "{apps}");
+}
+
+#[test]
+fn a_folder_is_deployed_as_it_is_and_only_when_it_changed() {
+    let server = server();
+    let person = Person::of(&server);
+    person.write("picloud.toml", MANIFEST);
+    person.write("src/orders.rhai", "1");
+    let plan = person
+        .pic(&["deploy", "--dry-run", "--json"])
+        .expect(0)
+        .json();
+    assert_eq!(plan["release"], Value::Null);
+    assert_eq!(
+        person.pic(&["apps", "ls", "--json"]).json()["items"],
+        json!([])
+    );
+
+    person
+        .pic(&["deploy", "-m", "first"])
+        .expect(0)
+        .says("+ script orders");
+    person.pic(&["deploy"]).expect(0).says("nothing changed");
+    person.write("src/orders.rhai", "2");
+    person.pic(&["diff"]).expect(0);
+    let diff = person.pic(&["diff"]).expect(0).stdout;
+    assert!(diff.contains("-1\n") && diff.contains("+2\n"), "{diff}");
+    person
+        .pic(&["deploy", "--dry-run"])
+        .expect(0)
+        .says("~ script orders");
+    assert_eq!(server.get("/orders").text(), "1");
+
+    person
+        .pic(&["deploy", "--if-match", "7"])
+        .expect(1)
+        .says("precondition_failed");
+    assert_eq!(server.get("/orders").text(), "1");
+    let made = person
+        .pic(&["deploy", "--if-match", "1", "--json"])
+        .expect(0)
+        .json();
+    assert_eq!(made["release"]["number"], 2);
+    assert_eq!(server.get("/orders").text(), "2");
+    person.pic(&["diff"]).expect(0).says("is what is live");
+    person.pic(&["releases", "ls"]).expect(0).says("first");
+    person.pic(&["releases", "show", "2"]).expect(0).says("GET");
+    person.pic(&["versions", "orders"]).expect(0).says("live");
+    let old = person.pic(&["versions", "orders", "--show", "1"]).expect(0);
+    assert_eq!(old.stdout, "1");
+}
+
+#[test]
+fn a_file_the_manifest_names_keeps_its_name_there() {
+    let server = server();
+    let person = Person::of(&server);
+    let modules = "[modules.money]\nfile = \"src/cash.rhai\"\n";
+    person.write(
+        "picloud.toml",
+        format!("{MANIFEST}{modules}").replace("src/orders", "src/main"),
+    );
+    person.write("src/main.rhai", "import \"money\" as money;\nmoney::unit()");
+    person.write("src/cash.rhai", "fn unit() { \"EUR\" }");
+    person.pic(&["deploy"]).expect(0);
+    assert_eq!(server.get("/orders").text(), "EUR");
+    person.write("src/cash.rhai", "fn unit() { \"CHF\" }");
+    person
+        .pic(&["deploy", "src/cash.rhai"])
+        .expect(0)
+        .says("~ module money");
+    assert_eq!(server.get("/orders").text(), "CHF");
+    person.write("src/main.rhai", "\"none\"");
+    person
+        .pic(&["deploy", "src/main.rhai"])
+        .expect(0)
+        .says("~ script orders");
+    assert_eq!(server.get("/orders").text(), "none");
+}
+
+#[test]
+fn a_broken_source_is_shown_with_its_line_and_changes_nothing() {
+    let server = server();
+    let person = Person::of(&server);
+    person.pipe("\"fine\"", &["deploy", "x", "-"]).expect(0);
+    let broken = person
+        .pipe("let a = 1;\nlet b = ;\n", &["deploy", "x", "-"])
+        .expect(1);
+    assert!(broken.stderr.contains("standard input:2:9"), "{broken:?}");
+    assert!(broken.stderr.contains("let b = ;"), "{broken:?}");
+    assert!(
+        !broken.stderr.contains('\u{1b}'),
+        "no colours without a terminal: {broken:?}"
+    );
+    assert_eq!(server.get("/x").text(), "fine");
+}
