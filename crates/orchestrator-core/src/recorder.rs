@@ -12,6 +12,7 @@ use shared::id::AppId;
 use shared::invocation::LogLevel;
 use shared::name::ScriptName;
 use shared::record::ExecutionRecord;
+use shared::script_error::ScriptErrorKind;
 use shared::seam::ExecutionLog;
 use store::{Store, StoreError, executions};
 use tokio::sync::{Notify, broadcast};
@@ -239,21 +240,22 @@ impl Recorder {
         self.batch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Shows a run's lines to live tails.
+    /// Shows a run's lines to live tails, and why it failed.
     pub(crate) fn publish(&self, record: &ExecutionRecord) {
         if self.tail.receiver_count() == 0 {
             return;
         }
-        for (at, line) in record.completion.logs.iter().enumerate() {
-            let row = executions::LogRow {
-                execution: record.id,
-                line: at as i64,
-                at: line.at,
-                level: line.level,
-                script: record.script.name.as_str().to_owned(),
-                message: line.message.clone(),
-                fields: line.fields.clone(),
-            };
+        let lines = record.completion.logs.iter().enumerate();
+        let logged = lines.map(|(at, line)| executions::LogRow {
+            execution: record.id,
+            line: at as i64,
+            at: line.at,
+            level: line.level,
+            script: record.script.name.as_str().to_owned(),
+            message: line.message.clone(),
+            fields: line.fields.clone(),
+        });
+        for row in logged.chain(failure(record)) {
             // Failing means that nobody listens any more.
             drop(self.tail.send(Arc::new(TailLine {
                 app: record.app.id,
@@ -261,6 +263,34 @@ impl Recorder {
             })));
         }
     }
+}
+
+/// Why a run failed, as the last line of its tail. What a script threw for its client, and a client
+/// that left, are no failures of the script.
+fn failure(record: &ExecutionRecord) -> Option<executions::LogRow> {
+    let error = record.completion.error.as_ref()?;
+    if error.public.is_some() || error.kind == ScriptErrorKind::Cancelled {
+        return None;
+    }
+    let mut message = format!("{}: {}", error.kind.as_str(), error.message);
+    if let Some(frame) = error.frames.first().filter(|frame| frame.line > 0) {
+        message.push_str(&format!(
+            " ({}:{}:{})",
+            frame.script, frame.line, frame.column
+        ));
+    }
+    if !error.excerpt.is_empty() {
+        message = format!("{message}\n{}", error.excerpt);
+    }
+    Some(executions::LogRow {
+        execution: record.id,
+        line: record.completion.logs.len() as i64,
+        at: record.started_at.plus(record.completion.usage.wall),
+        level: LogLevel::Error,
+        script: record.script.name.as_str().to_owned(),
+        message,
+        fields: None,
+    })
 }
 
 impl ExecutionLog for Recorder {

@@ -120,7 +120,8 @@ pub(crate) async fn list(
 }
 
 /// Follow the log live, as server-sent events: `log` with a line, `missed` with a number when
-/// lines came too fast. With `Last-Event-ID`, later lines that are stored already come first.
+/// lines came too fast. A run that fails adds a line with its error. With `Last-Event-ID`, later
+/// lines that are stored already come first.
 #[utoipa::path(get, path = "/apps/{app}/logs/tail", operation_id = "tailLogs", tag = "logs",
     params(("app" = AppSlug, Path, description = "The app's name."), TailQuery,
         ("Last-Event-ID" = Option<String>, Header, description = "The last event that came.")),

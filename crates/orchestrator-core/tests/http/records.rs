@@ -141,6 +141,20 @@ fn a_live_tail_sees_the_lines_it_asked_for() {
     assert_eq!(rows.len(), 1_101, "logging runs have a bound of their own");
 }
 
+#[test]
+fn a_live_tail_sees_why_a_run_failed() {
+    let server = Server::start();
+    let app = server.shop("fail");
+    let recorder = server.orchestrator.recorder();
+    let mut all = Box::pin(recorder.subscribe(app, TailFilter::default()));
+    server.get("/");
+    let Some(TailItem::Line(line)) = server.runtime.block_on(all.next()) else {
+        panic!("no line");
+    };
+    assert_eq!(line.row.level, LogLevel::Error);
+    assert_eq!(line.row.message, "thrown: secret detail in line 7");
+}
+
 /// An app with one quiet, one logging and one failed run, and one more quiet one.
 fn four_runs(server: &Server) -> AppId {
     let app = server.app("shop", false);
