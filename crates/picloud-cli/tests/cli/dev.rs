@@ -67,6 +67,13 @@ fn a_save_is_live_at_once_and_a_broken_one_is_not() {
         "more and more"
     );
 
+    // A run that fails is shown with its line.
+    person.write("lib/more.rhai", "let a = 1;\na.nothing()\n");
+    dev.line("release 6 is live");
+    get(&url.replace("/orders", "/more")).unwrap();
+    dev.line("runtime: Function not found");
+    dev.line("a.nothing()");
+
     // Others reach it by its data, and the folder is not littered.
     let data = person.work().join(".picloud/dev");
     let apps = person.pic(&["apps", "ls", "--json", "--data", data.to_str().unwrap()]);
