@@ -226,3 +226,36 @@ pub(crate) fn plan(ui: Ui, items: &[&PlanItem]) {
         ui.say(format!("  {}", ui.paint(paint, &line)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::manifest::Manifest;
+
+    use super::*;
+
+    #[test]
+    fn only_missing_sources_are_uploaded_and_a_folder_says_everything() {
+        let text = "manifest = 1\napp = \"shop\"\n[scripts.a]\nfile = \"a\"\n\
+                    [scripts.b]\nfile = \"b\"\n[modules.m]\nfile = \"m\"\n";
+        let source = |text: &str| Source::of(text, text.as_bytes().to_vec()).unwrap();
+        let project = Project {
+            manifest: Manifest::parse(text).unwrap(),
+            scripts: ["a", "b"]
+                .map(|name| (name.parse().unwrap(), source(name)))
+                .into(),
+            modules: [("m".parse().unwrap(), source("m"))].into(),
+        };
+        let missing = source("b").hash;
+        let request = whole(&project, &Options::default(), &|hash| *hash == missing);
+        assert!(request.replace);
+        let sources: Vec<_> = request.scripts.values().map(|s| s.source.clone()).collect();
+        assert_eq!(sources, [None, Some("b".to_owned())]);
+        assert_eq!(request.modules["m"].source, None);
+        assert!(
+            request
+                .scripts
+                .values()
+                .all(|s| s.hash.is_some() && s.description.is_some() && s.limits.is_some())
+        );
+    }
+}

@@ -1,7 +1,6 @@
 //! `pic dev`: an app's folder on a server of its own, deployed again on every save.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -89,7 +88,7 @@ pub(crate) fn run(context: &Context, args: &DevArgs) -> Outcome {
         data: Some(data.clone()),
         ..Connection::default()
     };
-    let client = Arc::new(session::connect(&connection, &context.env)?);
+    let client = session::connect(&connection, &context.env)?;
     let mut watch = Watch::new(&folder, send)?;
     watch.follow(&manifest);
     let mut session = Session {
@@ -155,7 +154,7 @@ fn ready(events: &Receiver<Event>) -> Outcome<bool> {
 struct Session {
     ui: Ui,
     dir: PathBuf,
-    client: Arc<Client>,
+    client: Client,
     /// The release being served.
     live: Option<i64>,
     /// The contents of the last attempt.
@@ -209,7 +208,7 @@ impl Session {
     }
 
     fn attempt(&mut self, app: &AppSlug, project: &Project) -> Outcome<Deployed> {
-        let client = Arc::clone(&self.client);
+        let client = self.client.clone();
         let known = match Context::find_app(&client, app)? {
             Some(known) => known,
             None => Context::create_app(&client, app)?,
@@ -292,11 +291,11 @@ fn fingerprint(project: &Project) -> ContentHash {
 }
 
 /// Shows an app's log as it comes, until the server ends.
-fn tail(ui: Ui, client: &Arc<Client>, app: AppSlug) {
-    let client = Arc::clone(client);
+fn tail(ui: Ui, client: &Client, app: AppSlug) {
+    let client = client.clone();
     std::thread::spawn(move || {
         let path = format!("/apps/{app}/logs/tail");
-        let shown = Tail::open(&client, &path, None).and_then(|mut tail| {
+        let shown = Tail::open(client, &path, None).and_then(|mut tail| {
             while let Some(line) = tail.next()? {
                 match line {
                     Line::Entry(line) => {

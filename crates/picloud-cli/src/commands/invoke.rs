@@ -33,7 +33,7 @@ pub(crate) struct RequestArgs {
     /// The body: text, @FILE, or @- for standard input
     #[arg(
         short = 'd',
-        long = "data-body",
+        long,
         value_name = "TEXT|@FILE",
         allow_hyphen_values = true
     )]

@@ -8,6 +8,7 @@ use chrono::{DateTime, SecondsFormat};
 use clap::Args;
 use shared::api::LogEntry;
 use shared::clock::{Clock as _, SystemClock, Timestamp};
+use shared::error::code;
 use shared::invocation::LogLevel;
 use shared::name::{AppSlug, ScriptName};
 use shared::units::parse_duration;
@@ -151,7 +152,7 @@ fn history(client: &Client, app: &AppSlug, args: &LogsArgs) -> Outcome<Vec<LogEn
 
 fn follow(context: &Context, client: &Client, app: &AppSlug, args: &LogsArgs) -> Outcome {
     let path = format!("/apps/{app}/logs/tail?{}", filters(args, false).join("&"));
-    let mut tail = Tail::open(client, &path, None)?;
+    let mut tail = Tail::open(client.clone(), &path, None)?;
     context.ui.note(format!("following {app}; Ctrl-C ends it"));
     // The tail is open: a line is in the past, or comes, or both.
     let mut shown = HashSet::new();
@@ -173,25 +174,33 @@ fn follow(context: &Context, client: &Client, app: &AppSlug, args: &LogsArgs) ->
                     .ui
                     .warn(format!("{count} lines came too fast and are not shown"));
             }
-            None => tail = reopen(context, client, &path, tail.last)?,
+            None => {
+                let address = client.address();
+                context
+                    .ui
+                    .warn(format!("{address} went away; waiting for it"));
+                tail = reopen(context, &path, tail.last.as_deref())?;
+                context.ui.note("it is back");
+            }
         }
     }
 }
 
-fn reopen<'a>(
-    context: &Context,
-    client: &'a Client,
-    path: &str,
-    last: Option<String>,
-) -> Outcome<Tail<'a>> {
-    context
-        .ui
-        .warn(format!("{} went away; waiting for it", client.address()));
+/// Waits for the server. One of this machine comes back with another credential.
+fn reopen(context: &Context, path: &str, last: Option<&str>) -> Outcome<Tail> {
+    let mut refusals = 0;
     loop {
         std::thread::park_timeout(AGAIN);
-        match Tail::open(client, path, last.clone()) {
+        let tail = context
+            .client()
+            .and_then(|client| Tail::open(client, path, last.map(str::to_owned)));
+        match tail {
             Ok(tail) => return Ok(tail),
             Err(Failure::Failed { .. }) => {}
+            // It answers a moment before it has written its new credential.
+            Err(refused) if refused.code() == Some(code::UNAUTHENTICATED) && refusals < 10 => {
+                refusals += 1;
+            }
             Err(refused) => return Err(refused),
         }
     }
@@ -206,15 +215,15 @@ pub(crate) enum Line {
 }
 
 /// An open tail.
-pub(crate) struct Tail<'a> {
+pub(crate) struct Tail {
     from: BufReader<ureq::BodyReader<'static>>,
-    client: &'a Client,
+    client: Client,
     last: Option<String>,
 }
 
-impl<'a> Tail<'a> {
+impl Tail {
     /// Opens it; it continues after `last`.
-    pub(crate) fn open(client: &'a Client, path: &str, last: Option<String>) -> Outcome<Self> {
+    pub(crate) fn open(client: Client, path: &str, last: Option<String>) -> Outcome<Self> {
         let id = last.clone().map(|id| ("last-event-id".to_owned(), id));
         let headers: Vec<_> = id.into_iter().collect();
         let path = path.trim_end_matches('?');

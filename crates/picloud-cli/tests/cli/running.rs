@@ -99,3 +99,17 @@ fn logs_are_followed_and_found_again() {
         .expect(0)
         .says("seen first");
 }
+
+#[test]
+fn a_log_is_followed_across_a_restart_of_the_server() {
+    let mut server = server();
+    let person = Person::of(&server);
+    let source = "log::info(\"seen \" + req.query.n); 1";
+    person.pipe(source, &["deploy", "x", "-"]).expect(0);
+    let mut tail = person.start(&["logs", "-f"]);
+    tail.line("following");
+    server.restart();
+    tail.line("it is back");
+    server.get("/x?n=again").expect(200);
+    tail.line("seen again");
+}
