@@ -153,6 +153,15 @@ fn a_live_tail_sees_why_a_run_failed() {
     };
     assert_eq!(line.row.level, LogLevel::Error);
     assert_eq!(line.row.message, "thrown: secret detail in line 7");
+    // What a script throws for its client is an answer, not a failure.
+    server.deploy(app, &[("main", "fail public")], &all_to_main());
+    server.get("/");
+    server.deploy(app, &[("main", "log after")], &all_to_main());
+    server.get("/");
+    let Some(TailItem::Line(line)) = server.runtime.block_on(all.next()) else {
+        panic!("no line");
+    };
+    assert_eq!(line.row.message, "after");
 }
 
 /// An app with one quiet, one logging and one failed run, and one more quiet one.
