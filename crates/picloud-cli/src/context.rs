@@ -19,7 +19,6 @@ use crate::ui::Ui;
 const FIRST_APP: &str = "default";
 
 /// What every command needs.
-#[derive(Debug)]
 pub(crate) struct Context {
     /// The outputs.
     pub(crate) ui: Ui,

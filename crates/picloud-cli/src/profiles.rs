@@ -12,15 +12,15 @@ use crate::error::{Failure, Outcome};
 use crate::private;
 use crate::suggest;
 
-/// One server.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// One server. It has no `Debug`: it holds a token.
+#[derive(Clone, Serialize, Deserialize)]
 struct Stored {
     url: String,
     token: String,
 }
 
 /// The file's content.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 struct Document {
     #[serde(default)]
     current: Option<String>,
@@ -40,7 +40,6 @@ pub(crate) struct Profile {
 }
 
 /// All profiles.
-#[derive(Debug)]
 pub(crate) struct Profiles {
     path: PathBuf,
     document: Document,
