@@ -1,8 +1,11 @@
 //! `pic dev`: a folder, a server, reload on save.
 
+use std::path::Path;
+use std::time::Instant;
+
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{MANIFEST, Person, Running};
+use crate::support::{MANIFEST, PATIENCE, Person, Running};
 
 fn get(url: &str) -> Option<String> {
     let address = url.strip_prefix("http://")?;
@@ -108,6 +111,20 @@ fn a_folder_that_is_broken_from_the_start_is_mended_by_a_save() {
     kill_process(Pid::from_child(&dev.child), Signal::TERM).unwrap();
     assert!(dev.child.wait().unwrap().success());
     // What was deployed is there the next time.
-    let (_dev, url) = start(&person, &["app"]);
+    let (mut dev, url) = start(&person, &["app"]);
     assert_eq!(get(&url).unwrap(), "mended");
+
+    // `pic` is killed: its server does not stay behind.
+    let left = std::fs::read_to_string(person.work().join("app/.picloud/dev/credentials.json"));
+    let left: serde_json::Value = serde_json::from_str(&left.unwrap()).unwrap();
+    let process = format!("/proc/{}", left["pid"]);
+    assert!(Path::new(&process).exists());
+    dev.child.kill().unwrap();
+    let until = Instant::now() + PATIENCE;
+    while Path::new(&process).exists() {
+        assert!(Instant::now() < until, "the server is still there");
+        std::thread::yield_now();
+    }
+    let (dev, _) = start(&person, &["app"]);
+    kill_process(Pid::from_child(&dev.child), Signal::HUP).unwrap();
 }

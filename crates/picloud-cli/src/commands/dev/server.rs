@@ -5,8 +5,6 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
-
 use super::{Event, Report};
 use crate::context::Context;
 use crate::environment::Environment;
@@ -14,6 +12,15 @@ use crate::error::{Failure, Outcome};
 
 /// The server program.
 const PROGRAM: &str = "picloud";
+
+/// Runs the server until standard input ends: also when `pic` is killed, no server is left behind
+/// that would keep the data from the next session. Its status is the server's.
+const UNTIL_INPUT_ENDS: &str = r#""$@" </dev/null &
+server=$!
+exec >/dev/null
+cat
+kill "$server" 2>/dev/null
+wait "$server""#;
 
 /// A running server. It is told to stop when dropped.
 pub(super) struct Server {
@@ -42,8 +49,10 @@ impl Server {
         report: Report,
     ) -> Outcome<Self> {
         let program = program(&context.env)?;
-        let mut command = Command::new(&program);
+        let mut command = Command::new("/bin/sh");
         command
+            .args(["-c", UNTIL_INPUT_ENDS, "sh"])
+            .arg(&program)
             .arg("serve")
             .arg("--data")
             .arg(data)
@@ -57,7 +66,7 @@ impl Server {
             .args(["--set", "shutdown_timeout=200ms"])
             // The pointer to the user's own server stays as it is.
             .env("XDG_STATE_HOME", data.join("state"))
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // Ctrl-C comes to `pic`, which stops it.
             .process_group(0);
@@ -90,11 +99,7 @@ impl Server {
             return Ok(());
         }
         self.over = true;
-        let ended = self.child.try_wait().ok().flatten().is_some();
-        if !ended {
-            // It has ended by itself when this fails.
-            kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap_or_default();
-        }
+        drop(self.child.stdin.take());
         let status = self.child.wait();
         let status = status
             .map_err(|error| Failure::new(format!("the server cannot be waited for: {error}")))?;
