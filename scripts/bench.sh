@@ -9,6 +9,7 @@ command -v taskset >/dev/null 2>&1 || install_packages util-linux
 
 say "building"
 cargo build --release --quiet -p picloud -p picloud-bench
+cargo build --release --quiet -p executor-core --examples
 rows=()
 for id in ${ID:-}; do rows+=(--id "$id"); done
 exec "${CARGO_TARGET_DIR:-target}/release/picloud-bench" "${rows[@]}" "$@"

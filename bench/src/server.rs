@@ -41,7 +41,7 @@ pub(crate) struct PiCloud {
 /// The baseline.
 #[derive(Debug)]
 pub(crate) struct Baseline {
-    _process: Process,
+    process: Process,
     /// Where it listens.
     pub(crate) address: SocketAddr,
 }
@@ -219,6 +219,11 @@ impl PiCloud {
 }
 
 impl Baseline {
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.0.id()
+    }
+
     /// Starts it and waits until it is ready.
     pub(crate) fn start(data: &Path) -> Result<Self> {
         fs::create_dir_all(data)?;
@@ -232,7 +237,7 @@ impl Baseline {
             .stdout(Stdio::null())
             .spawn()?;
         let server = Self {
-            _process: Process(process),
+            process: Process(process),
             address,
         };
         let ready = format!("http://{address}/hello");

@@ -3,10 +3,11 @@
 use serde_json::json;
 
 use super::{Fresh, Plan, fresh, host, script};
-use crate::error::Result;
+use crate::error::{Failure, Result};
+use crate::proc;
 use crate::report::Row;
 use crate::server::Baseline;
-use crate::stats::Pairs;
+use crate::stats::{Pairs, median};
 use crate::wrk::{self, Load};
 
 /// One row.
@@ -20,6 +21,10 @@ struct Peak {
 }
 
 const APP: &str = "bench";
+/// Makes wrk slower than the servers, so that it does not sleep between two answers: a diagnosis
+/// beside rows that need no script, never their verdict. Waking a sleeping client costs the server's
+/// core up to 2 us, which plain wrk charges to servers slower than itself only.
+const BUSY: &str = "busy.lua";
 
 /// A string answer, records and metrics on.
 pub(super) fn hello(plan: &Plan) -> Result<Row> {
@@ -89,32 +94,46 @@ fn measure(plan: &Plan, peak: &Peak) -> Result<Row> {
     run_once(&server.address.to_string(), "/seed")?;
     let baseline = Baseline::start(&directory.path().join("baseline"))?;
     let (host, path) = (host(APP), format!("/{}{}", peak.id, peak.query));
-    let load = |address, seconds| {
+    let load = |address, seconds, script| {
         let url = format!("http://{address}{path}");
-        let (connections, script) = (peak.connections, peak.lua);
         wrk::run(&Load {
             url: &url,
             host: &host,
-            connections,
+            connections: peak.connections,
             seconds,
             script,
         })
     };
-    for address in [server.address, baseline.address] {
-        load(address, 1)?;
+    let ours = (server.address, server.pid());
+    let theirs = (baseline.address, baseline.pid());
+    for (address, _) in [ours, theirs] {
+        load(address, 1, peak.lua)?;
     }
-    let mut pairs = Pairs::default();
+    let (mut pairs, mut costs, mut busy) = (Pairs::default(), Pairs::default(), Pairs::default());
     for _ in 0..plan.pairs {
-        let ours = load(server.address, plan.seconds)?;
-        pairs.add(ours.rate, load(baseline.address, plan.seconds)?.rate);
+        let measure = |(address, pid)| {
+            let before = proc::ticks(pid)?;
+            let peak = load(address, plan.seconds, peak.lua)?;
+            let used = proc::tick_time(proc::ticks(pid)? - before);
+            Ok::<_, Failure>((peak, used.as_secs_f64() * 1e6 / peak.requests as f64))
+        };
+        let (ours, theirs) = (measure(ours)?, measure(theirs)?);
+        pairs.add(ours.0.rate, theirs.0.rate);
+        costs.add(ours.1, theirs.1);
     }
-    Ok(Row::ratio(
-        peak.id,
-        "req/s",
-        &pairs,
-        peak.baseline,
-        peak.bar,
-    ))
+    if peak.lua.is_none() {
+        for _ in 0..plan.pairs {
+            let rate = |(address, _)| Ok::<_, Failure>(load(address, 1, Some(BUSY))?.rate);
+            busy.add(rate(ours)?, rate(theirs)?);
+        }
+    }
+    let mut row = Row::ratio(peak.id, "req/s", &pairs, peak.baseline, peak.bar)
+        .with("processor us per request", median(&costs.ours))
+        .with("processor us, baseline", median(&costs.baseline));
+    if !busy.ours.is_empty() {
+        row = row.with("diagnosis: ratio, busy client", busy.ratio().median);
+    }
+    Ok(row)
 }
 
 /// Writes what `kv_get` reads.

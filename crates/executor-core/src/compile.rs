@@ -9,11 +9,12 @@ mod parse;
 mod pool;
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Instant;
 
 use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{DefaultHashBuilder, OptionsBuilder};
+use quick_cache::{DefaultHashBuilder, Equivalent, OptionsBuilder};
 use rhai::{AST, Module, Scope, Shared};
 use shared::id::{AppId, ContentHash};
 use shared::invocation::ScriptImage;
@@ -43,7 +44,7 @@ pub(crate) struct Program {
     weight: u64,
 }
 
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq)]
 struct Key {
     app: AppId,
     hash: ContentHash,
@@ -63,6 +64,38 @@ impl Key {
             version: image.version,
         }
     }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_contents(&self.hash, state);
+    }
+}
+
+/// Asks for the program of an image without making a key of it.
+struct Asked<'a>(&'a ScriptImage);
+
+impl Hash for Asked<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_contents(&self.0.hash, state);
+    }
+}
+
+impl Equivalent<Key> for Asked<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        let image = self.0;
+        key.hash == image.hash
+            && key.app == image.app
+            && key.version == image.version
+            && key.modules == image.modules.hash
+            && key.name == image.name
+    }
+}
+
+/// The hash of the source tells nearly all programs apart, and its first bytes are as good as any.
+fn hash_contents<H: Hasher>(hash: &ContentHash, state: &mut H) {
+    let (words, _rest) = hash.as_bytes().as_chunks::<8>();
+    state.write_u64(words.first().copied().map_or(0, u64::from_le_bytes));
 }
 
 #[derive(Clone)]
@@ -100,7 +133,7 @@ impl Compiler {
 
     /// The program, if it is there.
     pub(crate) fn cached(&self, image: &ScriptImage) -> Option<Arc<Program>> {
-        self.cache.get(&Key::of(image))
+        self.cache.get(&Asked(image))
     }
 
     /// The program, compiled if need be. Who asks while it is being compiled waits for that.

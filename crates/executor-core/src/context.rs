@@ -22,7 +22,7 @@ use crate::coroutine::suspend;
 use crate::fault::Label;
 use crate::meter::{Account, unmetered};
 
-pub(crate) use crate::tick::{charge, reserve, tick};
+pub(crate) use crate::tick::{charge, hurry, reserve, tick};
 
 /// Smallest cost of a log line, so that empty lines are bounded too.
 const LOG_LINE_COST: usize = 32;
@@ -78,7 +78,10 @@ pub(crate) struct Context {
     pub(crate) label: Label,
     services: Rc<Services>,
     started: Instant,
+    /// Operations done, but for those of the last grant.
     pub(crate) operations: Cell<u64>,
+    /// Operations granted at the last look at the limits.
+    pub(crate) granted: Cell<u64>,
     /// The operation at which the clock is looked at next.
     pub(crate) next_clock: Cell<u64>,
     /// Operations between two looks at the clock, as long as they are as quick as the last ones.
@@ -90,6 +93,9 @@ pub(crate) struct Context {
     /// Time used of the slice before the last resume.
     pub(crate) slice_used: Cell<Duration>,
     pub(crate) entered_at: Cell<Instant>,
+    /// Whether it was entered at least once.
+    begun: Cell<bool>,
+    left_at: Cell<Instant>,
     /// Time used before the last resume.
     pub(crate) cpu: Cell<Duration>,
     stopped: Cell<Option<StopReason>>,
@@ -157,7 +163,7 @@ impl Context {
         let now = Instant::now();
         Rc::new(Self {
             limits: invocation.limits,
-            account: Account::default(),
+            account: Account::with_alarm(invocation.limits.memory),
             label: Label::new(
                 invocation.app.slug.as_str(),
                 invocation.script.name.as_str(),
@@ -167,6 +173,7 @@ impl Context {
             services,
             started: now,
             operations: Cell::new(0),
+            granted: Cell::new(0),
             next_clock: Cell::new(0),
             clock_every: Cell::new(1),
             looked_at: Cell::new(Duration::ZERO),
@@ -174,6 +181,8 @@ impl Context {
             slice,
             slice_used: Cell::new(Duration::ZERO),
             entered_at: Cell::new(now),
+            begun: Cell::new(false),
+            left_at: Cell::new(now),
             cpu: Cell::new(Duration::ZERO),
             stopped: Cell::new(None),
             now: Cell::new(None),
@@ -189,13 +198,19 @@ impl Context {
 
     /// Begins to count processor time.
     pub(crate) fn enter(&self) {
-        self.entered_at.set(Instant::now());
+        // It is entered for the first time right after it was made.
+        if self.begun.replace(true) {
+            self.entered_at.set(Instant::now());
+        }
         self.looked_at.set(Duration::ZERO);
     }
 
     /// Ends the count; returns the time used since [`Self::enter`].
     pub(crate) fn leave(&self) -> Duration {
-        let used = self.entered_at.get().elapsed();
+        self.settle();
+        let now = Instant::now();
+        self.left_at.set(now);
+        let used = now.duration_since(self.entered_at.get());
         self.cpu.set(self.cpu.get() + used);
         self.slice_used.set(self.slice_used.get() + used);
         used
@@ -211,6 +226,7 @@ impl Context {
         if self.stopped.get().is_none() {
             self.stopped.set(Some(reason));
         }
+        hurry();
     }
 
     /// Why the run ends, if it was made to.
@@ -218,10 +234,10 @@ impl Context {
         self.stopped.get()
     }
 
-    /// What the run has used.
+    /// What the run had used when it was left for the last time.
     pub(crate) fn usage(&self) -> Usage {
         Usage {
-            wall: self.started.elapsed(),
+            wall: self.left_at.get().duration_since(self.started),
             cpu: self.cpu.get(),
             operations: self.operations.get(),
             memory_peak: self.account.peak(),

@@ -1,5 +1,6 @@
 //! Drives one script from its start to its end: resumes it, waits on its behalf, streams for it.
 
+use std::future::ready;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use shared::invocation::{
     Completion, Invocation, Outcome, ResponseBody, ScriptResponse, StreamItem,
 };
 use shared::script_error::{LimitKind, ScriptError, ScriptErrorKind};
+use shared::seam::LocalFuture;
 use tokio::sync::mpsc;
 
 use crate::compile::Program;
@@ -22,15 +24,18 @@ use crate::worker::{Running, Turned, Worker, stopped_error};
 const STREAM_BUFFER: usize = 4;
 
 /// Runs a compiled script. Dropping the future ends the script.
-pub(crate) async fn drive(
-    worker: Rc<Worker>,
+pub(crate) fn drive(
+    worker: &Rc<Worker>,
     invocation: Invocation,
     program: Arc<Program>,
-) -> Outcome {
-    let mut running = match worker.prepare(invocation, program) {
-        Ok(running) => running,
-        Err(error) => return Outcome::failed(error),
-    };
+) -> LocalFuture<Outcome> {
+    match worker.prepare(invocation, program) {
+        Ok(running) => Box::pin(to_the_end(running)),
+        Err(error) => Box::pin(ready(Outcome::failed(error))),
+    }
+}
+
+async fn to_the_end(mut running: Running) -> Outcome {
     match until_head(&mut running).await {
         Reached::End(output) => finish(&running, output),
         Reached::Head(head) => {
@@ -63,7 +68,8 @@ async fn until_head(running: &mut Running) -> Reached {
             Turned::Waits(Yielded::Head(head)) => return Reached::Head(head),
             // A chunk without a head cannot happen; dropping it is the safe answer.
             Turned::Waits(Yielded::Chunk(_)) => with = Resumed::Go,
-            Turned::Waits(what) => with = wait(running, what).await,
+            // Boxed: most scripts never wait, and should not carry room for it.
+            Turned::Waits(what) => with = Box::pin(wait(running, what)).await,
         }
     }
 }

@@ -30,45 +30,49 @@ const VARIABLES: usize = 512;
 const FUNCTIONS: usize = 256;
 
 struct Parts {
-    global: Vec<Shared<Module>>,
+    global: Shared<Module>,
     namespaces: Vec<(&'static str, Shared<Module>)>,
 }
 
 static PARTS: LazyLock<Parts> = LazyLock::new(|| {
-    let mut global: Vec<Shared<Module>> = vec![
-        LanguageCorePackage::new().as_shared_module(),
-        ArithmeticPackage::new().as_shared_module(),
-        LogicPackage::new().as_shared_module(),
-        BasicStringPackage::new().as_shared_module(),
-        BasicIteratorPackage::new().as_shared_module(),
-        BasicFnPackage::new().as_shared_module(),
-        BitFieldPackage::new().as_shared_module(),
-        BasicMathPackage::new().as_shared_module(),
-        BasicArrayPackage::new().as_shared_module(),
-        BasicBlobPackage::new().as_shared_module(),
-        BasicMapPackage::new().as_shared_module(),
-        MoreStringPackage::new().as_shared_module(),
-    ];
+    // One module: a function is looked up in every module until it is found, at every first call
+    // in a run and in every call of a closure.
+    let mut global = Module::new();
+    LanguageCorePackage::init(&mut global);
+    ArithmeticPackage::init(&mut global);
+    LogicPackage::init(&mut global);
+    BasicStringPackage::init(&mut global);
+    BasicIteratorPackage::init(&mut global);
+    BasicFnPackage::init(&mut global);
+    BitFieldPackage::init(&mut global);
+    BasicMathPackage::init(&mut global);
+    BasicArrayPackage::init(&mut global);
+    BasicBlobPackage::init(&mut global);
+    BasicMapPackage::init(&mut global);
+    MoreStringPackage::init(&mut global);
+    // Otherwise each is searched for in a list, at every first call.
+    global.register_lazy_functions();
+    overrides::add_to(&mut global);
+    sdk::add_types_to(&mut global);
     let ready = |name: &str, mut module: Module| -> Shared<Module> {
         // Without an id and an index a module is cloned deeply at every registration.
         module.set_id(name);
         module.build_index();
         module.into()
     };
-    global.push(ready("overrides", overrides::module()));
-    global.push(ready("sdk", sdk::types()));
     let namespaces = sdk::namespaces()
         .into_iter()
         .map(|(name, module)| (name, ready(name, module)))
         .collect();
-    Parts { global, namespaces }
+    Parts {
+        global: ready("platform", global),
+        namespaces,
+    }
 });
 
 fn base() -> Engine {
     let mut engine = Engine::new_raw();
-    for module in &PARTS.global {
-        engine.register_global_module(Arc::clone(module));
-    }
+    engine.register_global_module(Arc::clone(&PARTS.global));
     for (name, module) in &PARTS.namespaces {
         engine.register_static_module(*name, Arc::clone(module));
     }
@@ -114,6 +118,12 @@ mod tests {
             assert_eq!(module.id(), Some(*name));
             assert!(module.is_indexed(), "{name}");
         }
+    }
+
+    #[test]
+    fn functions_are_found_by_their_hash_in_one_module() {
+        assert!(!PARTS.global.has_lazy_functions());
+        assert!(PARTS.global.is_indexed());
     }
 
     #[test]

@@ -194,18 +194,40 @@ impl LocalExecutor {
             .expect("there is at least one worker")
     }
 
+    fn cached(&self, script: &ScriptImage) -> Option<Arc<Program>> {
+        let program = self.compiler.cached(script)?;
+        self.cache_hits.fetch_add(1, Ordering::Relaxed);
+        Some(program)
+    }
+
     async fn program(&self, script: &Arc<ScriptImage>) -> Result<Arc<Program>, ScriptError> {
-        if let Some(program) = self.compiler.cached(script) {
-            self.cache_hits.fetch_add(1, Ordering::Relaxed);
+        if let Some(program) = self.cached(script) {
             return Ok(program);
         }
         self.cache_misses.fetch_add(1, Ordering::Relaxed);
         self.compiler.get(Arc::clone(script)).await
     }
 
+    /// Starts a script here, or on a worker that can start it at once.
+    fn start(
+        &self,
+        worker: &Rc<Worker>,
+        invocation: Invocation,
+        program: Arc<Program>,
+    ) -> LocalFuture<Outcome> {
+        // Decided when it can start, not when it was asked for: a crowd arrives at once, and
+        // waits for the same compilation.
+        if worker.scheduler.busy()
+            && let Some(idle) = self.idle_worker(worker.index)
+        {
+            return send(idle, invocation);
+        }
+        drive(worker, invocation, program)
+    }
+
     async fn run(self: Arc<Self>, worker: Rc<Worker>, invocation: Invocation) -> Outcome {
         match self.program(&invocation.script).await {
-            Ok(program) => drive(worker, invocation, program).await,
+            Ok(program) => drive(&worker, invocation, program).await,
             Err(error) => Outcome::failed(error),
         }
     }
@@ -239,19 +261,15 @@ impl Executor for LocalExecutor {
         let Some((worker, executor)) = here(self) else {
             return self.submit(invocation);
         };
+        if let Some(program) = self.cached(&invocation.script) {
+            return self.start(&worker, invocation, program);
+        }
         Box::pin(async move {
-            let program = match executor.program(&invocation.script).await {
-                Ok(program) => program,
-                Err(error) => return Outcome::failed(error),
-            };
-            // Decided when it can start, not when it was asked for: a crowd arrives at once, and
-            // waits for the same compilation.
-            if worker.scheduler.busy()
-                && let Some(idle) = executor.idle_worker(worker.index)
-            {
-                return send(idle, invocation).await;
+            let script = Arc::clone(&invocation.script);
+            match executor.program(&script).await {
+                Ok(program) => executor.start(&worker, invocation, program).await,
+                Err(error) => Outcome::failed(error),
             }
-            drive(worker, invocation, program).await
         })
     }
 

@@ -17,20 +17,40 @@ use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
 use std::ptr;
 
+use crate::tick::hurry;
+
 /// Bytes of an allocation that counts as large: a few microseconds of copying.
 const LARGE: i64 = 32 << 10;
 
 /// Bytes a script has allocated and not freed, and the most there ever were.
 ///
 /// Signed: a script may free what was allocated for it outside of its account.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Account {
     used: Cell<i64>,
     peak: Cell<i64>,
     large: Cell<bool>,
+    /// Bytes beyond which the next operation looks at the limits.
+    alarm: i64,
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self::with_alarm(u64::MAX)
+    }
 }
 
 impl Account {
+    /// An account whose script looks at its limits as soon as it uses more than these bytes.
+    pub(crate) fn with_alarm(bytes: u64) -> Self {
+        Self {
+            used: Cell::new(0),
+            peak: Cell::new(0),
+            large: Cell::new(false),
+            alarm: i64::try_from(bytes).unwrap_or(i64::MAX),
+        }
+    }
+
     /// Bytes in use now.
     pub(crate) fn used(&self) -> i64 {
         self.used.get()
@@ -48,11 +68,12 @@ impl Account {
     }
 
     fn charge(&self, bytes: i64) {
-        if bytes >= LARGE {
-            self.large.set(true);
-        }
         let used = self.used.get() + bytes;
         self.used.set(used);
+        if bytes >= LARGE || used > self.alarm {
+            self.large.set(bytes >= LARGE || self.large.get());
+            hurry();
+        }
         if used > self.peak.get() {
             self.peak.set(used);
         }

@@ -44,7 +44,8 @@ fn evaluate(engine: &Engine, program: &Program) -> Result<Dynamic, Box<EvalAltRe
         Dynamic::UNIT
     };
     let mut scope = Scope::new();
-    scope.push_constant_dynamic("req", request.clone());
+    let argument = handler.is_some().then(|| request.clone());
+    scope.push_constant_dynamic("req", request);
     scope.push_constant_dynamic("ctx", Dynamic::from(Ctx));
     match handler {
         None => engine.eval_ast_with_scope(&mut scope, &program.ast),
@@ -53,7 +54,7 @@ fn evaluate(engine: &Engine, program: &Program) -> Result<Dynamic, Box<EvalAltRe
             &mut scope,
             &program.ast,
             function.as_str(),
-            (request,),
+            (argument.unwrap_or(Dynamic::UNIT),),
         ),
     }
 }

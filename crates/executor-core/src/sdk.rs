@@ -25,15 +25,13 @@ use rhai::{Blob, ImmutableString, Module, combine_with_exported_module, exported
 
 use crate::engine::{Result, wrong};
 
-/// The types of the SDK with their properties and methods.
-pub(crate) fn types() -> Module {
-    let mut m = Module::new();
-    combine_with_exported_module!(&mut m, "ctx", ctx::functions);
-    combine_with_exported_module!(&mut m, "req", req::functions);
-    combine_with_exported_module!(&mut m, "headers", req::header_functions);
-    combine_with_exported_module!(&mut m, "response", response::methods);
-    combine_with_exported_module!(&mut m, "kv", kv::methods);
-    m
+/// Adds the types of the SDK with their properties and methods.
+pub(crate) fn add_types_to(m: &mut Module) {
+    combine_with_exported_module!(m, "ctx", ctx::functions);
+    combine_with_exported_module!(m, "req", req::functions);
+    combine_with_exported_module!(m, "headers", req::header_functions);
+    combine_with_exported_module!(m, "response", response::methods);
+    combine_with_exported_module!(m, "kv", kv::methods);
 }
 
 /// The namespaces.

@@ -1,9 +1,12 @@
 //! What is checked while a script runs: operations, memory, time, its slice.
 //!
-//! Every operation costs an addition and four comparisons. The clock is read every 64 operations
-//! while they are quick, at every operation while they are slow (one native call can copy
-//! megabytes), and after everything that allocated much.
+//! The clock is read every 64 operations while they are quick, at every operation while they are
+//! slow (one native call can copy megabytes), and after everything that allocated much. Between two
+//! looks nothing can have happened that an operation would have to see: what uses more memory than
+//! the limit, allocates much, or ends the run calls [`hurry`]. So a run is granted the operations
+//! until the next look, and each of them costs a subtraction.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use rhai::{Dynamic, EvalAltResult};
@@ -19,6 +22,19 @@ const CLOCK_EVERY: u64 = 64;
 /// Time between two looks that shows that operations are slow ones.
 const SLOW: Duration = Duration::from_micros(50);
 
+thread_local! {
+    /// Operations the running script may do before it looks at its limits again.
+    static GRANTED: Cell<u64> = const { Cell::new(0) };
+    /// Of those granted, the ones that were taken back before they were used.
+    static TAKEN_BACK: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Makes the next operation look at the limits. Safe inside of an allocation.
+pub(crate) fn hurry() {
+    let left = GRANTED.replace(0);
+    TAKEN_BACK.set(TAKEN_BACK.get() + left);
+}
+
 /// What a check found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
@@ -32,8 +48,31 @@ enum Verdict {
 impl Context {
     /// Counts operations and checks all limits.
     fn advance(&self, operations: u64) -> Verdict {
+        self.settle();
         let count = self.operations.get().saturating_add(operations);
         self.operations.set(count);
+        let verdict = self.look(count);
+        if verdict == Verdict::Go {
+            // The operation that reaches either looks again.
+            let next = self.next_clock.get().min(self.limits.operations);
+            self.grant(next.saturating_sub(count + 1));
+        }
+        verdict
+    }
+
+    fn grant(&self, operations: u64) {
+        self.granted.set(operations);
+        GRANTED.set(operations);
+    }
+
+    /// Counts what was used of the last grant, and takes the rest back.
+    pub(crate) fn settle(&self) {
+        hurry();
+        let used = self.granted.replace(0) - TAKEN_BACK.replace(0);
+        self.operations.set(self.operations.get() + used);
+    }
+
+    fn look(&self, count: u64) -> Verdict {
         if self.stopped().is_some() {
             return Verdict::Stop;
         }
@@ -87,11 +126,23 @@ impl Context {
     /// Makes the next operation look at the clock: time has passed that operations do not show.
     pub(crate) fn look_soon(&self) {
         self.next_clock.set(0);
+        hurry();
     }
 }
 
 /// Rhai's progress hook: called for every operation. `Some` ends the run.
+#[inline]
 pub(crate) fn tick() -> Option<Dynamic> {
+    let left = GRANTED.get();
+    if left > 0 {
+        GRANTED.set(left - 1);
+        return None;
+    }
+    look()
+}
+
+#[cold]
+fn look() -> Option<Dynamic> {
     // No script runs while the engine tests itself.
     match try_with(|context| context.advance(1))? {
         Verdict::Go => None,

@@ -4,11 +4,13 @@
 //! of what the services do.
 
 pub mod config;
+mod files;
 mod signals;
 pub mod tasks;
 pub mod telemetry;
 mod threads;
 
+pub use files::raise_file_limit;
 pub use signals::stop_on_signals;
 pub use tasks::{Stop, TaskKind, Tasks};
 pub use threads::{Threads, control_runtime};

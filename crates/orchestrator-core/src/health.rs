@@ -40,20 +40,24 @@ impl Health {
         self.draining.store(true, Ordering::Release);
     }
 
-    /// The answer, if the path is one of ours.
-    pub(crate) async fn answer(&self, method: &Method, path: &str) -> Option<Response<Body>> {
+    /// Whether the path is one of ours.
+    pub(crate) fn answers(path: &str) -> bool {
+        matches!(path, "/livez" | "/version" | "/readyz")
+    }
+
+    /// The answer to one of our paths.
+    pub(crate) async fn answer(&self, method: &Method, path: &str) -> Response<Body> {
         let (status, body) = match path {
             "/livez" => (StatusCode::OK, Bytes::from_static(b"ok\n")),
             "/version" => (StatusCode::OK, self.version.clone()),
-            "/readyz" => self.ready().await,
-            _ => return None,
+            _ => self.ready().await,
         };
         if method != Method::GET && method != Method::HEAD {
             let mut response = Response::new(Body::default());
             *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
             let allow = HeaderValue::from_static("GET, HEAD");
             response.headers_mut().insert(header::ALLOW, allow);
-            return Some(response);
+            return response;
         }
         let json = path == "/version";
         let kind = if json {
@@ -70,7 +74,7 @@ impl Health {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        Some(response)
+        response
     }
 
     async fn ready(&self) -> (StatusCode, Bytes) {

@@ -1,6 +1,6 @@
 //! Which app answers on which host: pure rules.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use shared::name::{AppSlug, DomainName};
@@ -17,17 +17,18 @@ pub(crate) enum HostMatch<'a, T> {
 /// Hosts of all apps.
 #[derive(Clone, Debug)]
 pub(crate) struct Hosts<T> {
-    exact: HashMap<Box<str>, Arc<T>>,
+    /// Sorted: comparing a few names costs less than hashing one.
+    exact: BTreeMap<Box<str>, Arc<T>>,
     /// Keyed by what follows the star, dot included: `.example.com`.
-    wildcard: HashMap<Box<str>, Arc<T>>,
+    wildcard: BTreeMap<Box<str>, Arc<T>>,
     default: Option<Arc<T>>,
 }
 
 impl<T> Default for Hosts<T> {
     fn default() -> Self {
         Self {
-            exact: HashMap::new(),
-            wildcard: HashMap::new(),
+            exact: BTreeMap::new(),
+            wildcard: BTreeMap::new(),
             default: None,
         }
     }
@@ -73,8 +74,8 @@ pub(crate) fn normalize(authority: &str) -> Option<Arc<str>> {
         let address: std::net::Ipv6Addr = address.parse().ok()?;
         return port_ok.then(|| format!("[{address}]").into());
     } else {
-        match authority.split_once(':') {
-            Some((host, after)) if port(after) => host,
+        match authority.bytes().position(|byte| byte == b':') {
+            Some(colon) if port(&authority[colon + 1..]) => &authority[..colon],
             Some(_) => return None,
             None => authority,
         }

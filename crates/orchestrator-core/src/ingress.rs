@@ -8,25 +8,29 @@ mod listen;
 mod network;
 mod record;
 mod reply;
+mod run;
 
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderMap, Request, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use shared::clock::{SharedClock, Timestamp};
 use shared::error::{Error, Kind};
-use shared::id::{ExecutionId, RequestId};
-use shared::invocation::{HttpInput, Invocation, TriggerKind};
+use shared::id::RequestId;
 use shared::limits::fixed::ADMIN_BODY_BYTES;
-use shared::release::RouteAuth;
-use shared::routing::{Match, Method, Params};
-use shared::seam::{BoxFuture, Executor};
+use shared::release::Cors;
+use shared::routing::{Match, Method};
+use shared::seam::{BoxFuture, Executor, LocalFuture};
 
 pub(crate) use client_io::Busy;
+use client_io::Pace;
 pub use connection::{Shutdown, serve};
 pub use listen::bind;
 pub use network::{Network, NetworkError};
@@ -39,7 +43,10 @@ use crate::hosts::{HostMatch, normalize};
 use crate::metrics::Metrics;
 use crate::recorder::Recorder;
 use crate::tokens::TokenCheck;
-use record::PendingRecord;
+
+static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Longest path and query.
 const URL_BYTES: usize = 8 << 10;
@@ -147,42 +154,126 @@ pub(crate) struct Admitted {
     _script: Permit,
 }
 
-impl Ingress {
-    /// Answers one request.
-    async fn handle(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-        peer: SocketAddr,
-    ) -> Response<Body> {
-        let started_at = self.clock.now();
-        let id = RequestId::new(started_at);
-        let mut response = match self.answer(request, peer, id, started_at).await {
-            Ok(response) => response,
-            Err(error) => reply::problem(&error, id),
-        };
-        response
-            .headers_mut()
-            .insert("x-request-id", reply::id_value(&id));
-        response
+/// What is done to an answer of a route at last, whatever the answer is.
+struct Last {
+    cors: Option<(Arc<Cors>, Option<HeaderValue>)>,
+    head: bool,
+}
+
+impl Last {
+    fn new(route: &LiveRoute, headers: &HeaderMap, head: bool) -> Self {
+        let cors = route.cors.as_ref();
+        let origin = || headers.get(header::ORIGIN).cloned();
+        Self {
+            cors: cors.map(|cors| (Arc::clone(cors), origin())),
+            head,
+        }
     }
 
-    async fn answer(
+    fn apply(&self, response: &mut Response<Body>) {
+        if let Some((cors, origin)) = &self.cors {
+            cors::apply(cors, origin.as_ref(), response.headers_mut());
+        }
+        if self.head {
+            reply::drop_body(response);
+        }
+    }
+
+    fn applied(&self, mut response: Response<Body>) -> Response<Body> {
+        self.apply(&mut response);
+        response
+    }
+}
+
+/// How a request is answered. What has to wait is boxed, so that a connection needs little memory
+/// and little is moved for a request.
+pub(crate) enum Step {
+    /// It is.
+    Answer(Box<Response<Body>>),
+    /// When this is ready.
+    Later(LocalFuture<Result<Response<Body>, Error>>),
+}
+
+impl From<Response<Body>> for Step {
+    fn from(response: Response<Body>) -> Self {
+        Self::Answer(Box::new(response))
+    }
+}
+
+/// The answer to one request.
+struct Answering {
+    step: Step,
+    id: RequestId,
+    pace: Rc<Pace>,
+    busy: Option<Busy>,
+}
+
+impl Future for Answering {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let mut response = match &mut this.step {
+            Step::Answer(response) => std::mem::take(&mut **response),
+            Step::Later(answer) => match ready!(answer.as_mut().poll(cx)) {
+                Ok(response) => response,
+                Err(error) => reply::problem(&error, this.id),
+            },
+        };
+        let id = reply::id_value(&this.id);
+        response.headers_mut().insert(X_REQUEST_ID.clone(), id);
+        if reply::leaves_bytes_unread(response.status()) {
+            this.pace.refused();
+        }
+        response.body_mut().busy = this.busy.take();
+        Poll::Ready(Ok(response))
+    }
+}
+
+impl Ingress {
+    /// Answers one request.
+    fn handle(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        pace: &Rc<Pace>,
+    ) -> Answering {
+        let busy = Some(pace.begin());
+        let started_at = self.clock.now();
+        let id = RequestId::new(started_at);
+        let step = self.begin(request, peer, id, started_at);
+        Answering {
+            step: step.unwrap_or_else(|error| reply::problem(&error, id).into()),
+            id,
+            pace: Rc::clone(pace),
+            busy,
+        }
+    }
+
+    fn begin(
         self: &Arc<Self>,
         request: Request<Incoming>,
         peer: SocketAddr,
         id: RequestId,
         started_at: Timestamp,
-    ) -> Result<Response<Body>, Error> {
+    ) -> Result<Step, Error> {
         let path = request.uri().path();
-        if let Some(response) = self.health.answer(request.method(), path).await {
-            return Ok(response);
+        if Health::answers(path) {
+            let (health, method, path) = (
+                Arc::clone(&self.health),
+                request.method().clone(),
+                path.to_owned(),
+            );
+            return Ok(Step::Later(Box::pin(async move {
+                Ok(health.answer(&method, &path).await)
+            })));
         }
         if request
             .uri()
             .path_and_query()
             .is_some_and(|p| p.as_str().len() > URL_BYTES)
         {
-            return Ok(reply::url_too_long(URL_BYTES, id));
+            return Ok(reply::url_too_long(URL_BYTES, id).into());
         }
         let host = host_of(&request)?;
         let (ip, scheme) = self.client_of(request.headers(), peer.ip());
@@ -201,7 +292,7 @@ impl Ingress {
         drop(live);
         if is_platform_path(path) {
             return match &self.control {
-                Some(control) if !own => self.control(control, request, facts).await,
+                Some(control) if !own => Ok(self.control(control, request, facts)),
                 _ => Err(platform_elsewhere()),
             };
         }
@@ -215,15 +306,10 @@ impl Ingress {
                 ),
             ));
         };
-        self.route(app, own, request, facts).await
+        self.route(app, own, request, facts)
     }
 
-    async fn control(
-        &self,
-        control: &ControlPlane,
-        request: Request<Incoming>,
-        facts: Facts,
-    ) -> Result<Response<Body>, Error> {
+    fn control(&self, control: &ControlPlane, request: Request<Incoming>, facts: Facts) -> Step {
         let patience = self.config.client_patience;
         let request = request.map(|body| {
             let body = body_in::Paced::new(body, ADMIN_BODY_BYTES, patience);
@@ -236,29 +322,29 @@ impl Ingress {
             request: facts.id,
         };
         let answer = control.runtime.spawn((control.handler)(request, peer));
-        match answer.await {
-            Ok(response) => Ok(response.map(Body::from)),
-            Err(error) => {
-                tracing::error!(%error, request = %facts.id, "the control plane failed");
-                Err(reply::internal())
+        Step::Later(Box::pin(async move {
+            match answer.await {
+                Ok(response) => Ok(response.map(Body::from)),
+                Err(error) => {
+                    tracing::error!(%error, request = %facts.id, "the control plane failed");
+                    Err(reply::internal())
+                }
             }
-        }
+        }))
     }
 
-    async fn route(
+    fn route(
         self: &Arc<Self>,
         app: Arc<LiveApp>,
         own: bool,
         request: Request<Incoming>,
         facts: Facts,
-    ) -> Result<Response<Body>, Error> {
+    ) -> Result<Step, Error> {
         let path = request.uri().path();
         let Some(method) = Method::of_http(request.method()) else {
-            return Ok(reply::not_allowed(
-                &app.routes.methods(path),
-                request.method(),
-                facts.id,
-            ));
+            let methods = app.routes.methods(path);
+            let refusal = reply::not_allowed(&methods, request.method(), facts.id);
+            return Ok(refusal.into());
         };
         let (route, params, head) = match app.routes.find(method, path) {
             Match::Found {
@@ -268,10 +354,12 @@ impl Ingress {
             } => (route.clone(), params, head),
             Match::MethodNotAllowed(allow) if method == Method::Options => {
                 let routes = &app.routes;
-                return Ok(cors::preflight(routes, path, &allow, request.headers()));
+                let answer = cors::preflight(routes, path, &allow, request.headers());
+                return Ok(answer.into());
             }
             Match::MethodNotAllowed(allow) => {
-                return Ok(reply::not_allowed(&allow, request.method(), facts.id));
+                let refusal = reply::not_allowed(&allow, request.method(), facts.id);
+                return Ok(refusal.into());
             }
             Match::NotFound => {
                 let detail = format!(
@@ -281,129 +369,34 @@ impl Ingress {
                 return Err(Error::new(Kind::NotFound, "no_route", detail));
             }
         };
-        let cors = route.cors.clone();
-        let origin = match &cors {
-            Some(_) => request.headers().get(header::ORIGIN).cloned(),
-            None => None,
-        };
-        let id = facts.id;
-        let answer = self.run(app, route, request, params, facts, own).await;
-        let mut response = answer.unwrap_or_else(|error| reply::problem(&error, id));
-        if let Some(cors) = cors {
-            cors::apply(&cors, origin.as_ref(), response.headers_mut());
-        }
-        if head {
-            reply::drop_body(&mut response);
-        }
-        Ok(response)
-    }
-
-    async fn run(
-        self: &Arc<Self>,
-        app: Arc<LiveApp>,
-        route: LiveRoute,
-        request: Request<Incoming>,
-        params: Params,
-        facts: Facts,
-        own: bool,
-    ) -> Result<Response<Body>, Error> {
-        let admitted = self.admit(&app, &route, facts.started_at)?;
-        if route.auth == RouteAuth::Token {
-            let header = request.headers().get(header::AUTHORIZATION);
-            self.tokens.check(app.context.id, header).await?;
-        }
-        let (parts, incoming) = request.into_parts();
-        let body = body_in::collect(incoming, self.config.client_patience).await?;
-        let target = (parts.method.clone(), parts.uri.clone());
-        let execution = ExecutionId::new(facts.started_at);
-        let invocation = Invocation {
-            execution,
-            request: facts.id,
-            app: Arc::clone(&app.context),
-            script: Arc::clone(&route.script.image),
-            handler: route.handler.clone(),
-            limits: route.script.limits,
-            trigger: TriggerKind::Http,
-            http: Some(Box::new(http_input(parts, params, body, &facts))),
-        };
-        let record = PendingRecord::new(record::Run {
-            ingress: Arc::clone(self),
+        let last = Last::new(&route, request.headers(), head);
+        let run = run::Run {
             app,
-            script: route.script,
-            execution,
-            request: facts.id,
-            target,
-            started_at: facts.started_at,
-        });
-        let outcome = self.executor.execute(invocation).await;
-        let mut response = reply::of_outcome(outcome, record, own);
-        response.body_mut().admitted = Some(admitted);
-        Ok(response)
-    }
-
-    fn admit(&self, app: &LiveApp, route: &LiveRoute, now: Timestamp) -> Result<Admitted, Error> {
-        let refuse = |code, kind, detail: String| {
-            self.metrics.refused.inc();
-            Error::new(kind, code, detail)
+            route,
+            params,
+            facts,
+            own,
+            last,
         };
-        let node = self.gate.enter().ok_or_else(|| {
-            let detail = "the server is at its limit; try again".to_owned();
-            refuse("overloaded", Kind::Unavailable, detail)
-        })?;
-        if self.over_share(app) {
-            let detail = format!(
-                "the server is busy and app `{}` has its share of it under way; try again",
-                app.context.slug
-            );
-            return Err(refuse("app_busy", Kind::TooManyRequests, detail));
-        }
-        let app_permit = app.state.gate.enter().ok_or_else(|| {
-            let detail = format!("app `{}` has too many requests under way", app.context.slug);
-            refuse("app_busy", Kind::TooManyRequests, detail)
-        })?;
-        let script = route.script.gate.enter().ok_or_else(|| {
-            let name = &route.script.image.name;
-            let detail = format!("script `{name}` is at its limit of concurrent runs");
-            refuse("script_busy", Kind::TooManyRequests, detail)
-        })?;
-        if let Some(rate) = self.config.app_rate
-            && !app.state.bucket.take(rate, now)
-        {
-            let (slug, most) = (&app.context.slug, rate.per_second);
-            let detail = format!("app `{slug}` gets more than {most} requests per second");
-            return Err(refuse("app_rate", Kind::TooManyRequests, detail));
-        }
-        Ok(Admitted {
-            _node: node,
-            _app: app_permit,
-            _script: script,
-        })
-    }
-
-    /// When the node is nearly full, an app may not hold more than an equal part of it: one app's
-    /// flood leaves room for the others.
-    fn over_share(&self, app: &LiveApp) -> bool {
-        if !self.gate.pressed() {
-            return false;
-        }
-        let busy = self.catalog.live().busy_apps().max(1);
-        app.state.gate.under_way() >= (self.gate.bound() / busy).max(1)
+        Ok(self.run(run, request))
     }
 
     /// The client's address and scheme, as far as trusted proxies tell.
     fn client_of(&self, headers: &HeaderMap, peer: IpAddr) -> (IpAddr, &'static str) {
         let trusted = |ip: &IpAddr| self.config.trusted_proxies.iter().any(|n| n.contains(*ip));
-        if !trusted(&peer) {
+        // Names are compared before they are hashed: most requests have neither header.
+        let told = |name: &HeaderName| name.as_str().starts_with("x-forwarded-");
+        if !trusted(&peer) || !headers.keys().any(told) {
             return (peer, "http");
         }
         let https = headers
-            .get("x-forwarded-proto")
+            .get(&X_FORWARDED_PROTO)
             .is_some_and(|v| v.as_bytes() == b"https");
         let scheme = if https { "https" } else { "http" };
         let mut ip = peer;
         // From the right: the first address that is not a trusted proxy is the client.
         let values: Vec<&str> = headers
-            .get_all("x-forwarded-for")
+            .get_all(&X_FORWARDED_FOR)
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
@@ -448,22 +441,4 @@ fn host_of<B>(request: &Request<B>) -> Result<Arc<str>, Error> {
         (None, None, None) => return Err(bad("the request has no Host header")),
     };
     normalize(host).ok_or_else(|| bad("the Host header is not a host name"))
-}
-
-fn http_input(
-    parts: http::request::Parts,
-    params: Params,
-    body: Bytes,
-    facts: &Facts,
-) -> HttpInput {
-    HttpInput {
-        method: parts.method,
-        uri: parts.uri,
-        scheme: facts.scheme,
-        host: Arc::clone(&facts.host),
-        headers: parts.headers,
-        params,
-        ip: facts.ip,
-        body,
-    }
 }

@@ -59,8 +59,8 @@ pub async fn serve_internal(
 
 async fn answer(request: &Request<Incoming>, metrics: &Metrics, health: &Health) -> Response<Body> {
     let path = request.uri().path();
-    if let Some(response) = health.answer(request.method(), path).await {
-        return response;
+    if Health::answers(path) {
+        return health.answer(request.method(), path).await;
     }
     if path == "/metrics" {
         let mut response = Response::new(Body::from(bytes::Bytes::from(metrics.text())));

@@ -38,6 +38,9 @@ pub(crate) fn serve(args: &ConfigArgs) -> Result<ExitCode, CommandError> {
     let config = Config::check(&layers)?;
     let ingress = wire::ingress_config(&config, &layers)?;
     node::telemetry::init(&config.log)?;
+    if let Err(error) = node::raise_file_limit() {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
     let listeners = listen(&config)?;
     let store = Store::open(&wire::store_config(&config))?;
     let runtime = node::control_runtime().map_err(CommandError::io("cannot start threads"))?;

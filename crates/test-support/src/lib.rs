@@ -6,4 +6,4 @@ mod postgres;
 mod server;
 
 pub use postgres::Postgres;
-pub use server::{Reply, Server, Setup, binary};
+pub use server::{Reply, Server, Setup, binary, raise_file_limit, send};

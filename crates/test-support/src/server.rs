@@ -1,6 +1,7 @@
 //! A real `picloud serve` in a process of its own, driven over HTTP.
 
 mod client;
+mod process;
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -10,7 +11,8 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-pub use client::Reply;
+pub use client::{Reply, send};
+pub use process::raise_file_limit;
 
 /// The path of a program of this workspace, built beside the running test.
 ///

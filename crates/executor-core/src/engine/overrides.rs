@@ -67,17 +67,15 @@ pub(crate) fn sleep_seconds(seconds: f64) -> Result<()> {
     context::sleep(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 
-/// The replacements.
-pub(super) fn module() -> Module {
-    let mut m = Module::new();
-    combine_with_exported_module!(&mut m, "language", language);
-    combine_with_exported_module!(&mut m, "text", text::functions);
-    combine_with_exported_module!(&mut m, "lists", lists::functions);
-    combine_with_exported_module!(&mut m, "sort", sort::functions);
-    combine_with_exported_module!(&mut m, "blobs", blobs::functions);
-    combine_with_exported_module!(&mut m, "equal", equal::functions);
-    combine_with_exported_module!(&mut m, "render", render::functions);
-    m
+/// Adds the replacements; what is there already is replaced.
+pub(super) fn add_to(m: &mut Module) {
+    combine_with_exported_module!(m, "language", language);
+    combine_with_exported_module!(m, "text", text::functions);
+    combine_with_exported_module!(m, "lists", lists::functions);
+    combine_with_exported_module!(m, "sort", sort::functions);
+    combine_with_exported_module!(m, "blobs", blobs::functions);
+    combine_with_exported_module!(m, "equal", equal::functions);
+    combine_with_exported_module!(m, "render", render::functions);
 }
 
 #[export_module]

@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
@@ -20,8 +19,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep};
 
+use super::Ingress;
 use super::client_io::{ClientIo, Pace};
-use super::{Ingress, reply};
 
 /// Becomes true when the server stops.
 pub type Shutdown = watch::Receiver<bool>;
@@ -147,18 +146,7 @@ async fn connection(
     let io = TokioIo::new(io);
     let service = service_fn({
         let (pace, ingress) = (Rc::clone(&pace), Arc::clone(&ingress));
-        move |request| {
-            let busy = pace.begin();
-            let (pace, ingress) = (Rc::clone(&pace), Arc::clone(&ingress));
-            async move {
-                let mut response = ingress.handle(request, peer).await;
-                if reply::leaves_bytes_unread(response.status()) {
-                    pace.refused();
-                }
-                response.body_mut().busy = Some(busy);
-                Ok::<_, Infallible>(response)
-            }
-        }
+        move |request| ingress.handle(request, peer, &pace)
     });
     // Errors of single connections (resets, malformed requests) are the clients' own.
     if http2 {

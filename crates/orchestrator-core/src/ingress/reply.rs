@@ -29,6 +29,9 @@ const SANDBOX: &str = "sandbox allow-forms allow-scripts allow-popups";
 /// What the control plane's cookies start with; scripts on a shared host may not set them.
 const PLATFORM_COOKIES: [&str; 2] = ["__Host-picloud", "picloud_"];
 
+/// Types no browser runs: what most answers have, and nothing else.
+const INERT: [&str; 2] = ["text/plain; charset=utf-8", "application/json"];
+
 /// Bytes of an id: prefix, underscore, 32 digits.
 const ID_BYTES: usize = RequestId::PREFIX.len() + 33;
 
@@ -154,6 +157,10 @@ pub(super) fn of_outcome(outcome: Outcome, mut record: PendingRecord, own: bool)
 
 /// A script's headers without those that would break the connection or reach the platform.
 fn clean(mut headers: HeaderMap, own: bool) -> HeaderMap {
+    let kind = headers.get(header::CONTENT_TYPE);
+    if headers.len() == 1 && kind.is_some_and(|kind| INERT.iter().any(|inert| kind == inert)) {
+        return headers;
+    }
     for name in &NOT_THE_SCRIPTS {
         headers.remove(name);
     }

@@ -72,7 +72,7 @@ impl Reply {
     }
 }
 
-fn send(request: Request<Vec<u8>>) -> Result<Reply, ureq::Error> {
+fn run(request: Request<Vec<u8>>) -> Result<Reply, ureq::Error> {
     let mut response = AGENT.run(request)?;
     let body = response
         .body_mut()
@@ -89,7 +89,21 @@ fn send(request: Request<Vec<u8>>) -> Result<Reply, ureq::Error> {
 /// Gets a URL.
 pub(super) fn get(url: &str) -> Reply {
     let request = Request::get(url).body(Vec::new()).expect("a valid request");
-    send(request).unwrap_or_else(|error| panic!("GET {url}: {error}"))
+    run(request).unwrap_or_else(|error| panic!("GET {url}: {error}"))
+}
+
+/// Sends a request to a URL; `Err` when no answer came. For clients that outlive a server.
+pub fn send(
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Vec<u8>>,
+) -> Result<Reply, ureq::Error> {
+    let mut request = Request::builder().method(method).uri(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    run(request.body(body.into())?)
 }
 
 impl Server {
@@ -101,13 +115,7 @@ impl Server {
         headers: &[(&str, &str)],
         body: impl Into<Vec<u8>>,
     ) -> Result<Reply, ureq::Error> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.url()));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        send(request.body(body.into())?)
+        send(method, &format!("{}{path}", self.url()), headers, body)
     }
 
     /// Sends a request to a path.

@@ -1,0 +1,91 @@
+//! The scripts of the benchmark's `compute` row in the executor, as a request runs them: in a
+//! coroutine, with every limit checked and every byte counted.
+
+#[path = "compute/programs.rs"]
+mod programs;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use executor_core::{ExecutorConfig, LocalExecutor, MeteredAlloc};
+use shared::clock::{Clock as _, SystemClock};
+use shared::id::{AppId, ContentHash, ExecutionId, RequestId};
+use shared::invocation::{
+    AppContext, Invocation, ModuleSet, ResponseBody, ScriptImage, TriggerKind,
+};
+use shared::limits::Limits;
+use shared::seam::{Caller, Executor as _, Host, HostAnswer, HostCall, HostError};
+use tokio::runtime::Builder;
+use tokio::task::LocalSet;
+
+#[global_allocator]
+static ALLOC: MeteredAlloc<mimalloc::MiMalloc> = MeteredAlloc(mimalloc::MiMalloc);
+
+/// These scripts only compute.
+struct NoHost;
+
+impl Host for NoHost {
+    fn call(&self, _caller: Caller, _call: HostCall) -> HostAnswer {
+        HostAnswer::Ready(Err(HostError::Internal))
+    }
+}
+
+fn image(app: AppId, source: &str) -> Arc<ScriptImage> {
+    Arc::new(ScriptImage {
+        app,
+        name: "main".parse().expect("a valid name"),
+        version: 1,
+        hash: ContentHash::of(source.as_bytes()),
+        source: source.into(),
+        modules: Arc::new(ModuleSet::default()),
+    })
+}
+
+fn invocation(app: &Arc<AppContext>, script: &Arc<ScriptImage>) -> Invocation {
+    let now = SystemClock.now();
+    Invocation {
+        execution: ExecutionId::new(now),
+        request: RequestId::new(now),
+        app: Arc::clone(app),
+        script: Arc::clone(script),
+        handler: None,
+        limits: Limits {
+            wall: Duration::from_mins(1),
+            cpu: Duration::from_mins(1),
+            operations: Limits::default_ceiling().operations,
+            ..Limits::default()
+        },
+        trigger: TriggerKind::Manual,
+        http: None,
+    }
+}
+
+fn main() {
+    let runtime = Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.expect("a runtime starts");
+    let config = ExecutorConfig::with_workers(1);
+    let executor = LocalExecutor::new(config, Arc::new(NoHost), Arc::new(SystemClock));
+    let app = Arc::new(AppContext {
+        id: AppId::new(SystemClock.now()),
+        slug: "compute".parse().expect("a valid name"),
+        env: BTreeMap::new(),
+    });
+    let local = LocalSet::new();
+    local.block_on(&runtime, async { executor.attach(0) });
+    let mut images = HashMap::new();
+    programs::time_all(|source| {
+        let script = images
+            .entry(source.to_owned())
+            .or_insert_with(|| image(app.id, source));
+        let run = executor.execute(invocation(&app, script));
+        let outcome = local.block_on(&runtime, run);
+        let response = outcome
+            .response
+            .unwrap_or_else(|| panic!("{:?}", outcome.completion.error));
+        let ResponseBody::Full(body) = response.body else {
+            panic!("these scripts do not stream");
+        };
+        String::from_utf8_lossy(&body).into_owned()
+    });
+}

@@ -1,0 +1,185 @@
+//! A request that has a route: admission, token, body, script, record.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, Response, header};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use shared::clock::Timestamp;
+use shared::error::{Error, Kind};
+use shared::id::ExecutionId;
+use shared::invocation::{HttpInput, Invocation, Outcome, TriggerKind};
+use shared::release::RouteAuth;
+use shared::routing::Params;
+use shared::seam::LocalFuture;
+
+use super::record::{self, PendingRecord};
+use super::{Admitted, Facts, Ingress, Last, Step, body_in, reply};
+use crate::body::Body;
+use crate::catalog::{LiveApp, LiveRoute};
+
+/// What is to run, and for which request.
+pub(super) struct Run {
+    pub(super) app: Arc<LiveApp>,
+    pub(super) route: LiveRoute,
+    pub(super) params: Params,
+    pub(super) facts: Facts,
+    /// The host is the app's own.
+    pub(super) own: bool,
+    pub(super) last: Last,
+}
+
+impl Ingress {
+    /// Admits a run and starts it. Most have no token to check and no body to wait for.
+    pub(super) fn run(self: &Arc<Self>, run: Run, request: Request<Incoming>) -> Step {
+        let id = run.facts.id;
+        let admitted = match self.admit(&run.app, &run.route, run.facts.started_at) {
+            Ok(admitted) => admitted,
+            Err(error) => return run.last.applied(reply::problem(&error, id)).into(),
+        };
+        let (parts, incoming) = request.into_parts();
+        let token = run.route.auth == RouteAuth::Token;
+        if !token && incoming.is_end_stream() {
+            let started = self.start(run, parts, Bytes::new(), admitted);
+            return Step::Later(Box::pin(started.finish()));
+        }
+        let ingress = Arc::clone(self);
+        Step::Later(Box::pin(async move {
+            let ready = async {
+                if token {
+                    let header = parts.headers.get(header::AUTHORIZATION);
+                    ingress.tokens.check(run.app.context.id, header).await?;
+                }
+                body_in::collect(incoming, ingress.config.client_patience).await
+            };
+            match ready.await {
+                Ok(body) => ingress.start(run, parts, body, admitted).finish().await,
+                Err(error) => Ok(run.last.applied(reply::problem(&error, id))),
+            }
+        }))
+    }
+
+    fn start(self: &Arc<Self>, run: Run, parts: Parts, body: Bytes, admitted: Admitted) -> Started {
+        let Run {
+            app,
+            route,
+            params,
+            facts,
+            own,
+            last,
+        } = run;
+        let target = (parts.method.clone(), parts.uri.clone());
+        let execution = ExecutionId::new(facts.started_at);
+        let (request, started_at) = (facts.id, facts.started_at);
+        let invocation = Invocation {
+            execution,
+            request,
+            app: Arc::clone(&app.context),
+            script: Arc::clone(&route.script.image),
+            handler: route.handler,
+            limits: route.script.limits,
+            trigger: TriggerKind::Http,
+            http: Some(Box::new(http_input(parts, params, body, facts))),
+        };
+        let outcome = self.executor.execute(invocation);
+        let record = PendingRecord::new(record::Run {
+            ingress: Arc::clone(self),
+            app,
+            script: route.script,
+            execution,
+            request,
+            target,
+            started_at,
+        });
+        Started {
+            outcome,
+            record,
+            own,
+            last,
+            admitted,
+        }
+    }
+
+    fn admit(&self, app: &LiveApp, route: &LiveRoute, now: Timestamp) -> Result<Admitted, Error> {
+        let refuse = |code, kind, detail: String| {
+            self.metrics.refused.inc();
+            Error::new(kind, code, detail)
+        };
+        let node = self.gate.enter().ok_or_else(|| {
+            let detail = "the server is at its limit; try again".to_owned();
+            refuse("overloaded", Kind::Unavailable, detail)
+        })?;
+        if self.over_share(app) {
+            let detail = format!(
+                "the server is busy and app `{}` has its share of it under way; try again",
+                app.context.slug
+            );
+            return Err(refuse("app_busy", Kind::TooManyRequests, detail));
+        }
+        let app_permit = app.state.gate.enter().ok_or_else(|| {
+            let detail = format!("app `{}` has too many requests under way", app.context.slug);
+            refuse("app_busy", Kind::TooManyRequests, detail)
+        })?;
+        let script = route.script.gate.enter().ok_or_else(|| {
+            let name = &route.script.image.name;
+            let detail = format!("script `{name}` is at its limit of concurrent runs");
+            refuse("script_busy", Kind::TooManyRequests, detail)
+        })?;
+        if let Some(rate) = self.config.app_rate
+            && !app.state.bucket.take(rate, now)
+        {
+            let (slug, most) = (&app.context.slug, rate.per_second);
+            let detail = format!("app `{slug}` gets more than {most} requests per second");
+            return Err(refuse("app_rate", Kind::TooManyRequests, detail));
+        }
+        Ok(Admitted {
+            _node: node,
+            _app: app_permit,
+            _script: script,
+        })
+    }
+
+    /// When the node is nearly full, an app may not hold more than an equal part of it: one app's
+    /// flood leaves room for the others.
+    fn over_share(&self, app: &LiveApp) -> bool {
+        if !self.gate.pressed() {
+            return false;
+        }
+        let busy = self.catalog.live().busy_apps().max(1);
+        app.state.gate.under_way() >= (self.gate.bound() / busy).max(1)
+    }
+}
+
+/// A run, and what is needed when it has ended.
+struct Started {
+    outcome: LocalFuture<Outcome>,
+    record: PendingRecord,
+    own: bool,
+    last: Last,
+    admitted: Admitted,
+}
+
+impl Started {
+    async fn finish(self) -> Result<Response<Body>, Error> {
+        let outcome = self.outcome.await;
+        let mut response = reply::of_outcome(outcome, self.record, self.own);
+        response.body_mut().admitted = Some(self.admitted);
+        self.last.apply(&mut response);
+        Ok(response)
+    }
+}
+
+fn http_input(parts: Parts, params: Params, body: Bytes, facts: Facts) -> HttpInput {
+    HttpInput {
+        method: parts.method,
+        uri: parts.uri,
+        scheme: facts.scheme,
+        host: facts.host,
+        headers: parts.headers,
+        params,
+        ip: facts.ip,
+        body,
+    }
+}

@@ -1,0 +1,17 @@
+//! What PiCloud promises, shown on a real `picloud serve` that is driven over HTTP only.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+#[path = "e2e/any_bytes.rs"]
+mod any_bytes;
+#[path = "e2e/deploys.rs"]
+mod deploys;
+#[path = "e2e/idle.rs"]
+mod idle;
+#[path = "e2e/json_suite.rs"]
+mod json_suite;
+#[path = "e2e/killed.rs"]
+mod killed;
+#[path = "e2e/support.rs"]
+mod support;
+#[path = "e2e/waiting.rs"]
+mod waiting;

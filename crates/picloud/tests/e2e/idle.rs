@@ -1,0 +1,64 @@
+//! A server nobody asks does nothing: no SQL, no wake-ups.
+
+use std::time::Duration;
+
+use test_support::Server;
+
+use crate::support::{APP, deploy, setup, started};
+
+const SCRIPTS: usize = 20;
+/// How long it is watched. What happens every second, and is therefore too often, shows.
+const QUIET: Duration = Duration::from_secs(3);
+/// More than a stray wake-up or two, fewer than any loop. The benchmark's row `idle` asks for at
+/// most 5 in a minute, on a machine that does nothing else.
+const SWITCHES: u64 = 15;
+
+/// SQL statements so far.
+fn statements(server: &Server) -> u64 {
+    server.metric("picloud_store_statements_total")
+}
+
+/// Waits until every run is stored: what they leave to do is done then.
+fn stored(server: &Server, runs: usize) {
+    loop {
+        let page = server.api(
+            "GET",
+            &format!("/apps/{APP}/executions?limit=200"),
+            &serde_json::Value::Null,
+        );
+        if page.expect(200).json()["items"].as_array().unwrap().len() == runs {
+            return;
+        }
+    }
+}
+
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the quiet time is what is watched; nothing is waited for"
+)]
+fn an_idle_server_runs_no_sql_and_does_not_wake_up() {
+    let server = started(setup());
+    let source = "kv::collection(\"c\").incr(\"visits\")";
+    let names: Vec<String> = (0..SCRIPTS).map(|at| format!("script-{at}")).collect();
+    let scripts: Vec<_> = names.iter().map(|name| (name.as_str(), source)).collect();
+    deploy(&server, &scripts);
+    // The counter counts: a test that reads a dead one could not fail.
+    let before = statements(&server);
+    for name in &names {
+        server.get(&format!("/{name}")).expect(200);
+    }
+    let after = statements(&server);
+    assert!(after >= before + SCRIPTS as u64, "{before}, then {after}");
+    stored(&server, SCRIPTS);
+
+    let quiet = statements(&server);
+    let switches = server.voluntary_switches();
+    std::thread::sleep(QUIET);
+    let switches = server.voluntary_switches() - switches;
+    assert_eq!(statements(&server), quiet, "SQL without a request");
+    assert!(
+        switches <= SWITCHES,
+        "{switches} wake-ups without a request"
+    );
+}

@@ -1,0 +1,36 @@
+//! A server with one app that has every host.
+
+use serde_json::{Value, json};
+use test_support::{Server, Setup};
+
+/// The app.
+pub(crate) const APP: &str = "shop";
+
+/// How to start the program under test.
+pub(crate) fn setup() -> Setup {
+    Setup::new(env!("CARGO_BIN_EXE_picloud"))
+}
+
+/// Starts a server with the app.
+pub(crate) fn started(setup: Setup) -> Server {
+    let server = setup.start();
+    server.default_app(APP);
+    server
+}
+
+/// Deploys scripts, each at `/<name>`; all of them may run as long as tests need.
+pub(crate) fn deploy(server: &Server, scripts: &[(&str, &str)]) {
+    let limits = json!({"wall": "5m", "cpu": "1m", "operations": 500_000_000});
+    let script = |source: &str| json!({"source": source, "limits": limits});
+    let scripts = scripts.iter();
+    let scripts: serde_json::Map<String, Value> = scripts
+        .map(|(name, source)| ((*name).to_owned(), script(source)))
+        .collect();
+    server
+        .api(
+            "POST",
+            &format!("/apps/{APP}/releases"),
+            &json!({ "scripts": scripts }),
+        )
+        .expect(201);
+}

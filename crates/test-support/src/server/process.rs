@@ -1,0 +1,71 @@
+//! The server as the kernel sees it.
+
+use std::fs;
+use std::net::SocketAddr;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::Server;
+
+/// The number behind a key of `/proc/<pid>/status`.
+fn number(text: &str, key: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+impl Server {
+    fn status(&self, key: &str) -> u64 {
+        let path = format!("/proc/{}/status", self.pid());
+        let text = fs::read_to_string(&path).expect("a running process has a status");
+        number(&text, key).unwrap_or_else(|| panic!("{path} has no {key}"))
+    }
+
+    /// The threads it has now.
+    pub fn threads(&self) -> u64 {
+        self.status("Threads:")
+    }
+
+    /// The most bytes that were ever resident.
+    pub fn peak_resident(&self) -> u64 {
+        self.status("VmHWM:") << 10
+    }
+
+    /// How often its threads went to sleep by themselves so far.
+    pub fn voluntary_switches(&self) -> u64 {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid()));
+        let threads = threads.expect("a running process has threads");
+        threads
+            .filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("status")).ok())
+            .filter_map(|text| number(&text, "voluntary_ctxt_switches:"))
+            .sum()
+    }
+
+    /// Where it listens, for clients that speak raw bytes.
+    ///
+    /// # Panics
+    /// When its URL is not an address.
+    pub fn address(&self) -> SocketAddr {
+        let address = self.url().strip_prefix("http://").map(str::parse);
+        address
+            .and_then(Result::ok)
+            .unwrap_or_else(|| panic!("{} is no address", self.url()))
+    }
+}
+
+/// Lets this process open that many files, for clients with many connections.
+///
+/// # Panics
+/// When the system does not allow it; the message says what to do.
+pub fn raise_file_limit(wanted: u64) {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    let raised = Rlimit {
+        current: Some(wanted),
+        maximum: limit.maximum,
+    };
+    setrlimit(Resource::Nofile, raised).unwrap_or_else(|error| {
+        panic!("this test needs {wanted} open files ({error}); raise `ulimit -Hn`")
+    });
+}
