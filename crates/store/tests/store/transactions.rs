@@ -200,11 +200,11 @@ fn a_failed_job_does_not_touch_its_neighbours(db: &Db) {
     expected.push("taken".to_owned());
     assert_eq!(names(db), expected);
     if db.url.is_none() {
-        // The one that held the others up, and all the others.
-        assert_eq!(
-            db.store.commits() - commits,
-            2,
-            "one commit for all of them"
+        // All the others, with or after the one that held them up.
+        let commits = db.store.commits() - commits;
+        assert!(
+            (1..=2).contains(&commits),
+            "{commits} commits for all of them"
         );
     }
 }
