@@ -71,6 +71,9 @@ const OWNED: &[(&str, &[&str])] = &[
 const SHARED: &[&str] = &[
     "blake3",
     "bytes",
+    "chrono",
+    "chrono-tz",
+    "croner",
     "fastrand",
     "futures-core",
     "getrandom",

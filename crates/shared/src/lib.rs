@@ -16,6 +16,7 @@ pub mod name;
 pub mod record;
 pub mod release;
 pub mod routing;
+pub mod schedule;
 pub mod script_error;
 pub mod seam;
 pub mod units;

@@ -1,0 +1,275 @@
+//! Cron schedules: when a script runs next.
+//!
+//! Croner reads the expression and knows which dates match; the search through time is here, so
+//! that the rule for daylight saving is ours (`docs/adr/0013-cron-and-daylight-saving.md`):
+//!
+//! - An **interval job** has every hour in its hour field (`*`, `*/1`, `0-23`). It follows real
+//!   time: it runs whenever the wall clock matches, so in both passes of a repeated hour, and not
+//!   at local times that do not exist.
+//! - Every other expression is a **fixed-time job**. It runs when the wall clock first reaches or
+//!   passes a matching local time: once in a repeated hour, at the first pass, and once for all
+//!   matching times in a skipped hour, at the first instant after the gap. When the gap ends at
+//!   midnight, that instant belongs to the next day.
+
+mod firing;
+mod parse;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use chrono::offset::LocalResult;
+use chrono::{
+    DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta,
+    TimeZone, Timelike,
+};
+use chrono_tz::{GapInfo, Tz};
+use croner::{CronPattern, Weekday};
+
+use crate::clock::Timestamp;
+
+pub use firing::{CatchUp, Firing, GRACE, MAX_FIRED, firing};
+pub use parse::{MAX_EXPRESSION_BYTES, ScheduleError};
+
+/// A cron expression in a time zone. It has at least one run.
+#[derive(Clone)]
+pub struct Schedule {
+    expression: String,
+    zone: Tz,
+    times: TimesOfDay,
+    /// Bit 1 is January.
+    months: u64,
+    days: CronPattern,
+}
+
+/// The instants of one local time.
+enum Instants {
+    Once(i64),
+    Twice(i64, i64),
+    /// The local time does not exist; the first second after the gap.
+    Never {
+        gap_end: i64,
+    },
+}
+
+const MICROS: i64 = 1_000_000;
+/// 0001-01-01; what is before runs from here.
+const FIRST_SECOND: i64 = -62_135_596_800;
+/// Nothing runs later; far inside of what chrono can hold.
+const LAST_YEAR: i32 = 9_999;
+/// After this many years weekdays and dates repeat: what has not matched by then never does.
+const CALENDAR_CYCLE: u32 = 400;
+/// Gaps one search may cross. Real jobs cross one.
+const MAX_GAPS: usize = 16;
+
+impl Schedule {
+    /// Reads an expression of 5 or 6 fields (the sixth is seconds, in front) or a nickname like
+    /// `@daily`, and the name of an IANA time zone.
+    pub fn parse(expression: &str, timezone: &str) -> Result<Self, ScheduleError> {
+        parse::parse(expression, timezone)
+    }
+
+    /// The expression, as it was written.
+    pub fn expression(&self) -> &str {
+        &self.expression
+    }
+
+    /// The time zone's name.
+    pub fn timezone(&self) -> &str {
+        self.zone.name()
+    }
+
+    /// The first run strictly after a time.
+    pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
+        let after = after.0.div_euclid(MICROS).max(FIRST_SECOND);
+        let next = if self.times.every_hour() {
+            self.next_of_interval(after)
+        } else {
+            self.next_of_fixed(after)
+        };
+        next?.checked_mul(MICROS).map(Timestamp)
+    }
+
+    /// The next runs strictly after a time, at most `count`.
+    pub fn upcoming(&self, after: Timestamp, count: usize) -> Vec<Timestamp> {
+        std::iter::successors(self.next_after(after), |&last| self.next_after(last))
+            .take(count)
+            .collect()
+    }
+
+    /// The first second after `after` whose local time matches.
+    fn next_of_interval(&self, after: i64) -> Option<i64> {
+        let mut from = after + 1;
+        let mut local = self.local(from)?;
+        if let Instants::Twice(first, second) = self.instants(local)?
+            && from == first
+        {
+            // What is left of the first pass comes before the whole second one.
+            let turn = self.turn(first, second)?;
+            let in_first_pass = self.next_local(local)?;
+            if in_first_pass < local + TimeDelta::seconds(turn - first) {
+                return Some(first + (in_first_pass - local).num_seconds());
+            }
+            from = turn;
+            local = self.local(from)?;
+        }
+        for _ in 0..MAX_GAPS {
+            let candidate = self.next_local(local)?;
+            match self.instants(candidate)? {
+                Instants::Once(at) => return Some(at),
+                Instants::Twice(first, second) => {
+                    return Some(if first >= from { first } else { second });
+                }
+                Instants::Never { gap_end } => local = self.local(gap_end)?,
+            }
+        }
+        None
+    }
+
+    /// The first second after `after` at which the wall clock reaches or passes a matching local
+    /// time it had not reached before.
+    fn next_of_fixed(&self, after: i64) -> Option<i64> {
+        let local = self.local(after)?;
+        let unreached = match self.instants(local)? {
+            Instants::Twice(first, second) if after == second => {
+                local + TimeDelta::seconds(self.turn(first, second)? - first)
+            }
+            _ => local + TimeDelta::seconds(1),
+        };
+        Some(match self.instants(self.next_local(unreached)?)? {
+            Instants::Once(at) | Instants::Twice(at, _) => at,
+            Instants::Never { gap_end } => gap_end,
+        })
+    }
+
+    /// The wall clock at a second.
+    fn local(&self, second: i64) -> Option<NaiveDateTime> {
+        let utc = DateTime::from_timestamp(second, 0)?.naive_utc();
+        utc.checked_add_signed(TimeDelta::seconds(self.offset(second)?))
+    }
+
+    fn offset(&self, second: i64) -> Option<i64> {
+        let utc = DateTime::from_timestamp(second, 0)?.naive_utc();
+        let offset = self.zone.offset_from_utc_datetime(&utc).fix();
+        Some(i64::from(offset.local_minus_utc()))
+    }
+
+    fn instants(&self, local: NaiveDateTime) -> Option<Instants> {
+        let as_utc = local.and_utc().timestamp();
+        let at =
+            |offset: <Tz as TimeZone>::Offset| as_utc - i64::from(offset.fix().local_minus_utc());
+        Some(match self.zone.offset_from_local_datetime(&local) {
+            LocalResult::Single(offset) => Instants::Once(at(offset)),
+            LocalResult::Ambiguous(first, second) => Instants::Twice(at(first), at(second)),
+            LocalResult::None => Instants::Never {
+                gap_end: GapInfo::new(&local, &self.zone)?.end?.timestamp(),
+            },
+        })
+    }
+
+    /// The second at which the clock is set back, given both instants of a repeated local time.
+    fn turn(&self, first: i64, second: i64) -> Option<i64> {
+        let offset = self.offset(first)?;
+        let (mut before, mut after) = (first, second);
+        while after - before > 1 {
+            let middle = before + (after - before) / 2;
+            if self.offset(middle)? == offset {
+                before = middle;
+            } else {
+                after = middle;
+            }
+        }
+        Some(after)
+    }
+
+    /// The first matching local time at or after `from`, whether or not it exists in the zone.
+    fn next_local(&self, from: NaiveDateTime) -> Option<NaiveDateTime> {
+        let date = self.next_date(from.date())?;
+        if date == from.date()
+            && let Some(time) = self.times.at_or_after(from.time())
+        {
+            return Some(date.and_time(time));
+        }
+        let date = self.next_date(date.max(from.date().succ_opt()?))?;
+        Some(date.and_time(self.times.at_or_after(NaiveTime::MIN)?))
+    }
+
+    /// The first matching date at or after `from`.
+    fn next_date(&self, from: NaiveDate) -> Option<NaiveDate> {
+        let last = from.checked_add_months(Months::new(12 * CALENDAR_CYCLE))?;
+        let mut date = from;
+        while date <= last && date.year() <= LAST_YEAR {
+            if self.months & (1 << date.month()) == 0 {
+                date = date.with_day(1)?.checked_add_months(Months::new(1))?;
+            } else if self.matches(date) {
+                return Some(date);
+            } else {
+                date = date.checked_add_days(Days::new(1))?;
+            }
+        }
+        None
+    }
+
+    fn matches(&self, date: NaiveDate) -> bool {
+        let weekday = Weekday::from_days_from_sunday(date.weekday().num_days_from_sunday());
+        self.months & (1 << date.month()) != 0
+            && self
+                .days
+                .day_match(date.year(), date.month(), date.day(), weekday)
+                .unwrap_or(false)
+    }
+}
+
+impl fmt::Debug for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Schedule({:?}, {})", self.expression, self.zone.name())
+    }
+}
+
+/// The hours, minutes and seconds of an expression as bits; none of them is empty.
+#[derive(Clone, Copy)]
+struct TimesOfDay {
+    hours: u64,
+    minutes: u64,
+    seconds: u64,
+}
+
+impl TimesOfDay {
+    fn every_hour(self) -> bool {
+        self.hours == (1 << 24) - 1
+    }
+
+    /// The first time of the day at or after `from`.
+    fn at_or_after(self, from: NaiveTime) -> Option<NaiveTime> {
+        let (hour, minute, second) = (from.hour(), from.minute(), from.second());
+        let in_this_minute = || next_bit(self.seconds, second).map(|s| (hour, minute, s));
+        let in_this_hour = || {
+            let later = || {
+                Some((
+                    hour,
+                    next_bit(self.minutes, minute + 1)?,
+                    self.first_second(),
+                ))
+            };
+            let now = next_bit(self.minutes, minute) == Some(minute);
+            now.then(in_this_minute).flatten().or_else(later)
+        };
+        let later = || {
+            let hour = next_bit(self.hours, hour + 1)?;
+            Some((hour, self.minutes.trailing_zeros(), self.first_second()))
+        };
+        let now = next_bit(self.hours, hour) == Some(hour);
+        let (hour, minute, second) = now.then(in_this_hour).flatten().or_else(later)?;
+        NaiveTime::from_hms_opt(hour, minute, second)
+    }
+
+    fn first_second(self) -> u32 {
+        self.seconds.trailing_zeros()
+    }
+}
+
+/// The lowest bit that is set at or above `from`, which is at most 60.
+fn next_bit(bits: u64, from: u32) -> Option<u32> {
+    let rest = bits >> from;
+    (rest != 0).then(|| from + rest.trailing_zeros())
+}

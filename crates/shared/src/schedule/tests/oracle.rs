@@ -1,0 +1,119 @@
+//! The rule again, as slowly as possible: walk through real time and watch the wall clock.
+
+use chrono::{DateTime, Datelike, NaiveDateTime, Offset, TimeDelta, TimeZone, Timelike};
+use chrono_tz::Tz;
+
+/// Zones with every kind of transition, and some with none from 2026 to 2030.
+pub(super) const ZONES: [&str; 14] = [
+    "Africa/Casablanca",
+    "America/New_York",
+    "America/Nuuk",
+    "America/Santiago",
+    "America/Sao_Paulo",
+    "America/St_Johns",
+    "Antarctica/Troll",
+    "Asia/Kathmandu",
+    "Asia/Tehran",
+    "Australia/Lord_Howe",
+    "Europe/Berlin",
+    "Pacific/Apia",
+    "Pacific/Chatham",
+    "UTC",
+];
+
+/// Values of seconds, minutes, hours, days, months and weekdays.
+pub(super) struct Fields([Vec<u32>; 6]);
+
+impl Fields {
+    /// Six fields of `*`, numbers, ranges and steps; the days are `*` or the weekdays are.
+    pub(super) fn new(expression: &str) -> Self {
+        let mut fields: Vec<&str> = expression.split(' ').collect();
+        if fields.len() == 5 {
+            fields.insert(0, "0");
+        }
+        let limits = [(0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (0, 6)];
+        let values = |index: usize| {
+            let all = limits[index];
+            let elements = fields[index].split(',').flat_map(|element| {
+                let (range, step) = element.split_once('/').unwrap_or((element, "1"));
+                let number = |text: &str| text.parse::<u32>().unwrap();
+                let (first, last) = match range.split_once('-') {
+                    Some((first, last)) => (number(first), number(last)),
+                    None if range == "*" => all,
+                    None => (number(range), number(range)),
+                };
+                (first..=last).step_by(number(step) as usize)
+            });
+            elements.collect()
+        };
+        Self([0, 1, 2, 3, 4, 5].map(values))
+    }
+
+    fn interval(&self) -> bool {
+        self.0[2].len() == 24
+    }
+
+    fn match_(&self, local: NaiveDateTime) -> bool {
+        let is = [
+            local.second(),
+            local.minute(),
+            local.hour(),
+            local.day(),
+            local.month(),
+            local.weekday().num_days_from_sunday(),
+        ];
+        self.0
+            .iter()
+            .zip(is)
+            .all(|(set, value)| set.contains(&value))
+    }
+
+    /// The runs among ticks that follow each other; the first is only where the clock stands.
+    pub(super) fn runs(&self, ticks: &[(i64, NaiveDateTime)], step: i64) -> Vec<i64> {
+        let step = TimeDelta::seconds(step);
+        let mut reached = ticks[0].1;
+        let mut runs = Vec::new();
+        for &(second, local) in &ticks[1..] {
+            let run = if self.interval() {
+                self.match_(local)
+            } else {
+                let news = std::iter::successors(Some(reached + step), |&t| Some(t + step));
+                news.take_while(|&t| t <= local).any(|t| self.match_(t))
+            };
+            if run {
+                runs.push(second);
+            }
+            reached = reached.max(local);
+        }
+        runs
+    }
+}
+
+pub(super) fn local(zone: Tz, second: i64) -> NaiveDateTime {
+    let utc = DateTime::from_timestamp(second, 0).unwrap().naive_utc();
+    let offset = zone.offset_from_utc_datetime(&utc).fix();
+    utc + TimeDelta::seconds(i64::from(offset.local_minus_utc()))
+}
+
+/// Seconds and what the clock shows, every `step` seconds.
+pub(super) fn walk(zone: Tz, from: i64, to: i64, step: i64) -> Vec<(i64, NaiveDateTime)> {
+    (from..=to)
+        .step_by(step as usize)
+        .map(|second| (second, local(zone, second)))
+        .collect()
+}
+
+/// All seconds from 2026 to 2030 at which the clock of a zone jumps.
+pub(super) fn transitions(zone: Tz) -> Vec<i64> {
+    const DAY: i64 = 86_400;
+    let offset = |second| (local(zone, second).and_utc().timestamp()) - second;
+    let (first, last) = (1_767_225_600, 1_924_992_000);
+    let mut found = Vec::new();
+    for day in (first..last).step_by(DAY as usize) {
+        if offset(day) != offset(day + DAY) {
+            let minutes = (day..=day + DAY).step_by(60);
+            found.extend(minutes.filter(|&second| offset(second) != offset(second - 60)));
+        }
+    }
+    found
+}
