@@ -15,6 +15,7 @@ pub mod manifest;
 pub mod name;
 pub mod record;
 pub mod release;
+pub mod retry;
 pub mod routing;
 pub mod schedule;
 pub mod script_error;

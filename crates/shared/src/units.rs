@@ -107,6 +107,21 @@ pub mod duration {
     }
 }
 
+/// `#[serde(with = "units::set_duration")]`: a duration as text that has a value always.
+pub mod set_duration {
+    use super::{Deserialize, Deserializer, Duration, Serializer, format_duration, parse_duration};
+
+    /// Writes `5s`.
+    pub fn serialize<S: Serializer>(value: &Duration, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&format_duration(*value))
+    }
+
+    /// Reads `5s`.
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
+        parse_duration(&String::deserialize(d)?).map_err(serde::de::Error::custom)
+    }
+}
+
 /// `#[serde(with = "units::size")]`: an optional size in bytes as text.
 pub mod size {
     use super::{Deserialize, Deserializer, Serializer, format_size, parse_size};
