@@ -69,6 +69,7 @@ const OWNED: &[(&str, &[&str])] = &[
 
 /// All that `shared` may import: small crates without I/O.
 const SHARED: &[&str] = &[
+    "base64",
     "blake3",
     "bytes",
     "chrono",
@@ -77,10 +78,13 @@ const SHARED: &[&str] = &[
     "fastrand",
     "futures-core",
     "getrandom",
+    "hmac",
     "http",
     "serde",
     "serde_json",
+    "sha2",
     "strsim",
+    "subtle",
     "thiserror",
     "toml",
     "utoipa",

@@ -21,3 +21,4 @@ pub mod schedule;
 pub mod script_error;
 pub mod seam;
 pub mod units;
+pub mod webhook;
