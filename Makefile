@@ -1,6 +1,6 @@
 # Targets for people. Every one is idempotent, says what it installs, and works as root or with sudo.
 .DEFAULT_GOAL := help
-.PHONY: help run test bench check fmt setup clean
+.PHONY: help run test bench crash check fmt setup clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,6 +13,9 @@ test: setup ## Install what the tests need, then run all checks and tests
 
 bench: ## Measure beside baselines; ID=hello measures one row, ID="hello json" several
 	@ID="$(ID)" scripts/bench.sh
+
+crash: setup ## Kill servers, cut the power, and count what is lost; CYCLES=200 says how often
+	@CYCLES="$(CYCLES)" scripts/crash.sh
 
 check: ## Formatting and lints only
 	cargo fmt --all --check

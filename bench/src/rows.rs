@@ -2,12 +2,14 @@
 
 mod cold;
 mod compute;
+mod events;
 mod idle;
 mod live;
 mod memory;
 mod neighbour;
 mod peaks;
 mod wait;
+mod wake;
 
 use std::path::PathBuf;
 
@@ -35,7 +37,7 @@ pub(crate) struct Plan {
 
 type Measure = fn(&Plan) -> Result<Row>;
 
-const ROWS: [(&str, Measure); 12] = [
+const ROWS: [(&str, Measure); 16] = [
     ("hello", peaks::hello),
     ("json", peaks::json),
     ("kv_get", peaks::kv_get),
@@ -47,6 +49,10 @@ const ROWS: [(&str, Measure); 12] = [
     ("live", live::live),
     ("idle", idle::idle),
     ("memory", memory::memory),
+    ("events", events::sqlite),
+    ("events_pg", events::postgres),
+    ("wake", wake::sqlite),
+    ("wake_pg", wake::postgres),
     ("compute", compute::compute),
 ];
 

@@ -103,7 +103,12 @@ fn agent() -> Agent {
 impl PiCloud {
     /// Starts it on a data directory and waits until it is ready.
     pub(crate) fn start(data: &Path) -> Result<Self> {
-        let server = Self::launch(data)?;
+        Self::start_on(data, None)
+    }
+
+    /// Starts it on PostgreSQL, if there is a URL, and waits until it is ready.
+    pub(crate) fn start_on(data: &Path, database: Option<&str>) -> Result<Self> {
+        let server = Self::launch_on(data, database)?;
         let ready = format!("http://{}/readyz", server.address);
         let started = Instant::now();
         while !server
@@ -130,6 +135,10 @@ impl PiCloud {
 
     /// Starts it and does not wait.
     pub(crate) fn launch(data: &Path) -> Result<Self> {
+        Self::launch_on(data, None)
+    }
+
+    fn launch_on(data: &Path, database: Option<&str>) -> Result<Self> {
         fs::create_dir_all(data)?;
         let (address, internal) = (free_address()?, free_address()?);
         let log = fs::File::create(data.with_extension("log"))?;
@@ -141,6 +150,7 @@ impl PiCloud {
             .args(["--internal-listen", &internal.to_string()])
             .args(["--workers", "1"])
             .env_remove("DATABASE_URL")
+            .envs(database.map(|url| ("DATABASE_URL", url)))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

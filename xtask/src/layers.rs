@@ -43,7 +43,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("picloud-cli", &["shared"]),
     ("test-support", &[]),
     ("xtask", &[]),
-    ("picloud-bench", &["shared", "store"]),
+    ("picloud-bench", &["shared", "store", "test-support"]),
 ];
 
 /// What only these may import. Anybody may use the test harness in tests. The benchmarks' baselines
@@ -51,7 +51,7 @@ const EDGES: &[(&str, &[&str])] = &[
 const OWNED: &[(&str, &[&str])] = &[
     ("rusqlite", &["store", "picloud-bench"]),
     ("libsqlite3-sys", &["store"]),
-    ("postgres", &["store"]),
+    ("postgres", &["store", "picloud-bench"]),
     ("tokio-postgres", &["store"]),
     ("rhai", &["executor-core"]),
     ("corosensei", &["executor-core"]),

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use executor_core::{ExecutorConfig, LocalExecutor, MeteredAlloc};
 use shared::clock::{Clock as _, SystemClock};
+use shared::event::Cause;
 use shared::id::{AppId, ContentHash, ExecutionId, RequestId};
 use shared::invocation::{
     AppContext, Invocation, ModuleSet, ResponseBody, ScriptImage, TriggerKind,
@@ -44,8 +45,9 @@ fn image(app: AppId, source: &str) -> Arc<ScriptImage> {
 
 fn invocation(app: &Arc<AppContext>, script: &Arc<ScriptImage>) -> Invocation {
     let now = SystemClock.now();
+    let execution = ExecutionId::new(now);
     Invocation {
-        execution: ExecutionId::new(now),
+        execution,
         request: RequestId::new(now),
         app: Arc::clone(app),
         script: Arc::clone(script),
@@ -57,7 +59,9 @@ fn invocation(app: &Arc<AppContext>, script: &Arc<ScriptImage>) -> Invocation {
             ..Limits::default()
         },
         trigger: TriggerKind::Manual,
-        http: None,
+        cause: Cause::first(execution),
+        attempt: 1,
+        input: None,
     }
 }
 

@@ -8,6 +8,7 @@ mod decode;
 mod encode;
 
 use rhai::{Dynamic, EvalAltResult, Map};
+use shared::limits::fixed::VALUE_DEPTH;
 
 pub(crate) use decode::{JsonError, decode};
 pub(crate) use encode::{EncodeError, encode, encode_map, encode_pretty};
@@ -27,12 +28,24 @@ pub(crate) enum Failure<E> {
     Stopped(Box<EvalAltResult>),
 }
 
+/// Levels the platform puts around a value: `event.message`, the fields in a list.
+const WRAPPING: usize = 8;
+
 /// Decodes within the limits of the running script.
 pub(crate) fn decode_metered(bytes: &[u8]) -> Result<Dynamic, Failure<JsonError>> {
+    decode_within(bytes, VALUE_DEPTH)
+}
+
+/// The same for what the platform wrote around values that scripts could send.
+pub(crate) fn decode_wrapped(bytes: &[u8]) -> Result<Dynamic, Failure<JsonError>> {
+    decode_within(bytes, VALUE_DEPTH + WRAPPING)
+}
+
+fn decode_within(bytes: &[u8], deepest: usize) -> Result<Dynamic, Failure<JsonError>> {
     context::charge(bytes.len() as u64 / BYTES_PER_OPERATION).map_err(Failure::Stopped)?;
     let mut stopped = None;
     let mut seen = 0_usize;
-    let result = decode(bytes, &mut || {
+    let result = decode(bytes, deepest, &mut || {
         seen += 1;
         if !seen.is_multiple_of(LOOK_EVERY) {
             return true;

@@ -21,6 +21,7 @@ use crate::compile::Program;
 use crate::coroutine::suspend;
 use crate::fault::Label;
 use crate::meter::{Account, unmetered};
+use crate::tx::Transaction;
 
 pub(crate) use crate::tick::{charge, hurry, reserve, tick};
 
@@ -103,6 +104,10 @@ pub(crate) struct Context {
     now: Cell<Option<Timestamp>>,
     streamed: Cell<u64>,
     logs: RefCell<Logs>,
+    /// What `tx::run` collects.
+    pub(crate) tx: RefCell<Option<Transaction>>,
+    /// Bytes the platform holds for it, which count against its memory limit too.
+    pub(crate) held: Cell<u64>,
 }
 
 /// What scripts reach of the platform; one per worker.
@@ -188,6 +193,8 @@ impl Context {
             now: Cell::new(None),
             streamed: Cell::new(0),
             logs: RefCell::default(),
+            tx: RefCell::default(),
+            held: Cell::new(0),
         })
     }
 
@@ -341,6 +348,8 @@ pub(crate) fn host_call(call: HostCall) -> Result<HostReply, Box<EvalAltResult>>
     }
     let caller = Caller {
         app: context.invocation.app.id,
+        execution: context.invocation.execution,
+        cause: context.invocation.cause,
     };
     let answer = match unmetered(|| context.services.host.call(caller, call)) {
         HostAnswer::Ready(answer) => answer,
@@ -351,7 +360,12 @@ pub(crate) fn host_call(call: HostCall) -> Result<HostReply, Box<EvalAltResult>>
     };
     context.now.set(None);
     context.look_soon();
-    answer.map_err(host_error)
+    answer.map_err(|error| {
+        // The script frees what it catches, so it has to own it.
+        let own = error.clone();
+        unmetered(|| drop(error));
+        host_error(own)
+    })
 }
 
 fn count_host_call(context: &Context) -> Result<(), Box<EvalAltResult>> {
@@ -373,7 +387,8 @@ impl fmt::Display for HostFailure {
     }
 }
 
-fn host_error(error: HostError) -> Box<EvalAltResult> {
+/// A failed host call as an error of the script.
+pub(crate) fn host_error(error: HostError) -> Box<EvalAltResult> {
     EvalAltResult::ErrorRuntime(Dynamic::from(HostFailure(error)), Position::NONE).into()
 }
 

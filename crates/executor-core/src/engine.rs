@@ -70,6 +70,11 @@ static PARTS: LazyLock<Parts> = LazyLock::new(|| {
     }
 });
 
+/// Whether `name` is a namespace of the SDK.
+pub(crate) fn is_namespace(name: &str) -> bool {
+    PARTS.namespaces.iter().any(|(known, _)| *known == name)
+}
+
 fn base() -> Engine {
     let mut engine = Engine::new_raw();
     engine.register_global_module(Arc::clone(&PARTS.global));

@@ -1,5 +1,7 @@
 //! The Rhai way for habits from other languages, found in the line that does not compile.
 
+use crate::engine::is_namespace;
+
 /// Words that give a habit away, and what to write instead. Only whole words outside of texts and
 /// comments count.
 const WORDS: &[(&str, &str)] = &[
@@ -80,6 +82,9 @@ pub(crate) fn for_unknown_name(name: &str) -> Option<String> {
             "functions do not see `{name}`; give it to the function: fn work({name}) {{ … }}"
         )),
         "ctx" => Some("functions do not see `ctx`; inside of them write ctx()".to_owned()),
+        _ if is_namespace(name) => Some(format!(
+            "`{name}` is a namespace; its functions are called with {name}:: before their name"
+        )),
         _ => None,
     }
 }

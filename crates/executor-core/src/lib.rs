@@ -23,6 +23,7 @@ mod scheduler;
 mod sdk;
 mod stats;
 mod tick;
+mod tx;
 mod validate;
 mod watchdog;
 mod worker;

@@ -15,6 +15,7 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
+use std::ops::{Deref, DerefMut};
 use std::ptr;
 
 use crate::tick::hurry;
@@ -104,6 +105,48 @@ pub(crate) fn metered<R>(account: &Account, work: impl FnOnce() -> R) -> R {
 pub(crate) fn unmetered<R>(work: impl FnOnce() -> R) -> R {
     let _restore = Restore(CURRENT.replace(ptr::null()));
     work()
+}
+
+/// A value of the platform's memory, freed as what it is: it was charged to nobody.
+#[derive(Debug)]
+pub(crate) struct Outside<T>(Option<T>);
+
+impl<T> Outside<T> {
+    /// Wraps what was allocated inside [`unmetered`].
+    pub(crate) fn new(value: T) -> Self {
+        Self(Some(value))
+    }
+
+    /// The value, whose owner must free it inside [`unmetered`].
+    pub(crate) fn into_inner(mut self) -> T {
+        self.0.take().expect("only taken by value")
+    }
+
+    /// Another value made from this one.
+    pub(crate) fn map<U>(self, work: impl FnOnce(T) -> U) -> Outside<U> {
+        let value = self.into_inner();
+        Outside::new(unmetered(|| work(value)))
+    }
+}
+
+impl<T> Deref for Outside<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect("only taken by value")
+    }
+}
+
+impl<T> DerefMut for Outside<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.0.as_mut().expect("only taken by value")
+    }
+}
+
+impl<T> Drop for Outside<T> {
+    fn drop(&mut self) {
+        unmetered(|| self.0 = None);
+    }
 }
 
 fn charge(bytes: i64) {

@@ -65,6 +65,25 @@ pub(crate) fn answer_of(value: &Dynamic) -> Result<Answer> {
     ))
 }
 
+/// The value of a script that another script called, exactly, as JSON. A response has no value: it
+/// is nothing here, which the platform refuses to a script that waits for a value and takes from
+/// one that nobody waits for.
+pub(crate) fn returned(value: &Dynamic) -> Result<Answer> {
+    if value.is::<Response>() {
+        return Ok(nothing());
+    }
+    Ok(whole(Head::default(), (Some(JSON), json_bytes(value)?)))
+}
+
+/// The answer to an event: nobody reads it, so the value is not looked at.
+pub(crate) fn nothing() -> Answer {
+    let head = Head {
+        status: StatusCode::NO_CONTENT,
+        headers: HeaderMap::new(),
+    };
+    Answer::Whole(head, Bytes::new())
+}
+
 fn whole(mut head: Head, (kind, bytes): Body) -> Answer {
     if let Some(kind) = kind {
         unmetered(|| head.headers.entry(header::CONTENT_TYPE).or_insert(kind));

@@ -1,15 +1,16 @@
 //! One run, inside its coroutine: everything that touches script values happens here.
 
 use rhai::{CallFnOptions, Dynamic, Engine, EvalAltResult, Scope};
-use shared::invocation::{ResponseBody, ScriptResponse};
+use shared::invocation::{Input, ResponseBody, ScriptResponse, TriggerKind};
 use shared::script_error::ScriptError;
 
 use crate::compile::{Program, frame_name};
 use crate::context::{self, ScriptHead};
 use crate::meter::unmetered;
 use crate::report::script_error;
-use crate::response::{Answer, answer_of};
+use crate::response::{Answer, answer_of, nothing, returned};
 use crate::sdk::ctx::Ctx;
+use crate::sdk::event::Event;
 use crate::sdk::req::Req;
 use crate::sdk::response::StreamOut;
 
@@ -36,16 +37,17 @@ pub(crate) fn run(engine: &Engine, program: &Program) -> RunOutput {
 }
 
 fn evaluate(engine: &Engine, program: &Program) -> Result<Dynamic, Box<EvalAltResult>> {
-    let (handler, http) =
-        context::with(|c| (c.invocation.handler.clone(), c.invocation.http.is_some()));
-    let request = if http {
-        Dynamic::from(Req::default())
-    } else {
-        Dynamic::UNIT
-    };
+    let handler = context::with(|c| c.invocation.handler.clone());
+    let (request, event) = context::with(|c| match c.invocation.input.as_deref() {
+        Some(Input::Http(_)) => (Dynamic::from(Req::default()), Dynamic::UNIT),
+        Some(Input::Event(_)) => (Dynamic::UNIT, Dynamic::from(Event::default())),
+        None => (Dynamic::UNIT, Dynamic::UNIT),
+    });
+    let given = if event.is_unit() { &request } else { &event };
+    let argument = handler.is_some().then(|| given.clone());
     let mut scope = Scope::new();
-    let argument = handler.is_some().then(|| request.clone());
     scope.push_constant_dynamic("req", request);
+    scope.push_constant_dynamic("event", event);
     scope.push_constant_dynamic("ctx", Dynamic::from(Ctx));
     match handler {
         None => engine.eval_ast_with_scope(&mut scope, &program.ast),
@@ -59,12 +61,34 @@ fn evaluate(engine: &Engine, program: &Program) -> Result<Dynamic, Box<EvalAltRe
     }
 }
 
+/// Who gets the value of a run.
+enum Audience {
+    /// Who sent the request.
+    Client,
+    /// The script that called.
+    Script,
+    /// An event has nobody to answer to.
+    Nobody,
+}
+
 fn deliver(
     engine: &Engine,
     program: &Program,
     value: Dynamic,
 ) -> Result<RunOutput, Box<EvalAltResult>> {
-    match answer_of(&value)? {
+    let for_whom = context::with(
+        |c| match (c.invocation.trigger, c.invocation.input.as_deref()) {
+            (TriggerKind::Invoke, _) => Audience::Script,
+            (_, Some(Input::Event(_))) => Audience::Nobody,
+            _ => Audience::Client,
+        },
+    );
+    let answer = match for_whom {
+        Audience::Client => answer_of(&value)?,
+        Audience::Script => returned(&value)?,
+        Audience::Nobody => nothing(),
+    };
+    match answer {
         Answer::Whole(head, body) => Ok(RunOutput::Response(ScriptResponse {
             status: head.status,
             headers: head.headers,

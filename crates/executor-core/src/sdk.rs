@@ -8,16 +8,24 @@
 
 pub(crate) mod crypto;
 pub(crate) mod ctx;
+mod dead_letters;
 mod encoding;
 mod env;
+pub(crate) mod event;
 mod html;
+mod invoke;
 pub(crate) mod json;
 mod kv;
 mod log;
+mod messages;
+mod pubsub;
+mod queue;
 mod random;
 pub(crate) mod req;
 pub(crate) mod response;
+mod retry;
 mod time;
+mod tx;
 mod url;
 
 use rhai::plugin::Dynamic;
@@ -28,6 +36,7 @@ use crate::engine::{Result, wrong};
 /// Adds the types of the SDK with their properties and methods.
 pub(crate) fn add_types_to(m: &mut Module) {
     combine_with_exported_module!(m, "ctx", ctx::functions);
+    combine_with_exported_module!(m, "event", event::functions);
     combine_with_exported_module!(m, "req", req::functions);
     combine_with_exported_module!(m, "headers", req::header_functions);
     combine_with_exported_module!(m, "response", response::methods);
@@ -39,15 +48,21 @@ pub(crate) fn namespaces() -> Vec<(&'static str, Module)> {
     vec![
         ("base64", exported_module!(encoding::base64_functions)),
         ("crypto", exported_module!(crypto::functions)),
+        ("dead_letters", exported_module!(dead_letters::functions)),
         ("env", exported_module!(env::functions)),
         ("hex", exported_module!(encoding::hex_functions)),
         ("html", exported_module!(html::functions)),
+        ("invoke", exported_module!(invoke::functions)),
         ("json", exported_module!(json::functions)),
         ("kv", exported_module!(kv::functions)),
         ("log", exported_module!(log::functions)),
+        ("pubsub", exported_module!(pubsub::functions)),
+        ("queue", exported_module!(queue::functions)),
         ("random", exported_module!(random::functions)),
         ("response", exported_module!(response::functions)),
+        ("retry", exported_module!(retry::functions)),
         ("time", exported_module!(time::functions)),
+        ("tx", exported_module!(tx::functions)),
         ("url", exported_module!(url::functions)),
     ]
 }

@@ -119,7 +119,7 @@ impl Context {
 
     /// Whether `more` bytes would be beyond the memory limit.
     fn over_memory(&self, more: u64) -> bool {
-        let used = self.account.used().max(0) as u64;
+        let used = self.account.used().max(0) as u64 + self.held.get();
         used.saturating_add(more) > self.limits.memory
     }
 

@@ -163,7 +163,7 @@ fn within(
     }
 }
 
-/// The functions routes name must exist and take the request.
+/// The functions routes and triggers name must exist and take the request or the event.
 fn handlers(script: &GraphScript, ast: &AST, found: &mut Vec<Diagnostic>) {
     for handler in &script.handlers {
         let takes: Vec<usize> = ast
@@ -178,7 +178,7 @@ fn handlers(script: &GraphScript, ast: &AST, found: &mut Vec<Diagnostic>) {
         let mut error = if takes.is_empty() {
             finding(
                 name,
-                format!("a route names the function `{handler}`, which does not exist"),
+                format!("a route or trigger names the function `{handler}`, which does not exist"),
             )
         } else {
             finding(

@@ -1,6 +1,6 @@
 //! Deploying: one request becomes one release, whole or not at all.
 //!
-//! The next snapshot is computed from the active one, checked as a whole (routes, sources, limits)
+//! The next snapshot is computed from the active one, checked as a whole (routes, triggers, sources, limits)
 //! and activated by a compare-and-set on the release it was computed from. Whoever loses a race
 //! computes again from what the winner left.
 
@@ -8,6 +8,7 @@ mod check;
 mod next;
 mod plan;
 mod rollback;
+mod triggers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -118,7 +119,8 @@ impl Deploy {
         let active = draft.app.active_release.unwrap_or(0);
         self.if_match
             .check(&active.to_string(), "the active release")?;
-        check::routes(&draft.next)?;
+        let table = check::routes(&draft.next)?;
+        triggers::fit(&draft.next, table)?;
         check::size(&draft.next, &draft.sources)?;
         let changed = draft.next != draft.base;
         let diagnostics = if changed || self.request.dry_run {
@@ -292,11 +294,12 @@ fn sources(
 fn graph(next: &Snapshot, sources: &BTreeMap<ContentHash, Arc<str>>) -> ScriptGraph {
     let source = |hash: &ContentHash| sources.get(hash).cloned().unwrap_or_default();
     let handlers = |name: &shared::name::ScriptName| {
-        let mut handlers: Vec<String> = next
-            .routes
-            .iter()
-            .filter(|route| route.script == *name)
-            .filter_map(|route| route.handler.as_ref())
+        let routes = next.routes.iter().map(|r| (&r.script, &r.handler));
+        let triggers = next.triggers.iter().map(|t| (&t.script, &t.handler));
+        let mut handlers: Vec<String> = routes
+            .chain(triggers)
+            .filter(|(script, _)| *script == name)
+            .filter_map(|(_, handler)| handler.as_ref())
             .map(ToString::to_string)
             .collect();
         handlers.sort_unstable();

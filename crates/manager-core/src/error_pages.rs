@@ -25,12 +25,14 @@ pages! {
     "already_exists" "already_set_up" "app_busy" "app_rate" "bad_host" "body_broken" "body_too_large"
     "body_too_slow" "busy" "contents_missing" "cross_site" "database_away" "deploy_contended"
     "deployment_broken" "deployment_unreadable" "env_full" "internal" "invalid_json"
-    "invalid_query" "invalid_release" "invalid_routes" "invalid_value" "limit_out_of_range"
+    "invalid_query" "invalid_release" "invalid_routes" "invalid_triggers" "invalid_value"
+    "limit_out_of_range"
     "method_not_allowed" "no_app" "no_owner" "no_route" "not_found" "not_live"
-    "not_on_this_host" "overloaded"
+    "not_on_this_host" "outbox_full" "overloaded"
     "precondition_failed" "release_too_large" "scope_required" "script_busy" "script_failed"
     "script_limit" "script_timeout" "setup_token_wrong" "sign_in_failed" "thrown"
-    "token_required" "too_many_attempts" "unauthenticated" "url_too_long"
+    "token_required" "too_many_attempts" "unauthenticated" "url_too_long" "webhook_signature"
+    "webhook_unconfigured"
 }
 
 pub(crate) fn router() -> Router<Arc<Manager>> {

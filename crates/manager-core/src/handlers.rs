@@ -2,11 +2,15 @@
 //! shapes the answer.
 
 pub(crate) mod apps;
+pub(crate) mod dead_letters;
 pub(crate) mod domains;
 pub(crate) mod env;
+pub(crate) mod event_tail;
+pub(crate) mod events;
 pub(crate) mod executions;
 pub(crate) mod logs;
 pub(crate) mod modules;
+mod payload;
 pub(crate) mod releases;
 pub(crate) mod routes;
 pub(crate) mod runs;
@@ -15,6 +19,7 @@ pub(crate) mod sessions;
 pub(crate) mod setup;
 pub(crate) mod system;
 pub(crate) mod tokens;
+pub(crate) mod triggers;
 
 use std::fmt::Display;
 use std::str::FromStr;

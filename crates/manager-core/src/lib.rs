@@ -20,6 +20,9 @@ mod secret;
 mod view;
 
 pub use error_pages::ERROR_PAGES;
-pub use manager::{Manager, ManagerConfig, Parts, PeerInfo, Tail, TailEvent, TailStream};
+pub use manager::{
+    AttemptEvent, AttemptStream, Attempts, Manager, ManagerConfig, Parts, PeerInfo, Tail,
+    TailEvent, TailStream,
+};
 pub use openapi::openapi_json;
 pub use secret::Secret;

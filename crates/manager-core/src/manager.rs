@@ -10,6 +10,7 @@ use shared::clock::{SharedClock, Timestamp};
 use shared::error::{Error, Kind, code};
 use shared::id::AppId;
 use shared::limits::Limits;
+use shared::record::AttemptRecord;
 use shared::seam::{Catalog, ExecutionLog, Executor, ScriptValidator};
 use store::executions::LogRow;
 use store::people::SecretHash;
@@ -36,6 +37,21 @@ pub enum TailEvent {
 
 /// A live tail. Dropping it ends it.
 pub type TailStream = Pin<Box<dyn Stream<Item = TailEvent> + Send>>;
+
+/// What comes down a live tail of an app's events.
+#[derive(Clone, Debug)]
+pub enum AttemptEvent {
+    /// An attempt has ended.
+    Ended(Arc<AttemptRecord>),
+    /// So many came faster than they were read.
+    Missed(u64),
+}
+
+/// A live tail of events. Dropping it ends it.
+pub type AttemptStream = Pin<Box<dyn Stream<Item = AttemptEvent> + Send>>;
+
+/// Opens a live tail of one app's events.
+pub type Attempts = Arc<dyn Fn(AppId) -> AttemptStream + Send + Sync>;
 
 /// Opens a live tail of one app's log.
 pub type Tail = Arc<dyn Fn(AppId) -> TailStream + Send + Sync>;
@@ -78,6 +94,8 @@ pub struct Parts {
     pub log: Arc<dyn ExecutionLog>,
     /// Opens live tails.
     pub tail: Tail,
+    /// Opens live tails of events.
+    pub attempts: Attempts,
 }
 
 impl fmt::Debug for Parts {

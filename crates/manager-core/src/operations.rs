@@ -16,8 +16,8 @@ use utoipa_axum::routes;
 
 use crate::auth::{Decided, Decision};
 use crate::handlers::{
-    apps, domains, env, executions, logs, modules, releases, routes as route_list, runs, scripts,
-    sessions, setup, system, tokens,
+    apps, dead_letters, domains, env, event_tail, events, executions, logs, modules, releases,
+    routes as route_list, runs, scripts, sessions, setup, system, tokens, triggers,
 };
 use crate::manager::Manager;
 use crate::openapi;
@@ -87,6 +87,18 @@ fn all() -> Operations {
         modules::get,
         route_list::list,
         route_list::preview,
+        triggers::list,
+        triggers::preview,
+        events::deliveries,
+        events::queues,
+        events::get,
+        event_tail::tail,
+        dead_letters::list,
+        dead_letters::get,
+        dead_letters::replay,
+        dead_letters::replay_many,
+        dead_letters::delete,
+        dead_letters::purge,
         env::list,
         env::set,
         env::delete,

@@ -12,9 +12,11 @@ use bytes::Bytes;
 use http::request::Parts;
 use shared::api::{RunRequest, RunResult, ValidateRequest, Validation};
 use shared::error::{Kind, code};
+use shared::event::Cause;
 use shared::id::{ContentHash, ExecutionId};
 use shared::invocation::{
-    AppContext, HttpInput, Invocation, ModuleSet, ModuleSource, Outcome, ScriptImage, TriggerKind,
+    AppContext, HttpInput, Input, Invocation, ModuleSet, ModuleSource, Outcome, ScriptImage,
+    TriggerKind,
 };
 use shared::limits::{LimitSettings, fixed};
 use shared::name::{FunctionName, ScriptName};
@@ -169,15 +171,18 @@ async fn start<C: Capability>(
             .map(|row| (row.name.clone(), row.value.as_str().into()))
             .collect(),
     });
+    let execution = ExecutionId::new(now);
     let invocation = Invocation {
-        execution: ExecutionId::new(now),
+        execution,
         request: caller.request,
         app,
         script: image,
         handler,
         limits: limits_of(&from.app, &limits, &manager.config().ceiling),
         trigger: TriggerKind::Manual,
-        http: Some(Box::new(http)),
+        cause: Cause::first(execution),
+        attempt: 1,
+        input: Some(Box::new(Input::Http(http))),
     };
     let run = Run::new(manager, &invocation, from.release, now, permit);
     let outcome = manager.parts().executor.submit(invocation).await;

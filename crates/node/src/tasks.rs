@@ -18,6 +18,8 @@ pub enum TaskKind {
     Signals,
     /// Stores finished runs, in batches, while there are any.
     ExecutionRecords,
+    /// Delivers events to their handlers and fires schedules, while there are any.
+    Deliveries,
     /// Serves `/metrics` on the internal listener.
     InternalListener,
 }
@@ -42,10 +44,11 @@ pub enum OnFailure {
 
 impl TaskKind {
     /// All kinds.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Worker,
         Self::Signals,
         Self::ExecutionRecords,
+        Self::Deliveries,
         Self::InternalListener,
     ];
 
@@ -55,6 +58,7 @@ impl TaskKind {
             Self::Worker => "worker",
             Self::Signals => "signals",
             Self::ExecutionRecords => "execution-records",
+            Self::Deliveries => "deliveries",
             Self::InternalListener => "internal-listener",
         }
     }
@@ -62,7 +66,7 @@ impl TaskKind {
     /// How it ends.
     pub const fn cancel(self) -> Cancel {
         match self {
-            Self::Worker | Self::InternalListener => Cancel::Finishes,
+            Self::Worker | Self::Deliveries | Self::InternalListener => Cancel::Finishes,
             // What records are left is stored once more after the task is gone.
             Self::Signals | Self::ExecutionRecords => Cancel::Dropped,
         }
@@ -71,7 +75,7 @@ impl TaskKind {
     /// What its failure means.
     pub const fn on_failure(self) -> OnFailure {
         match self {
-            Self::Worker | Self::ExecutionRecords => OnFailure::StopServer,
+            Self::Worker | Self::ExecutionRecords | Self::Deliveries => OnFailure::StopServer,
             Self::Signals | Self::InternalListener => OnFailure::Log,
         }
     }

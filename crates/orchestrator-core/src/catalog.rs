@@ -9,10 +9,12 @@ use shared::error::{Error, Kind};
 use shared::id::{AppId, ContentHash};
 use shared::invocation::{AppContext, ModuleSet, ModuleSource, ScriptImage};
 use shared::limits::Limits;
-use shared::name::{AppSlug, DomainName, FunctionName, ScriptName};
-use shared::release::{Cors, RouteAuth};
-use shared::routing::RouteTable;
+use shared::name::{AppSlug, DomainName, EnvName, FunctionName, ScriptName};
+use shared::release::{Cors, RouteAuth, RouteMode};
+use shared::routing::{Method, PathPattern, RouteTable};
 use shared::seam::{BoxFuture, Executor};
+use shared::trigger::TriggerSpec;
+use shared::webhook::Provider;
 use store::deployment::{self, Deployment};
 use store::{Store, StoreError};
 use tokio::sync::Mutex;
@@ -30,13 +32,36 @@ pub(crate) struct LiveScript {
     pub(crate) metrics: ScriptMetrics,
 }
 
+/// When a route's caller gets its answer.
+#[derive(Clone, Debug)]
+pub(crate) enum LiveMode {
+    /// When the script has run.
+    Sync,
+    /// When the request is stored.
+    Async,
+    /// When the request is verified and stored, for a trigger.
+    Webhook {
+        trigger: String,
+        provider: Provider,
+        secret: EnvName,
+    },
+}
+
 /// One route of a live release.
 #[derive(Clone, Debug)]
 pub(crate) struct LiveRoute {
     pub(crate) script: Arc<LiveScript>,
     pub(crate) handler: Option<FunctionName>,
     pub(crate) auth: RouteAuth,
+    pub(crate) mode: LiveMode,
     pub(crate) cors: Option<Arc<Cors>>,
+}
+
+/// One trigger of a live release.
+#[derive(Debug)]
+pub(crate) struct LiveTrigger {
+    pub(crate) spec: TriggerSpec,
+    pub(crate) script: Arc<LiveScript>,
 }
 
 /// One app as it is served.
@@ -46,6 +71,7 @@ pub(crate) struct LiveApp {
     pub(crate) release: i64,
     pub(crate) routes: RouteTable<LiveRoute>,
     pub(crate) scripts: BTreeMap<ScriptName, Arc<LiveScript>>,
+    pub(crate) triggers: BTreeMap<String, Arc<LiveTrigger>>,
     pub(crate) state: Arc<AppState>,
     domains: Vec<DomainName>,
     redirects: Vec<AppSlug>,
@@ -60,6 +86,19 @@ pub(crate) struct Live {
 }
 
 impl Live {
+    /// An app as it is served.
+    pub(crate) fn app(&self, app: AppId) -> Option<&Arc<LiveApp>> {
+        self.apps.get(&app)
+    }
+
+    /// Which release of which app is served.
+    pub(crate) fn releases(&self) -> BTreeMap<AppId, i64> {
+        self.apps
+            .iter()
+            .map(|(id, app)| (*id, app.release))
+            .collect()
+    }
+
     /// Apps with requests under way; walks all of them, so only asked when the node is pressed.
     pub(crate) fn busy_apps(&self) -> u32 {
         let busy = self.apps.values().filter(|a| a.state.gate.under_way() > 0);
@@ -151,7 +190,8 @@ impl LiveCatalog {
         })
     }
 
-    async fn reload(&self, app: AppId) -> Result<(), Error> {
+    /// Loads what is now deployed for an app and serves it.
+    pub(crate) async fn reload(&self, app: AppId) -> Result<(), Error> {
         let mut lasting = self.lasting.lock().await;
         let loaded = self
             .store
@@ -248,6 +288,7 @@ impl LiveCatalog {
             }),
             release: from.release,
             routes: route_table(&from, &scripts)?,
+            triggers: triggers(&from, &scripts)?,
             scripts,
             state: Arc::clone(state),
             domains: from.domains,
@@ -320,13 +361,61 @@ fn route_table(
             script: Arc::clone(script),
             handler: route.handler.clone(),
             auth: route.auth,
+            mode: match route.mode {
+                RouteMode::Sync => LiveMode::Sync,
+                RouteMode::Async => LiveMode::Async,
+            },
             cors: route.cors.clone().map(Arc::new),
         };
         routes
             .insert(route.method, route.path.clone(), live)
             .map_err(|conflict| broken(conflict.to_string()))?;
     }
+    for spec in &from.snapshot.triggers {
+        if let Some((path, live)) = webhook_route(spec, scripts) {
+            routes
+                .insert(Method::Post, path, live)
+                .map_err(|conflict| broken(conflict.to_string()))?;
+        }
+    }
     Ok(routes)
+}
+
+/// The route of a webhook trigger.
+fn webhook_route(
+    spec: &TriggerSpec,
+    scripts: &BTreeMap<ScriptName, Arc<LiveScript>>,
+) -> Option<(PathPattern, LiveRoute)> {
+    let live = LiveRoute {
+        script: Arc::clone(scripts.get(&spec.script)?),
+        handler: spec.handler.clone(),
+        auth: RouteAuth::Public,
+        mode: LiveMode::Webhook {
+            trigger: spec.key(),
+            provider: spec.provider.unwrap_or(Provider::Standard),
+            secret: spec.secret.clone()?,
+        },
+        cors: None,
+    };
+    Some((spec.path.clone()?, live))
+}
+
+fn triggers(
+    from: &Deployment,
+    scripts: &BTreeMap<ScriptName, Arc<LiveScript>>,
+) -> Result<BTreeMap<String, Arc<LiveTrigger>>, Error> {
+    let live = |spec: &TriggerSpec| {
+        let script = scripts.get(&spec.script).ok_or_else(|| {
+            let detail = format!("trigger {} names a missing script", spec.key());
+            Error::new(Kind::Internal, "deployment_broken", detail)
+        })?;
+        let live = LiveTrigger {
+            spec: spec.clone(),
+            script: Arc::clone(script),
+        };
+        Ok((spec.key(), Arc::new(live)))
+    };
+    from.snapshot.triggers.iter().map(live).collect()
 }
 
 fn hosts_of(apps: &BTreeMap<AppId, Arc<LiveApp>>) -> Hosts<LiveApp> {

@@ -1,5 +1,6 @@
 //! From a request to its answer: host, route, admission, script, record.
 
+mod accept;
 mod body_in;
 mod client_io;
 mod connection;
@@ -28,6 +29,8 @@ use shared::limits::fixed::ADMIN_BODY_BYTES;
 use shared::release::Cors;
 use shared::routing::{Match, Method};
 use shared::seam::{BoxFuture, Executor, LocalFuture};
+
+use store::Store;
 
 pub(crate) use client_io::Busy;
 use client_io::Pace;
@@ -129,6 +132,7 @@ pub struct Ingress {
     pub(crate) control: Option<ControlPlane>,
     pub(crate) clock: SharedClock,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) store: Store,
 }
 
 impl std::fmt::Debug for Ingress {

@@ -6,10 +6,12 @@
 mod admission;
 mod body;
 mod catalog;
+mod dispatch;
 mod health;
 mod hosts;
 mod ingress;
 mod internal;
+mod invoke;
 mod metrics;
 mod recorder;
 mod tokens;
@@ -24,12 +26,14 @@ use store::Store;
 pub use admission::Rate;
 pub use body::{BoxBody, BoxError};
 pub use catalog::{CatalogHandle, LiveCatalog, ServedScript};
+pub use dispatch::{AttemptItem, AttemptTail, DispatchConfig, Dispatcher};
 pub use health::Health;
 pub use ingress::{
     ControlHandler, ControlPlane, Ingress, IngressConfig, Network, NetworkError, PeerInfo,
     Shutdown, bind, serve,
 };
 pub use internal::serve_internal;
+pub use invoke::ScriptHost;
 pub use metrics::Metrics;
 pub use recorder::{Recorder, TailFilter, TailItem, TailLine};
 
@@ -54,6 +58,7 @@ pub struct Orchestrator {
     metrics: Arc<Metrics>,
     health: Arc<Health>,
     gate: Arc<admission::Gate>,
+    attempts: AttemptTail,
     executor: Executing,
     store: Store,
     clock: SharedClock,
@@ -95,9 +100,11 @@ impl Orchestrator {
             "Requests of scripts under way",
             move || u64::from(counted.under_way()),
         );
+        observe_events(&metrics, &store, &clock);
         Self {
             catalog,
             gate,
+            attempts: AttemptTail::default(),
             recorder: Recorder::new(store.clone(), Arc::clone(&clock), Arc::clone(&metrics)),
             health: Arc::new(Health::new(store.clone(), &config.version)),
             metrics,
@@ -118,6 +125,11 @@ impl Orchestrator {
         Arc::clone(&self.recorder)
     }
 
+    /// Where attempts at events are told as they end.
+    pub fn attempts(&self) -> AttemptTail {
+        self.attempts.clone()
+    }
+
     /// What `/metrics` shows.
     pub fn metrics(&self) -> Arc<Metrics> {
         Arc::clone(&self.metrics)
@@ -126,6 +138,21 @@ impl Orchestrator {
     /// What `/readyz` says.
     pub fn health(&self) -> Arc<Health> {
         Arc::clone(&self.health)
+    }
+
+    /// What delivers events.
+    pub fn dispatcher(&self, config: DispatchConfig) -> Arc<Dispatcher> {
+        Arc::new(Dispatcher {
+            config,
+            store: self.store.clone(),
+            clock: Arc::clone(&self.clock),
+            catalog: self.catalog(),
+            executor: Arc::clone(&self.executor.0),
+            recorder: self.recorder(),
+            metrics: self.metrics(),
+            tail: self.attempts(),
+            requests: Arc::clone(&self.gate),
+        })
     }
 
     /// The ingress, with the control plane behind its own paths.
@@ -145,6 +172,35 @@ impl Orchestrator {
             ),
             control,
             clock: Arc::clone(&self.clock),
+            store: self.store.clone(),
         })
     }
+}
+
+/// What waits, from what the dispatcher knows: no statement is run for it. The numbers of rows and
+/// bytes are exact where one process uses the database; where several do, this one counts what was
+/// there at its start, what it wrote since, and what it settled.
+fn observe_events(metrics: &Arc<Metrics>, store: &Store, clock: &SharedClock) {
+    let of = store.clone();
+    metrics.observe(
+        "events_waiting",
+        "Events of all apps that are not handled yet, delayed ones and those under way included",
+        move || of.handover().backlogs().values().map(|b| b.rows).sum(),
+    );
+    let of = store.clone();
+    metrics.observe(
+        "events_waiting_bytes",
+        "Bytes of their payloads",
+        move || of.handover().backlogs().values().map(|b| b.bytes).sum(),
+    );
+    let (of, clock) = (Arc::downgrade(metrics), Arc::clone(clock));
+    metrics.observe(
+        "events_overdue_seconds",
+        "How long the event that could be handled longest has been waiting, or is under way; 0 when \
+         none is due",
+        move || {
+            let metrics = of.upgrade();
+            metrics.map_or(0, |metrics| metrics.overdue(clock.now()).as_secs())
+        },
+    );
 }

@@ -3,6 +3,7 @@
 mod histogram;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use prometheus_client::collector::Collector;
@@ -14,6 +15,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::{Registry, Unit};
+use shared::clock::Timestamp;
 use shared::invocation::TriggerKind;
 
 use histogram::DurationHistogram;
@@ -85,6 +87,20 @@ pub struct Metrics {
     pub(crate) refused: Counter,
     pub(crate) records_skipped: Counter,
     pub(crate) records_lost: Counter,
+    deliveries: Deliveries,
+    /// When the first event that is not handled is or was due, in microseconds; the largest number:
+    /// there is none.
+    first_due: AtomicI64,
+}
+
+/// What became of events.
+#[derive(Clone, Debug, Default)]
+struct Deliveries {
+    settled: Counter,
+    failed: Counter,
+    dead: Counter,
+    stale: Counter,
+    waited: DurationHistogram,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -208,6 +224,8 @@ impl Default for Metrics {
             "execution_records_lost",
             "Runs dropped because the database was away for too long",
         );
+        let deliveries = Deliveries::default();
+        deliveries.register(&mut registry);
         Self {
             registry: Mutex::new(registry),
             families,
@@ -216,11 +234,70 @@ impl Default for Metrics {
             refused,
             records_skipped,
             records_lost,
+            deliveries,
+            first_due: AtomicI64::new(i64::MAX),
         }
     }
 }
 
+impl Deliveries {
+    fn register(&self, registry: &mut Registry) {
+        for (name, help, counter) in [
+            ("deliveries", "Events that were handled", &self.settled),
+            (
+                "delivery_failures",
+                "Attempts at events that failed",
+                &self.failed,
+            ),
+            ("dead_letters", "Events given up", &self.dead),
+            (
+                "delivery_stale_ends",
+                "Attempts whose end counted for nothing because another process had taken over",
+                &self.stale,
+            ),
+        ] {
+            registry.register(name, help, counter.clone());
+        }
+        registry.register_with_unit(
+            "delivery_wait",
+            "Time from when an event could be handled to when it was begun",
+            Unit::Seconds,
+            self.waited.clone(),
+        );
+    }
+}
+
 impl Metrics {
+    /// Counts events whose ends were written, and those of them that counted for nothing.
+    pub(crate) fn settled(&self, done: u64, stale: u64) {
+        self.deliveries.settled.inc_by(done.saturating_sub(stale));
+        self.deliveries.stale.inc_by(stale);
+    }
+
+    /// Counts a failed attempt; `dead`: it was the last.
+    pub(crate) fn failed_delivery(&self, dead: bool) {
+        self.deliveries.failed.inc();
+        if dead {
+            self.deliveries.dead.inc();
+        }
+    }
+
+    /// Notes when the first event that is not handled is or was due.
+    pub(crate) fn first_due(&self, due: Option<Timestamp>) {
+        let due = due.map_or(i64::MAX, Timestamp::as_micros);
+        self.first_due.store(due, Ordering::Relaxed);
+    }
+
+    /// How long the event that is due longest is due.
+    pub(crate) fn overdue(&self, now: Timestamp) -> std::time::Duration {
+        now.since(Timestamp(self.first_due.load(Ordering::Relaxed)))
+    }
+
+    /// Notes how long an event waited for its attempt.
+    pub(crate) fn waited(&self, wait: std::time::Duration) {
+        self.deliveries.waited.observe(wait);
+    }
+
     /// Adds a number that is read whenever metrics are shown.
     pub fn observe(
         &self,

@@ -7,8 +7,8 @@ use shared::name::{AppSlug, ScriptName};
 
 use crate::address::Address;
 use crate::commands::{
-    apps, check, deploy, dev, diff, domains, env, executions, init, invoke, login, logs, releases,
-    routes, run, scripts, tokens,
+    apps, check, dead_letters, deploy, dev, diff, domains, env, events, executions, init, invoke,
+    login, logs, queues, releases, routes, run, scripts, tokens, triggers,
 };
 
 /// Deploy Rhai scripts to PiCloud and look after them.
@@ -101,6 +101,24 @@ pub(crate) enum Command {
     /// Routes of an app
     #[command(subcommand)]
     Routes(routes::Routes),
+    /// Triggers of an app
+    #[command(subcommand)]
+    Triggers(triggers::Triggers),
+    /// Schedules
+    #[command(subcommand)]
+    Cron(triggers::Cron),
+    /// Queues of an app
+    #[command(subcommand)]
+    Queues(queues::Queues),
+    /// Events that wait for their handlers
+    #[command(subcommand)]
+    Deliveries(queues::Deliveries),
+    /// What becomes of events
+    #[command(subcommand)]
+    Events(events::Events),
+    /// Events that were given up
+    #[command(subcommand, visible_alias = "dlq")]
+    DeadLetters(dead_letters::DeadLetters),
     /// Apps
     #[command(subcommand)]
     Apps(apps::Apps),

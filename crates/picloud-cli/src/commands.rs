@@ -8,22 +8,26 @@ use crate::error::Outcome;
 
 pub(crate) mod apps;
 pub(crate) mod check;
+pub(crate) mod dead_letters;
 pub(crate) mod deploy;
 pub(crate) mod dev;
 pub(crate) mod diff;
 pub(crate) mod domains;
 pub(crate) mod env;
+pub(crate) mod events;
 pub(crate) mod executions;
 pub(crate) mod init;
 pub(crate) mod invoke;
 pub(crate) mod login;
 pub(crate) mod logs;
+pub(crate) mod queues;
 pub(crate) mod releases;
 pub(crate) mod routes;
 pub(crate) mod run;
 pub(crate) mod scripts;
 pub(crate) mod system;
 pub(crate) mod tokens;
+pub(crate) mod triggers;
 
 /// Does what the command line says.
 pub(crate) fn run(context: &Context, command: &Command) -> Outcome {
@@ -43,6 +47,12 @@ pub(crate) fn run(context: &Context, command: &Command) -> Outcome {
         Command::Executions(command) => executions::run(context, command),
         Command::Scripts(command) => scripts::run(context, command),
         Command::Routes(command) => routes::run(context, command),
+        Command::Triggers(command) => triggers::run(context, command),
+        Command::Cron(command) => triggers::cron(context, command),
+        Command::Queues(command) => queues::run(context, command),
+        Command::Deliveries(command) => queues::deliveries(context, command),
+        Command::Events(command) => events::run(context, command),
+        Command::DeadLetters(command) => dead_letters::run(context, command),
         Command::Apps(command) => apps::run(context, command),
         Command::Domains(command) => domains::run(context, command),
         Command::Env(command) => env::run(context, command),

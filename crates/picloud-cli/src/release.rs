@@ -43,6 +43,7 @@ impl Options {
             scripts: BTreeMap::new(),
             modules: BTreeMap::new(),
             routes: Vec::new(),
+            triggers: Vec::new(),
             source: Some(self.source.to_owned()),
         }
     }
@@ -122,6 +123,7 @@ fn whole(
         request.modules.insert(name.clone(), upload);
     }
     request.routes.clone_from(&project.manifest.routes);
+    request.triggers.clone_from(&project.manifest.triggers);
     request
 }
 

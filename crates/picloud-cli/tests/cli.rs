@@ -7,6 +7,8 @@ mod deploying;
 mod dev;
 #[path = "cli/documents.rs"]
 mod documents;
+#[path = "cli/events.rs"]
+mod events;
 #[path = "cli/folders.rs"]
 mod folders;
 #[path = "cli/hostile.rs"]

@@ -10,6 +10,7 @@ use node::{Stop, TaskKind, Tasks, Threads};
 use orchestrator_core::{IngressConfig, Orchestrator};
 use store::Store;
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 
 use crate::commands::{print, reachable};
 use crate::error::CommandError;
@@ -77,9 +78,10 @@ fn run(
     let platform = Platform::assemble(config, ingress, store, &listeners.base_url);
     let platform = runtime.block_on(platform)?;
     let metrics = internal_url(listeners.internal.as_ref());
-    let tasks = start_tasks(&platform.orchestrator, runtime, stop);
+    let (ended, delivered) = watch::channel(false);
+    let tasks = start_tasks(config, &platform.orchestrator, runtime, stop, ended);
     let internal = start_internal(&platform.orchestrator, listeners.internal, stop)?;
-    let workers = start_workers(&platform, listeners.public, runtime, stop)?;
+    let workers = start_workers(&platform, listeners.public, runtime, stop, delivered)?;
     let token = platform.manager.issue_local_token();
     let credentials = Credentials::new(&listeners.url, &token, &config.data_dir);
     let files = LocalFiles::write(&credentials, &config.data_dir, env)
@@ -135,13 +137,27 @@ fn internal_url(listener: Option<&TcpListener>) -> Option<String> {
     Some(format!("http://{}/metrics", reachable(address)))
 }
 
-fn start_tasks(orchestrator: &Orchestrator, runtime: &Runtime, stop: &Stop) -> Tasks {
+/// `ended` becomes true, or is dropped, when event handlers have ended: workers stay for them.
+fn start_tasks(
+    config: &Config,
+    orchestrator: &Orchestrator,
+    runtime: &Runtime,
+    stop: &Stop,
+    ended: watch::Sender<bool>,
+) -> Tasks {
     let mut tasks = Tasks::new(runtime.handle().clone(), stop.clone());
     tasks.spawn(TaskKind::Signals, node::stop_on_signals(stop.clone()));
     let recorder = orchestrator.recorder();
     tasks.spawn(TaskKind::ExecutionRecords, async move {
         recorder.run().await;
         Ok(())
+    });
+    let dispatcher = orchestrator.dispatcher(wire::dispatch_config(config));
+    let until = stop.clone();
+    tasks.spawn(TaskKind::Deliveries, async move {
+        let result = dispatcher.run(async move { until.stopped().await }).await;
+        ended.send_replace(true);
+        result.map_err(|error| error.to_string())
     });
     tasks
 }
@@ -169,6 +185,7 @@ fn start_workers(
     listeners: Vec<TcpListener>,
     runtime: &Runtime,
     stop: &Stop,
+    delivered: watch::Receiver<bool>,
 ) -> Result<Threads, CommandError> {
     let control = platform.control_plane(runtime.handle().clone());
     let ingress = platform.orchestrator.ingress(Some(control));
@@ -177,7 +194,13 @@ fn start_workers(
     let work = move |index, listener| {
         executor.attach(index);
         let serving = orchestrator_core::serve(listener, Arc::clone(&ingress), watch.clone());
-        async move { serving.await.map_err(|error| error.to_string()) }
+        let mut delivered = delivered.clone();
+        async move {
+            serving.await.map_err(|error| error.to_string())?;
+            // A sender that is gone has nothing running either.
+            drop(delivered.wait_for(|delivered| *delivered).await);
+            Ok(())
+        }
     };
     Threads::start(TaskKind::Worker, listeners, stop, work)
         .map_err(CommandError::io("cannot start the workers"))

@@ -5,16 +5,20 @@ use std::sync::Arc;
 use executor_core::{ExecutorConfig, LocalExecutor, Validator};
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
-use manager_core::{Manager, ManagerConfig, Parts, TailEvent, TailStream};
+use manager_core::{
+    AttemptEvent, AttemptStream, Manager, ManagerConfig, Parts, TailEvent, TailStream,
+};
 use node::config::{Config, ConfigError, DatabaseUrl, Layers};
 use orchestrator_core::{
-    BoxBody, CatalogHandle, ControlHandler, ControlPlane, IngressConfig, Metrics, Network,
-    Orchestrator, OrchestratorConfig, PeerInfo, Rate, Recorder, TailFilter, TailItem,
+    AttemptItem, AttemptTail, BoxBody, CatalogHandle, ControlHandler, ControlPlane, DispatchConfig,
+    IngressConfig, Metrics, Network, Orchestrator, OrchestratorConfig, PeerInfo, Rate, Recorder,
+    ScriptHost, TailFilter, TailItem,
 };
 use services_core::Services;
 use shared::clock::{SharedClock, SystemClock};
 use shared::id::AppId;
 use shared::seam::{BoxFuture, Executor};
+use store::handover::BacklogLimit;
 use store::{Database, Store, StoreConfig};
 use tokio::runtime::Handle;
 use tokio_stream::StreamExt as _;
@@ -42,13 +46,14 @@ impl Platform {
         base_url: &str,
     ) -> Result<Self, CommandError> {
         let clock: SharedClock = Arc::new(SystemClock);
-        let host = Arc::new(Services::new(store.clone(), Arc::clone(&clock)));
+        let services = Arc::new(Services::new(store.clone(), Arc::clone(&clock)));
+        let host = ScriptHost::new(services);
         let executor = LocalExecutor::new(
             ExecutorConfig {
                 cache_bytes: config.script_cache,
                 ..ExecutorConfig::with_workers(config.workers)
             },
-            host,
+            Arc::clone(&host) as _,
             Arc::clone(&clock),
         );
         let seam: Arc<dyn Executor> = Arc::clone(&executor) as _;
@@ -63,6 +68,7 @@ impl Platform {
             Arc::clone(&seam),
             Arc::clone(&clock),
         );
+        host.connect(&orchestrator);
         observe(&orchestrator.metrics(), store, &executor);
         let loaded = orchestrator.catalog().load_all().await;
         loaded.map_err(|error| {
@@ -75,6 +81,7 @@ impl Platform {
             validator: Arc::new(Validator::default()),
             log: orchestrator.recorder(),
             tail: tail(orchestrator.recorder()),
+            attempts: attempts(orchestrator.attempts()),
         };
         let manager = ManagerConfig {
             base_url: base_url.to_owned(),
@@ -109,7 +116,21 @@ pub(crate) fn store_config(config: &Config) -> StoreConfig {
         },
         lanes: config.connections,
         patience: config.patience,
+        backlog: BacklogLimit {
+            rows: config.events.backlog,
+            bytes: config.events.backlog_bytes,
+        },
         ..StoreConfig::sqlite(&config.data_dir)
+    }
+}
+
+/// How events are delivered.
+pub(crate) fn dispatch_config(config: &Config) -> DispatchConfig {
+    DispatchConfig {
+        concurrency: config.events.concurrency,
+        pressed: config.workers as u32,
+        hints: config.events.hints,
+        drain: config.shutdown_timeout,
     }
 }
 
@@ -167,6 +188,15 @@ fn tail(recorder: Arc<Recorder>) -> manager_core::Tail {
         Box::pin(lines.map(|item| match item {
             TailItem::Line(line) => TailEvent::Line(line.row.clone()),
             TailItem::Gap(missed) => TailEvent::Missed(missed),
+        }))
+    })
+}
+
+fn attempts(tail: AttemptTail) -> manager_core::Attempts {
+    Arc::new(move |app: AppId| -> AttemptStream {
+        Box::pin(tail.subscribe(app).map(|item| match item {
+            AttemptItem::Ended(attempt) => AttemptEvent::Ended(attempt),
+            AttemptItem::Gap(missed) => AttemptEvent::Missed(missed),
         }))
     })
 }

@@ -9,3 +9,5 @@ mod hello;
 mod link_shortener;
 #[path = "examples/support.rs"]
 mod support;
+#[path = "examples/webhook_inbox.rs"]
+mod webhook_inbox;

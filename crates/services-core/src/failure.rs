@@ -2,6 +2,9 @@
 
 use shared::seam::HostError;
 use store::StoreError;
+use store::effects::EffectError;
+use store::kv::KvError;
+use store::outbox::OutboxError;
 
 /// The error a script sees for a storage failure of `service`.
 pub(crate) fn failure(service: &'static str, error: &StoreError) -> HostError {
@@ -20,5 +23,17 @@ pub(crate) fn failure(service: &'static str, error: &StoreError) -> HostError {
             tracing::error!(service, %error, "a host call failed");
             HostError::Internal
         }
+    }
+}
+
+/// A failed effect as the script's author sees it.
+pub(crate) fn effect_failure(service: &'static str, error: &EffectError) -> HostError {
+    match error {
+        EffectError::Kv(KvError::Conflict(text)) => HostError::Conflict(text.clone()),
+        EffectError::Kv(KvError::Store(error))
+        | EffectError::Outbox(OutboxError::Store(error))
+        | EffectError::Store(error) => failure(service, error),
+        EffectError::Outbox(full @ OutboxError::Full) => HostError::Busy(full.to_string()),
+        EffectError::Outbox(deep @ OutboxError::TooDeep(_)) => HostError::Invalid(deep.to_string()),
     }
 }

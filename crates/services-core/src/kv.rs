@@ -1,14 +1,14 @@
 //! The key-value service.
 
-use shared::clock::Timestamp;
-use shared::id::AppId;
 use shared::kv::{KvCall, KvOp, KvRange};
 use shared::limits::fixed::{KV_BATCH, KV_KEY_BYTES, KV_VALUE_BYTES};
 use shared::seam::{HostAnswer, HostError, HostReply};
 use store::Store;
+use store::effects;
 use store::kv::KvError;
+use store::outbox::Sent;
 
-use crate::failure::failure;
+use crate::failure::{effect_failure, failure};
 
 const NAME: &str = "kv";
 
@@ -16,7 +16,8 @@ const NAME: &str = "kv";
 const INLINE_KEYS: usize = 8;
 
 /// Answers a call of `app`. Point reads are answered on the spot where the engine can.
-pub(crate) fn call(store: &Store, app: AppId, now: Timestamp, call: KvCall) -> HostAnswer {
+pub(crate) fn call(store: &Store, sent: Sent, call: KvCall) -> HostAnswer {
+    let (app, now) = (sent.app, sent.now);
     if let Err(error) = check(&call.op) {
         return HostAnswer::Ready(Err(error));
     }
@@ -32,8 +33,11 @@ pub(crate) fn call(store: &Store, app: AppId, now: Timestamp, call: KvCall) -> H
             let read = store.read(move |conn| store::kv::call(conn, app, now, &call));
             read.await
         } else {
-            let write = store.write(move |conn| store::kv::call(conn, app, now, &call));
-            write.await
+            let write = store.write(move |conn| effects::change(conn, sent, &call));
+            return write
+                .await
+                .map(HostReply::Kv)
+                .map_err(|e| effect_failure(NAME, &e));
         };
         translated(answer)
     }))
@@ -56,7 +60,7 @@ fn translated(answer: Result<shared::kv::KvReply, KvError>) -> Result<HostReply,
 
 /// The SDK checks too, with the script's position; here is where it counts, because in a cluster
 /// the caller is another process.
-fn check(op: &KvOp) -> Result<(), HostError> {
+pub(crate) fn check(op: &KvOp) -> Result<(), HostError> {
     match op {
         KvOp::Get(key) | KvOp::Delete(key) | KvOp::Has(key) | KvOp::Update(key, _) => {
             check_key(key)
@@ -78,7 +82,7 @@ fn check(op: &KvOp) -> Result<(), HostError> {
     }
 }
 
-fn check_key(key: &str) -> Result<(), HostError> {
+pub(crate) fn check_key(key: &str) -> Result<(), HostError> {
     if key.is_empty() {
         return Err(HostError::Invalid("a key has at least one byte".to_owned()));
     }

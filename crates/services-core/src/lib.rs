@@ -4,12 +4,14 @@
 //! database thread, and turns failures into texts for the script's author. The app always comes
 //! from the [`Caller`], never from the call.
 
+mod events;
 mod failure;
 mod kv;
 
 use shared::clock::SharedClock;
 use shared::seam::{Caller, Host, HostAnswer, HostCall};
 use store::Store;
+use store::outbox::Sent;
 
 /// All services over one store.
 #[derive(Clone, Debug)]
@@ -23,12 +25,22 @@ impl Services {
     pub fn new(store: Store, clock: SharedClock) -> Self {
         Self { store, clock }
     }
+
+    fn sent(&self, caller: Caller) -> Sent {
+        Sent {
+            app: caller.app,
+            cause: caller.cause,
+            execution: caller.execution,
+            now: self.clock.now(),
+        }
+    }
 }
 
 impl Host for Services {
     fn call(&self, caller: Caller, call: HostCall) -> HostAnswer {
         match call {
-            HostCall::Kv(call) => kv::call(&self.store, caller.app, self.clock.now(), call),
+            HostCall::Kv(call) => kv::call(&self.store, self.sent(caller), call),
+            HostCall::Event(call) => events::call(&self.store, self.sent(caller), call),
         }
     }
 }

@@ -26,6 +26,7 @@ pub struct Page<T> {
 }
 
 mod apps;
+mod events;
 mod observe;
 mod people;
 mod releases;
@@ -34,6 +35,10 @@ mod runs;
 pub use apps::{
     App, ClaimDomainRequest, CreateAppRequest, Domain, EnvVar, MatchRequest, MatchResult, Route,
     SetEnvRequest, UpdateAppRequest,
+};
+pub use events::{
+    Attempt, DeadLetter, DeadLetterDetail, Delivery, Event, Purged, Queue, ReplayManyRequest,
+    ReplayRequest, Replayed, ReplayedMany, SchedulePreview, SchedulePreviewRequest, Trigger,
 };
 pub use observe::{Execution, ExecutionDetail, LogEntry, System};
 pub use people::{

@@ -23,6 +23,18 @@ impl Timestamp {
         self.0.div_euclid(1_000)
     }
 
+    /// RFC 3339 in UTC with milliseconds, like `2026-11-24T06:00:00.000Z`; years that have no such
+    /// form are shown as the nearest that has.
+    pub fn to_rfc3339(self) -> String {
+        use chrono::{DateTime, SecondsFormat, Utc};
+        let last = self
+            .0
+            .clamp(-62_135_596_800_000_000, 253_402_300_799_999_999);
+        DateTime::<Utc>::from_timestamp_micros(last)
+            .unwrap_or_default()
+            .to_rfc3339_opts(SecondsFormat::Millis, true)
+    }
+
     /// This time plus a duration; saturates at the end of time.
     pub fn plus(self, by: Duration) -> Self {
         Self(

@@ -157,6 +157,14 @@ ids! {
     TokenId = "tok";
     /// One entry of the audit log.
     AuditId = "aud";
+    /// Something that happened; the same for every delivery and every attempt.
+    EventId = "evt";
+    /// What began a chain of runs and events: the same in everything that followed from it.
+    RootId = "trc";
+    /// An event whose handler has failed for good.
+    DeadLetterId = "ded";
+    /// A process that works on deliveries.
+    NodeId = "nod";
 }
 
 fn parse_hex(text: &str) -> Option<[u8; 16]> {

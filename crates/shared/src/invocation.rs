@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 
 use crate::clock::Timestamp;
+use crate::event::{Cause, EventInput};
 use crate::id::{AppId, ContentHash, ExecutionId, RequestId};
 use crate::limits::Limits;
 use crate::name::{AppSlug, EnvName, FunctionName, ModuleName, ScriptName};
@@ -84,22 +85,58 @@ pub enum TriggerKind {
     Http,
     /// A draft or a direct call through the API.
     Manual,
+    /// A key changed.
+    Kv,
+    /// A message in a queue.
+    Queue,
+    /// A message to a topic.
+    Pubsub,
+    /// A schedule.
+    Cron,
+    /// An event whose handler failed for good.
+    DeadLetter,
+    /// A signed call from outside.
+    Webhook,
+    /// A release went live.
+    Deploy,
+    /// Another script of the app.
+    Invoke,
 }
 
 impl TriggerKind {
+    /// All kinds.
+    pub const ALL: [Self; 10] = [
+        Self::Http,
+        Self::Manual,
+        Self::Kv,
+        Self::Queue,
+        Self::Pubsub,
+        Self::Cron,
+        Self::DeadLetter,
+        Self::Webhook,
+        Self::Deploy,
+        Self::Invoke,
+    ];
+
     /// The name scripts, logs and metrics use.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::Manual => "manual",
+            Self::Kv => "kv",
+            Self::Queue => "queue",
+            Self::Pubsub => "pubsub",
+            Self::Cron => "cron",
+            Self::DeadLetter => "dead_letter",
+            Self::Webhook => "webhook",
+            Self::Deploy => "deploy",
+            Self::Invoke => "invoke",
         }
     }
 
     /// The kind with this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Http, Self::Manual]
-            .into_iter()
-            .find(|kind| kind.as_str() == name)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 }
 
@@ -141,8 +178,25 @@ pub struct Invocation {
     pub limits: Limits,
     /// Why it runs.
     pub trigger: TriggerKind,
-    /// The request, boxed because most of the system only passes it on.
-    pub http: Option<Box<HttpInput>>,
+    /// What it follows from, for what follows from it.
+    pub cause: Cause,
+    /// Which attempt at its event this is, from 1; 1 for everything that has no event.
+    pub attempt: u32,
+    /// What it gets, boxed because most of the system only passes it on.
+    pub input: Option<Box<Input>>,
+}
+
+/// What a script gets to work on.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "always in a box of its own, made once per run"
+)]
+pub enum Input {
+    /// A request, as `req`.
+    Http(HttpInput),
+    /// An event, as `event`. The argument of `invoke::call` is one too: `event.args`.
+    Event(EventInput),
 }
 
 /// How loud a log line is.
@@ -273,6 +327,16 @@ pub struct Outcome {
     pub response: Option<ScriptResponse>,
     /// How it ended. For a streamed body this is empty and the stream's end carries it.
     pub completion: Completion,
+}
+
+impl Invocation {
+    /// The request, if it has one.
+    pub fn http(&self) -> Option<&HttpInput> {
+        match self.input.as_deref() {
+            Some(Input::Http(http)) => Some(http),
+            _ => None,
+        }
+    }
 }
 
 impl Outcome {

@@ -7,6 +7,7 @@
 pub mod api;
 pub mod clock;
 pub mod error;
+pub mod event;
 pub mod id;
 pub mod invocation;
 pub mod kv;
@@ -20,5 +21,6 @@ pub mod routing;
 pub mod schedule;
 pub mod script_error;
 pub mod seam;
+pub mod trigger;
 pub mod units;
 pub mod webhook;

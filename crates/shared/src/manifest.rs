@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::limits::LimitSettings;
 use crate::name::{AppSlug, ModuleName, ScriptName};
 use crate::release::RouteSpec;
+use crate::trigger::TriggerSpec;
 
 /// Bytes of a manifest.
 pub const MAX_BYTES: usize = 256 << 10;
@@ -29,6 +30,9 @@ pub struct Manifest {
     /// Routes.
     #[serde(default)]
     pub routes: Vec<RouteSpec>,
+    /// Triggers.
+    #[serde(default)]
+    pub triggers: Vec<TriggerSpec>,
 }
 
 /// One script of a manifest.

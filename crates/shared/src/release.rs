@@ -9,6 +9,7 @@ use crate::id::ContentHash;
 use crate::limits::LimitSettings;
 use crate::name::{FunctionName, ModuleName, ScriptName};
 use crate::routing::{Method, PathPattern};
+use crate::trigger::TriggerSpec;
 use crate::units;
 
 /// A snapshot. Stored as one JSON document; contents are stored once by hash.
@@ -22,6 +23,9 @@ pub struct Snapshot {
     pub modules: BTreeMap<ModuleName, ModuleSpec>,
     /// Routes.
     pub routes: Vec<RouteSpec>,
+    /// Triggers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub triggers: Vec<TriggerSpec>,
 }
 
 /// One endpoint script in a snapshot.
@@ -66,6 +70,29 @@ pub enum RouteAuth {
     Token,
 }
 
+/// When a route's caller gets its answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RouteMode {
+    /// When the script has run: its answer.
+    #[default]
+    Sync,
+    /// When the request is stored: 202 with the id of its event. The script runs afterwards, with
+    /// retries.
+    Async,
+}
+
+impl RouteMode {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    fn is_sync(&self) -> bool {
+        *self == Self::Sync
+    }
+}
+
 /// Cross-origin rules of one route.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -105,6 +132,9 @@ pub struct RouteSpec {
     /// Who may call it.
     #[serde(default)]
     pub auth: RouteAuth,
+    /// When callers get their answer.
+    #[serde(default, skip_serializing_if = "RouteMode::is_sync")]
+    pub mode: RouteMode,
     /// Cross-origin rules; absent: browsers of other origins may not read answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cors: Option<Cors>,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::AppId;
+use crate::event::{Cause, EventCall, EventReply};
+use crate::id::{AppId, ExecutionId};
 use crate::invocation::{Invocation, Outcome, ScriptImage};
 use crate::kv::{KvCall, KvReply};
 use crate::record::ExecutionRecord;
@@ -64,13 +65,19 @@ pub trait ScriptValidator: Send + Sync + 'static {
 pub struct Caller {
     /// The app whose data it may reach.
     pub app: AppId,
+    /// The run.
+    pub execution: ExecutionId,
+    /// Where the run comes from.
+    pub cause: Cause,
 }
 
 /// A call a script makes to the platform.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum HostCall {
-    /// The key-value service.
+    /// The key-value service, reading.
     Kv(KvCall),
+    /// Everything that writes or sends.
+    Event(EventCall),
 }
 
 /// The platform's answer.
@@ -78,6 +85,8 @@ pub enum HostCall {
 pub enum HostReply {
     /// The key-value service.
     Kv(KvReply),
+    /// The event services.
+    Event(EventReply),
 }
 
 /// Why a host call failed. The message is for the script's author; internals are in the log.
@@ -89,6 +98,9 @@ pub enum HostError {
     /// The state does not allow it.
     #[error("{0}")]
     Conflict(String),
+    /// The app has used up what it may have under way; try again later.
+    #[error("{0}")]
+    Busy(String),
     /// A part of the platform is away; try again later.
     #[error("{0}")]
     Unavailable(String),

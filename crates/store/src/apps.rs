@@ -178,7 +178,8 @@ pub fn update(conn: &mut dyn Conn, old: &AppRow, new: &AppRow) -> Result<(), Sto
 
 /// Removes an app with everything it owns; whether it was there.
 pub fn delete(conn: &mut dyn Conn, id: AppId) -> Result<bool, StoreError> {
-    for table in ["versions", "executions", "log_lines"] {
+    crate::outbox::forget(conn, id)?;
+    for table in ["triggers", "versions", "executions", "log_lines"] {
         let sql = format!("DELETE FROM {table} WHERE app_id = ?1");
         conn.execute(&sql, &[id.as_bytes().into()])?;
     }

@@ -1,6 +1,7 @@
 //! What every statement is written against: one connection, either engine.
 
 use crate::StoreError;
+use crate::handover::{Handover, Notice};
 
 /// The engine behind a connection, for the few statements that must differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,6 +154,13 @@ impl Row {
 pub trait Conn {
     /// The engine, for the few statements that must differ.
     fn dialect(&self) -> Dialect;
+
+    /// Where this process's dispatcher takes over what is written here; `None` where nothing is
+    /// written.
+    fn handover(&self) -> Option<&Handover>;
+
+    /// Something to tell the dispatcher once the transaction has committed.
+    fn note(&mut self, notice: Notice);
 
     /// Runs a statement and returns its rows (`SELECT`, `… RETURNING`).
     fn query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError>;

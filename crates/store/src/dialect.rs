@@ -43,6 +43,50 @@ pub(crate) fn lock_name(conn: &mut dyn Conn, name: &str) -> Result<(), StoreErro
     Ok(())
 }
 
+/// Keeps those out who hold the name alone with [`lock_name`], until the transaction ends.
+pub(crate) fn lock_name_shared(conn: &mut dyn Conn, name: &str) -> Result<(), StoreError> {
+    if conn.dialect() == Dialect::Postgres {
+        conn.query(
+            "SELECT 1 FROM pg_advisory_xact_lock_shared(hashtextextended(?1, 0))",
+            &[Param::Text(name)],
+        )?;
+    }
+    Ok(())
+}
+
+/// The numbers of a JSON array in parameter `?at`, as rows.
+pub(crate) fn numbers(conn: &dyn Conn, at: usize) -> String {
+    match conn.dialect() {
+        Dialect::Sqlite => format!("SELECT value FROM json_each(?{at})"),
+        Dialect::Postgres => format!(
+            "SELECT CAST(e AS BIGINT) FROM jsonb_array_elements_text(CAST(CAST(?{at} AS TEXT) AS JSONB)) e"
+        ),
+    }
+}
+
+/// The texts of a JSON array in parameter `?at`, as rows.
+pub(crate) fn texts(conn: &dyn Conn, at: usize) -> String {
+    match conn.dialect() {
+        Dialect::Sqlite => format!("SELECT value FROM json_each(?{at})"),
+        Dialect::Postgres => {
+            format!("SELECT e FROM jsonb_array_elements_text(CAST(CAST(?{at} AS TEXT) AS JSONB)) e")
+        }
+    }
+}
+
+/// The pairs of numbers of a JSON array in parameter `?at`, as rows of two columns.
+pub(crate) fn pairs(conn: &dyn Conn, at: usize) -> String {
+    match conn.dialect() {
+        Dialect::Sqlite => {
+            format!("SELECT value ->> 0, value ->> 1 FROM json_each(?{at})")
+        }
+        Dialect::Postgres => format!(
+            "SELECT CAST(e ->> 0 AS BIGINT), CAST(e ->> 1 AS BIGINT) \
+             FROM jsonb_array_elements(CAST(CAST(?{at} AS TEXT) AS JSONB)) e"
+        ),
+    }
+}
+
 /// Lets one transaction at a time count up an app's numbers, until it ends. SQLite has one writer
 /// anyway.
 pub(crate) fn lock_app(conn: &mut dyn Conn, app: AppId) -> Result<(), StoreError> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use shared::clock::Timestamp;
-use shared::id::{AppId, ExecutionId, RequestId};
+use shared::id::{AppId, EventId, ExecutionId, RequestId, RootId};
 use shared::invocation::LogLevel;
 use shared::record::ExecutionRecord;
 
@@ -44,8 +44,8 @@ fn insert_one(conn: &mut dyn Conn, record: &ExecutionRecord) -> Result<(), Store
     conn.execute(
         "INSERT INTO executions (id, app_id, request_id, script, version, release, source, \
          target, status, outcome, error, started_at, wall_us, cpu_us, operations, memory_peak, \
-         host_calls) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, \
-         ?16, ?17)",
+         host_calls, event_id, attempt, root, parent) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, \
+         ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
         &[
             record.id.as_bytes().into(),
             record.app.id.as_bytes().into(),
@@ -68,8 +68,21 @@ fn insert_one(conn: &mut dyn Conn, record: &ExecutionRecord) -> Result<(), Store
             (usage.operations as i64).into(),
             (usage.memory_peak as i64).into(),
             i64::from(usage.host_calls).into(),
+            record.cause.event.as_ref().map(EventId::as_bytes).into(),
+            i64::from(record.attempt).into(),
+            record.cause.root.as_bytes().into(),
+            record
+                .cause
+                .parent
+                .as_ref()
+                .map(ExecutionId::as_bytes)
+                .into(),
         ],
     )?;
+    insert_lines(conn, record)
+}
+
+fn insert_lines(conn: &mut dyn Conn, record: &ExecutionRecord) -> Result<(), StoreError> {
     for (at, line) in record.completion.logs.iter().enumerate() {
         let fields = line.fields.as_deref().map(storable);
         conn.execute(
@@ -91,7 +104,7 @@ fn insert_one(conn: &mut dyn Conn, record: &ExecutionRecord) -> Result<(), Store
 }
 
 /// Text a script made, with U+0000 shown as the replacement character: PostgreSQL cannot hold it.
-fn storable(text: &str) -> String {
+pub(crate) fn storable(text: &str) -> String {
     if text.contains('\0') {
         text.replace('\0', "\u{FFFD}")
     } else {
@@ -176,10 +189,26 @@ pub struct ExecutionRow {
     pub memory_peak: i64,
     /// Host calls.
     pub host_calls: i64,
+    /// The event it handled.
+    pub event: Option<EventId>,
+    /// Which attempt at it this was; absent in runs older than this column.
+    pub attempt: Option<i64>,
+    /// What began the chain it belongs to.
+    pub root: Option<RootId>,
+    /// The run that made the event.
+    pub parent: Option<ExecutionId>,
 }
 
 const COLUMNS: &str = "id, request_id, script, version, release, source, target, status, outcome, \
-                       error, started_at, wall_us, cpu_us, operations, memory_peak, host_calls";
+                       error, started_at, wall_us, cpu_us, operations, memory_peak, host_calls, \
+                       event_id, attempt, root, parent";
+
+fn id(row: &Row, at: usize) -> Result<Option<[u8; 16]>, StoreError> {
+    match row.opt_blob(at)? {
+        Some(_) => row.array(at).map(Some),
+        None => Ok(None),
+    }
+}
 
 fn execution(row: &Row) -> Result<ExecutionRow, StoreError> {
     Ok(ExecutionRow {
@@ -199,6 +228,10 @@ fn execution(row: &Row) -> Result<ExecutionRow, StoreError> {
         operations: row.int(13)?,
         memory_peak: row.int(14)?,
         host_calls: row.int(15)?,
+        event: id(row, 16)?.map(EventId::from_bytes),
+        attempt: row.opt_int(17)?,
+        root: id(row, 18)?.map(RootId::from_bytes),
+        parent: id(row, 19)?.map(ExecutionId::from_bytes),
     })
 }
 
@@ -217,6 +250,10 @@ pub struct ExecutionFilter {
     pub until: Option<Timestamp>,
     /// Older than this run.
     pub before: Option<ExecutionId>,
+    /// That handled this event.
+    pub event: Option<EventId>,
+    /// Of the chain that began here.
+    pub root: Option<RootId>,
     /// At most so many.
     pub limit: i64,
 }
@@ -255,6 +292,14 @@ pub fn list(
     if let Some(status) = filter.status {
         params.push(i64::from(status).into());
         bind(&mut sql, &[" AND status = ?"], params.len());
+    }
+    if let Some(event) = &filter.event {
+        params.push(event.as_bytes().into());
+        bind(&mut sql, &[" AND event_id = ?"], params.len());
+    }
+    if let Some(root) = &filter.root {
+        params.push(root.as_bytes().into());
+        bind(&mut sql, &[" AND root = ?"], params.len());
     }
     params.push(filter.limit.into());
     bind(&mut sql, &[" ORDER BY id DESC LIMIT ?"], params.len());

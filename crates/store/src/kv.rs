@@ -65,6 +65,22 @@ pub fn call(
     }
 }
 
+/// The entry at a key.
+pub fn get(
+    conn: &mut dyn Conn,
+    app: AppId,
+    now: Timestamp,
+    collection: &str,
+    key: &str,
+) -> Result<Option<KvEntry>, StoreError> {
+    let scope = Scope {
+        app,
+        collection,
+        now,
+    };
+    scope.get(conn, key)
+}
+
 /// One collection of one app at one time.
 #[derive(Clone, Copy)]
 struct Scope<'a> {

@@ -6,19 +6,25 @@
 pub mod apps;
 mod conn;
 mod counters;
+pub mod dead_letters;
 pub mod deployment;
 mod dialect;
+pub mod effects;
 mod error;
 pub mod executions;
+pub mod handover;
 mod job;
 pub mod kv;
 mod migrate;
 mod open;
+pub mod outbox;
 pub mod people;
 mod postgres;
 pub mod releases;
+pub mod schedules;
 mod sqlite;
 mod store;
+pub mod triggers;
 
 pub use conn::{Conn, Dialect, Param, Row, Value};
 pub use error::StoreError;

@@ -26,6 +26,7 @@ const MIGRATIONS: &[Migration] = migrations![
     1 "0001_control_plane",
     2 "0002_executions",
     3 "0003_kv",
+    4 "0004_events",
 ];
 
 /// The newest schema this program knows.

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
+use shared::clock::{Clock as _, SystemClock};
+use shared::id::NodeId;
 
 use crate::conn::Dialect;
 use crate::counters::Counters;
@@ -111,6 +113,23 @@ pub(crate) fn lock_directory(path: &Path) -> Result<DirectoryLock, OpenError> {
     Ok(DirectoryLock(file))
 }
 
+/// A name for a data directory that it keeps: made when it is new.
+pub(crate) fn place_of(path: &Path) -> Result<[u8; 16], OpenError> {
+    let io = |source| OpenError::Directory {
+        path: path.to_owned(),
+        source,
+    };
+    let file = path.join("place");
+    if let Ok(text) = fs::read_to_string(&file)
+        && let Ok(id) = text.trim().parse::<NodeId>()
+    {
+        return Ok(*id.as_bytes());
+    }
+    let id = NodeId::new(SystemClock.now());
+    fs::write(&file, format!("{id}\n")).map_err(io)?;
+    Ok(*id.as_bytes())
+}
+
 fn check_version(found: i64) -> Result<(), OpenError> {
     let known = migrate::newest();
     if found > known {
@@ -131,6 +150,8 @@ pub(crate) fn open_sqlite(
         connection: &connection,
         counters,
         failed: false,
+        handover: None,
+        notices: Vec::new(),
     };
     let version = migrate::current(&mut conn)?;
     check_version(version)?;
@@ -206,6 +227,8 @@ pub(crate) fn open_postgres(
         statements: &mut statements,
         counters,
         failed: false,
+        handover: None,
+        notices: Vec::new(),
     };
     let version = migrate::current(&mut conn)?;
     check_version(version)?;

@@ -5,6 +5,7 @@
 //! queue or at its head.
 
 mod lane;
+mod listen;
 mod placeholder;
 
 use std::collections::HashMap;
@@ -21,6 +22,7 @@ use tokio::sync::mpsc;
 use crate::conn::{Conn, Dialect, Param, Row, Value};
 use crate::counters::Counters;
 use crate::error::StoreError;
+use crate::handover::{Handover, Notice};
 use crate::job::Message;
 use crate::sqlite::refuse_nul;
 
@@ -35,6 +37,7 @@ pub(crate) struct Postgres {
     queue: mpsc::Sender<Message>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     lanes: usize,
+    url: String,
 }
 
 impl Postgres {
@@ -44,13 +47,16 @@ impl Postgres {
         first: Client,
         lanes: usize,
         counters: &Arc<Counters>,
+        handover: &Arc<Handover>,
     ) -> Result<Self, StoreError> {
         let (queue, receiver) = mpsc::channel(QUEUE);
         let receiver = Arc::new(Mutex::new(receiver));
         let mut first = Some(first);
         let mut threads = Vec::new();
         for at in 0..lanes.max(1) {
-            let mut lane = lane::Lane::new(url.to_owned(), first.take(), Arc::clone(counters));
+            let counters = Arc::clone(counters);
+            let handover = Arc::clone(handover);
+            let mut lane = lane::Lane::new(url.to_owned(), first.take(), counters, handover);
             let receiver = Arc::clone(&receiver);
             let thread = std::thread::Builder::new()
                 .name(format!("store-lane-{at}"))
@@ -62,12 +68,18 @@ impl Postgres {
             queue,
             threads: Mutex::new(threads),
             lanes: lanes.max(1),
+            url: url.to_owned(),
         })
     }
 
     /// The queue all lanes take from.
     pub(crate) fn queue(&self) -> mpsc::Sender<Message> {
         self.queue.clone()
+    }
+
+    /// Starts the thread that hears what other processes notify.
+    pub(crate) fn listen(&self, handover: &Arc<Handover>) {
+        listen::start(self.url.clone(), handover);
     }
 
     /// Finishes what is queued and ends the lanes.
@@ -137,6 +149,10 @@ pub(crate) struct PostgresConn<'c> {
     pub(crate) counters: &'c Counters,
     /// A statement failed, so the transaction can only be rolled back.
     pub(crate) failed: bool,
+    /// Where the dispatcher takes over; `None` where nothing is written.
+    pub(crate) handover: Option<&'c Handover>,
+    /// What to tell it after the commit.
+    pub(crate) notices: Vec<Notice>,
 }
 
 impl PostgresConn<'_> {
@@ -180,6 +196,14 @@ impl PostgresConn<'_> {
 impl Conn for PostgresConn<'_> {
     fn dialect(&self) -> Dialect {
         Dialect::Postgres
+    }
+
+    fn handover(&self) -> Option<&Handover> {
+        self.handover
+    }
+
+    fn note(&mut self, notice: Notice) {
+        self.notices.push(notice);
     }
 
     fn query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {

@@ -8,6 +8,7 @@ use crate::apps::{json, to_json};
 use crate::conn::{Conn, Dialect, Row};
 use crate::dialect::lock_app;
 use crate::error::StoreError;
+use crate::{outbox, triggers};
 
 /// What a version is a version of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -241,7 +242,8 @@ pub fn activate_new(
     Ok(if flipped { Some(number) } else { None })
 }
 
-/// Points the app at a release, if `base` is active now.
+/// Points the app at a release, if `base` is active now. Triggers and schedules become the
+/// release's, and its `deploy` triggers are told, in the same transaction.
 pub fn activate(
     conn: &mut dyn Conn,
     app: AppId,
@@ -259,7 +261,21 @@ pub fn activate(
             base.unwrap_or(0).into(),
         ],
     )?;
-    Ok(changed == 1)
+    if changed == 0 {
+        return Ok(false);
+    }
+    let release = get(conn, app, number)?.ok_or_else(|| StoreError::Corrupt {
+        what: "release",
+        reason: format!("release {number} is missing"),
+    })?;
+    triggers::activate(conn, app, &release.snapshot, now)?;
+    let told = outbox::Release {
+        number,
+        message: &release.message,
+        author: &release.author,
+    };
+    outbox::deployed(conn, app, told, now)?;
+    Ok(true)
 }
 
 /// One release of an app.

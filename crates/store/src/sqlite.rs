@@ -16,6 +16,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::conn::{Conn, Dialect, Param, Row, Value};
 use crate::counters::Counters;
 use crate::error::StoreError;
+use crate::handover::{Handover, Notice};
 use crate::job::Access;
 
 pub(crate) use engine::Sqlite;
@@ -66,6 +67,13 @@ pub(crate) fn connect(path: &Path, access: Access) -> Result<Connection, StoreEr
     Ok(connection)
 }
 
+/// Lets commits return before they are on the disk: a power cut may undo them.
+pub(crate) fn relax(connection: &Connection) -> Result<(), StoreError> {
+    connection
+        .execute_batch("PRAGMA synchronous = NORMAL")
+        .map_err(|e| engine_error(&e))
+}
+
 /// Makes the file before SQLite would, so that only this user can read it; SQLite gives its log
 /// and its index the same permissions. An existing file is not opened: closing it again would drop
 /// the locks another connection of this process holds on it.
@@ -97,11 +105,23 @@ pub(crate) struct SqliteConn<'c> {
     /// A statement failed, so the write must not be committed: PostgreSQL would not allow it
     /// either.
     pub(crate) failed: bool,
+    /// Where the dispatcher takes over; `None` on a connection that only reads.
+    pub(crate) handover: Option<&'c Handover>,
+    /// What to tell it after the commit.
+    pub(crate) notices: Vec<Notice>,
 }
 
 impl Conn for SqliteConn<'_> {
     fn dialect(&self) -> Dialect {
         Dialect::Sqlite
+    }
+
+    fn handover(&self) -> Option<&Handover> {
+        self.handover
+    }
+
+    fn note(&mut self, notice: Notice) {
+        self.notices.push(notice);
     }
 
     fn query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {

@@ -4,13 +4,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use shared::clock::{Clock as _, SystemClock};
+use shared::id::NodeId;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::conn::{Conn, Dialect};
 use crate::counters::Counters;
 use crate::error::StoreError;
+use crate::handover::{BacklogLimit, Handover};
 use crate::job::{Access, Message, Task, job};
-use crate::open::{DirectoryLock, OpenError, lock_directory, open_postgres, open_sqlite};
+use crate::open::{DirectoryLock, OpenError, lock_directory, open_postgres, open_sqlite, place_of};
 use crate::postgres::Postgres;
 use crate::sqlite::{Sqlite, file_in};
 
@@ -45,6 +48,10 @@ pub struct StoreConfig {
     pub patience: Duration,
     /// Whether SQLite commits many writes at once. Off only to measure what it brings.
     pub group_commit: bool,
+    /// Whether a SQLite commit waits for the disk. Off only to show that the crash tests notice.
+    pub durable: bool,
+    /// How much may wait in one app's outbox.
+    pub backlog: BacklogLimit,
 }
 
 impl StoreConfig {
@@ -56,6 +63,8 @@ impl StoreConfig {
             lanes: 8,
             patience: Duration::from_mins(1),
             group_commit: true,
+            durable: true,
+            backlog: BacklogLimit::default(),
         }
     }
 
@@ -76,6 +85,8 @@ enum Engine {
 struct Inner {
     engine: Engine,
     counters: Arc<Counters>,
+    handover: Arc<Handover>,
+    place: [u8; 16],
     _lock: DirectoryLock,
 }
 
@@ -98,25 +109,41 @@ impl Store {
     pub fn open(config: &StoreConfig) -> Result<Self, OpenError> {
         let lock = lock_directory(&config.directory)?;
         let counters = Arc::new(Counters::default());
+        let place = place_of(&config.directory)?;
+        let shared = matches!(config.database, Database::Postgres(_));
+        let node = NodeId::new(SystemClock.now());
+        let handover = Arc::new(Handover::new(node, shared, config.backlog));
         let engine = match &config.database {
             Database::Sqlite => {
                 let connection = open_sqlite(&config.directory, &counters)?;
+                if !config.durable {
+                    crate::sqlite::relax(&connection)?;
+                }
                 Engine::Sqlite(Sqlite::start(
                     file_in(&config.directory),
                     connection,
                     Arc::clone(&counters),
                     config.group_commit,
+                    &handover,
                 )?)
             }
             Database::Postgres(url) => {
                 let client = open_postgres(url, config.patience, &counters)?;
-                Engine::Postgres(Postgres::start(url, client, config.lanes, &counters)?)
+                Engine::Postgres(Postgres::start(
+                    url,
+                    client,
+                    config.lanes,
+                    &counters,
+                    &handover,
+                )?)
             }
         };
         Ok(Self {
             inner: Arc::new(Inner {
                 engine,
                 counters,
+                handover,
+                place,
                 _lock: lock,
             }),
         })
@@ -176,6 +203,24 @@ impl Store {
             Engine::Sqlite(sqlite) => Some(sqlite.read_here(work)),
             Engine::Postgres(_) => None,
         }
+    }
+
+    /// Where this process's dispatcher takes over what is written.
+    pub fn handover(&self) -> &Handover {
+        &self.inner.handover
+    }
+
+    /// Tells the dispatcher from now on what other processes write. Nothing to do where there are
+    /// none.
+    pub fn listen(&self) {
+        if let Engine::Postgres(postgres) = &self.inner.engine {
+            postgres.listen(&self.inner.handover);
+        }
+    }
+
+    /// Which data directory this is: at most one process at a time runs with it.
+    pub fn place(&self) -> [u8; 16] {
+        self.inner.place
     }
 
     /// Statements run since the store was opened.

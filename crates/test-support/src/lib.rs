@@ -1,9 +1,13 @@
-//! Test harness: a running PiCloud, a throw-away PostgreSQL.
+//! Test harness: a running PiCloud, a throw-away PostgreSQL, a disk whose power can be cut, the
+//! ledger of what a server promised.
 //!
 //! Only tests import this crate; it is the only one whose functions panic on failure.
 
+mod disk;
+pub mod ledger;
 mod postgres;
 mod server;
 
+pub use disk::{Disk, is_mount_point};
 pub use postgres::Postgres;
 pub use server::{Reply, Server, Setup, binary, raise_file_limit, send};

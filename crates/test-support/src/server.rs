@@ -31,7 +31,8 @@ pub fn binary(name: &str) -> PathBuf {
 #[derive(Debug)]
 pub struct Setup {
     binary: PathBuf,
-    data: TempDir,
+    home: TempDir,
+    data: PathBuf,
     variables: Vec<(String, String)>,
     flags: Vec<String>,
 }
@@ -42,12 +43,21 @@ impl Setup {
     /// # Panics
     /// When no temporary directory can be made.
     pub fn new(binary: impl Into<PathBuf>) -> Self {
+        let home = TempDir::new().expect("a temporary directory");
         Self {
             binary: binary.into(),
-            data: TempDir::new().expect("a temporary directory"),
+            data: home.path().join("data"),
+            home,
             variables: Vec::new(),
             flags: Vec::new(),
         }
+    }
+
+    /// Over this data directory instead of a new one.
+    #[must_use]
+    pub fn data(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.data = directory.into();
+        self
     }
 
     /// On this PostgreSQL instead of the embedded database.
@@ -84,7 +94,7 @@ impl Setup {
     }
 
     fn log(&self) -> PathBuf {
-        self.data.path().join("server.log")
+        self.home.path().join("server.log")
     }
 }
 
@@ -102,8 +112,7 @@ struct Running {
 
 impl Running {
     fn start(setup: &Setup) -> Self {
-        let home = setup.data.path();
-        let data = home.join("data");
+        let (home, data) = (setup.home.path(), &setup.data);
         let log = File::options()
             .create(true)
             .append(true)
@@ -119,7 +128,7 @@ impl Running {
             ])
             .args(&setup.flags)
             .env_remove("DATABASE_URL")
-            .env("PICLOUD_DATA_DIR", &data)
+            .env("PICLOUD_DATA_DIR", data)
             .env("HOME", home)
             .env("XDG_STATE_HOME", home.join("state"))
             .envs(setup.variables.iter().map(|(name, value)| (name, value)))
@@ -202,12 +211,12 @@ impl Server {
 
     /// Its data directory.
     pub fn data(&self) -> PathBuf {
-        self.setup.data.path().join("data")
+        self.setup.data.clone()
     }
 
     /// The directory it takes for its user's home.
     pub fn home(&self) -> &Path {
-        self.setup.data.path()
+        self.setup.home.path()
     }
 
     /// What it has logged.
@@ -237,6 +246,18 @@ impl Server {
                 .expect("a process of ours can be killed");
             running.child.wait().expect("a killed process ends");
         }
+    }
+
+    /// Sends SIGSTOP: no instruction of it runs any more; what the kernel does for it goes on.
+    pub fn freeze(&self) {
+        let pid = Pid::from_child(&self.running().child);
+        kill_process(pid, Signal::STOP).expect("a process of ours can be signalled");
+    }
+
+    /// Sends SIGKILL and does not wait: what others do with it meanwhile goes on until it fails.
+    pub fn strike(&self) {
+        let pid = Pid::from_child(&self.running().child);
+        kill_process(pid, Signal::KILL).expect("a process of ours can be signalled");
     }
 
     /// Asks it to stop and waits for its end.

@@ -1,7 +1,6 @@
 //! From JSON text (RFC 8259) to script values.
 
 use rhai::{Array, Dynamic, Map};
-use shared::limits::fixed::VALUE_DEPTH;
 
 /// A text that is not JSON, or not JSON this platform takes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,11 +15,17 @@ struct Parser<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
+    deepest: usize,
     go_on: &'a mut dyn FnMut() -> bool,
 }
 
-/// Decodes one JSON text. `go_on` is asked at every value; `false` stops.
-pub(crate) fn decode(bytes: &[u8], go_on: &mut dyn FnMut() -> bool) -> Result<Dynamic, JsonError> {
+/// Decodes one JSON text, nested at most `deepest` levels. `go_on` is asked at every value; `false`
+/// stops.
+pub(crate) fn decode(
+    bytes: &[u8],
+    deepest: usize,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<Dynamic, JsonError> {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {
@@ -32,6 +37,7 @@ pub(crate) fn decode(bytes: &[u8], go_on: &mut dyn FnMut() -> bool) -> Result<Dy
         text,
         at: 0,
         depth: 0,
+        deepest,
         go_on,
     };
     let value = parser.value().and_then(|value| {
@@ -90,7 +96,7 @@ impl Parser<'_> {
     fn nested(&mut self, parse: fn(&mut Self) -> Parsed<Dynamic>) -> Parsed<Dynamic> {
         self.at += 1;
         self.depth += 1;
-        if self.depth > VALUE_DEPTH {
+        if self.depth > self.deepest {
             return Err("it is nested deeper than 128 levels");
         }
         let value = parse(self);

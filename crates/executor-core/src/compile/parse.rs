@@ -148,32 +148,61 @@ fn warning(script: &str, doubt: Doubt, position: Position) -> Diagnostic {
     }
 }
 
+/// What a token follows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// `.` or `?.`
+    Dot,
+    /// `::`
+    Path,
+    Other,
+}
+
+impl Before {
+    fn of(token: &Token) -> Self {
+        match token {
+            Token::Period | Token::Elvis => Self::Dot,
+            Token::DoubleColon => Self::Path,
+            _ => Self::Other,
+        }
+    }
+}
+
 #[expect(
     deprecated,
     reason = "rhai marks this hook as volatile; the version is pinned"
 )]
 fn watch_tokens(engine: &mut Engine, started: Instant, doubts: Option<Doubts>) {
-    let after_dot = Mutex::new(false);
+    let before = Mutex::new(Before::Other);
     engine.on_parse_token(move |token, position, _state| {
         if started.elapsed() > fixed::COMPILE_TIME {
             let message = "compiling took longer than 2 s; make the script smaller";
             return Token::LexError(LexError::Runtime(message.to_owned()).into());
         }
+        let mut before = before.lock().unwrap_or_else(PoisonError::into_inner);
+        let after = std::mem::replace(&mut *before, Before::of(&token));
         if let Some(doubts) = &doubts {
-            let mut after_dot = after_dot.lock().unwrap_or_else(PoisonError::into_inner);
             let doubt = match &token {
                 Token::StringConstant(text) if text.contains("${") => Some(Doubt::Template),
-                Token::Identifier(name) if *after_dot && name.as_str() == "length" => {
+                Token::Identifier(name) if after == Before::Dot && name.as_str() == "length" => {
                     Some(Doubt::Length)
                 }
                 _ => None,
             };
-            *after_dot = matches!(token, Token::Period | Token::Elvis);
             let mut doubts = doubts.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(doubt) = doubt.filter(|_| doubts.len() < WARNINGS) {
                 doubts.push((doubt, position));
             }
         }
-        token
+        match token {
+            // The language keeps these words for functions of its own; in a namespace they are
+            // names like any other: `invoke::call`, `log::debug`.
+            Token::Reserved(word)
+                if after == Before::Path && matches!(word.as_str(), "call" | "debug") =>
+            {
+                Token::Identifier(word)
+            }
+            token => token,
+        }
     });
 }

@@ -2,6 +2,7 @@
 
 use rhai::Map;
 use rhai::plugin::{Dynamic, ImmutableString, export_module};
+use shared::invocation::Input;
 
 use crate::context;
 
@@ -46,7 +47,8 @@ pub(super) mod functions {
         context::with(|c| c.invocation.request.to_string().into())
     }
 
-    /// Why the script runs: `http` or `manual`.
+    /// Why the script runs: `http`, `webhook`, `manual`, `invoke`, `kv`, `queue`, `pubsub`, `cron`,
+    /// `dead_letter` or `deploy`.
     #[rhai_fn(get = "trigger", pure)]
     pub fn trigger(_ctx: &mut Ctx) -> ImmutableString {
         context::with(|c| c.invocation.trigger.as_str().into())
@@ -55,14 +57,29 @@ pub(super) mod functions {
     /// Which try this is, from 1.
     #[rhai_fn(get = "attempt", pure)]
     pub fn attempt(_ctx: &mut Ctx) -> i64 {
-        // Requests and direct calls are tried once.
-        1
+        context::with(|c| c.invocation.attempt.into())
     }
 
-    /// How many events led to this one: 0 for a request.
+    /// How many events led to this run: 0 for a request.
     #[rhai_fn(get = "depth", pure)]
     pub fn depth(_ctx: &mut Ctx) -> i64 {
-        0
+        context::with(|c| c.invocation.cause.depth.into())
+    }
+
+    /// The id of the event this run handles; `()` when there is none.
+    #[rhai_fn(get = "event_id", pure)]
+    pub fn event_id(_ctx: &mut Ctx) -> Dynamic {
+        let id = context::with(|c| match c.invocation.input.as_deref() {
+            Some(Input::Event(event)) => Some(event.id),
+            _ => c.invocation.cause.event,
+        });
+        id.map_or(Dynamic::UNIT, |id| Dynamic::from(id.to_string()))
+    }
+
+    /// The id that everything has in common that follows from one request, schedule or call.
+    #[rhai_fn(get = "root", pure)]
+    pub fn root(_ctx: &mut Ctx) -> ImmutableString {
+        context::with(|c| c.invocation.cause.root.to_string().into())
     }
 
     /// The app's environment variables.

@@ -11,7 +11,8 @@ use super::time;
 use crate::codec::{Failure, decode_metered, encode_metered};
 use crate::context;
 use crate::engine::{Result, charge_bytes, wrong};
-use crate::meter::unmetered;
+use crate::meter::{Outside, unmetered};
+use crate::tx;
 
 /// Keys a list gives unless it is told otherwise.
 const PAGE: i64 = 100;
@@ -28,26 +29,26 @@ fn call<R>(
     op: impl FnOnce() -> KvOp,
     read: impl FnOnce(&KvReply) -> Option<Result<R>>,
 ) -> Result<R> {
+    if tx::is_open() {
+        let call = unmetered(|| KvCall {
+            // A transaction outlives the script's hold on the name.
+            collection: collection.0.as_str().parse().expect("it was a name"),
+            op: op(),
+        });
+        let reply = tx::call(Outside::new(call))?;
+        return read(&reply).unwrap_or_else(|| Err(misunderstood()));
+    }
     let call = unmetered(|| {
         HostCall::Kv(KvCall {
             collection: collection.0.clone(),
             op: op(),
         })
     });
-    let reply = Reply(Some(context::host_call(call)?));
-    let Some(HostReply::Kv(answer)) = &reply.0 else {
+    let reply = Outside::new(context::host_call(call)?);
+    let HostReply::Kv(answer) = &*reply else {
         return Err(misunderstood());
     };
     read(answer).unwrap_or_else(|| Err(misunderstood()))
-}
-
-/// An answer that is freed as what it is: not the script's memory.
-struct Reply(Option<HostReply>);
-
-impl Drop for Reply {
-    fn drop(&mut self) {
-        unmetered(|| self.0 = None);
-    }
 }
 
 fn misunderstood() -> Box<EvalAltResult> {
@@ -105,9 +106,14 @@ fn described(entry: &KvEntry) -> Result<Map> {
     let ends = entry
         .expires_at
         .map_or(Dynamic::UNIT, |at| Dynamic::from_int(at.div_euclid(1_000)));
+    let version = if entry.version == tx::UNWRITTEN {
+        Dynamic::UNIT
+    } else {
+        Dynamic::from_int(entry.version)
+    };
     Ok(Map::from([
         ("value".into(), loaded(&entry.value)?),
-        ("version".into(), Dynamic::from_int(entry.version)),
+        ("version".into(), version),
         ("expires_at".into(), ends),
     ]))
 }
@@ -217,6 +223,8 @@ fn write(collection: &Collection, key: &str, value: &Dynamic, with: &SetOptions)
     call(collection, op, |reply| match reply {
         KvReply::Written(version) => Some(Ok(Dynamic::from_int(*version))),
         KvReply::Refused(_) => Some(Ok(Dynamic::FALSE)),
+        // Inside of a transaction there is no version yet.
+        KvReply::Flag(kept) => Some(Ok(Dynamic::from_bool(*kept))),
         _ => None,
     })
 }
@@ -332,7 +340,8 @@ pub(super) mod methods {
         )
     }
 
-    /// Stores a value; returns the key's new version. It is on disk when the call returns.
+    /// Stores a value; returns the key's new version. It is on disk when the call returns. Inside
+    /// of `tx::run` it returns `true`: there is no version before the end.
     #[rhai_fn(return_raw, pure, volatile)]
     pub fn set(collection: &mut Collection, key: ImmutableString, value: Dynamic) -> RhaiResult {
         write(collection, &key, &value, &set_options(&Map::new())?)

@@ -38,12 +38,7 @@ pub(crate) struct Headers;
 
 /// Reads the request of the run. `req` exists only in runs that have one.
 fn input<R: Default>(read: impl FnOnce(&HttpInput) -> R) -> R {
-    context::with(|c| {
-        c.invocation
-            .http
-            .as_ref()
-            .map_or_else(R::default, |http| read(http))
-    })
+    context::with(|c| c.invocation.http().map_or_else(R::default, read))
 }
 
 fn map_of(pairs: impl IntoIterator<Item = (String, String)>) -> Dynamic {
@@ -133,8 +128,7 @@ pub(super) mod functions {
     pub fn ip(_req: &mut Req) -> ImmutableString {
         context::with(|c| {
             c.invocation
-                .http
-                .as_ref()
+                .http()
                 .map(|http| http.ip.to_string())
                 .unwrap_or_default()
                 .into()

@@ -14,6 +14,7 @@ use crate::context::{self, StopReason};
 use crate::engine::{Result, charge_bytes, shown, wrong};
 use crate::meter::unmetered;
 use crate::request::encode_unless;
+use crate::tx;
 
 /// Headers a script may send in one answer.
 pub(crate) const HEADERS: usize = 100;
@@ -175,12 +176,7 @@ fn same_site(value: &Dynamic) -> Result<&'static str> {
 
 fn cookie_text(name: &str, value: &str, options: &Map) -> Result<String> {
     let mut out = cookie_start(name, value)?;
-    let https = context::with(|c| {
-        c.invocation
-            .http
-            .as_ref()
-            .is_some_and(|h| h.scheme == "https")
-    });
+    let https = context::with(|c| c.invocation.http().is_some_and(|h| h.scheme == "https"));
     let (mut path, mut http_only, mut secure) = (ImmutableString::from("/"), true, https);
     let mut site = "Lax";
     for (key, option) in options {
@@ -321,6 +317,7 @@ pub(super) mod methods {
     /// Sends a piece of a streamed body: text or a blob. Waits while the client is slow.
     #[rhai_fn(return_raw)]
     pub fn write(out: &mut StreamOut, piece: Dynamic) -> Result<()> {
+        tx::refuse_inside("write of a streamed body", "write after it")?;
         let length = byte_length(&piece) as u64;
         let sent = out
             .0

@@ -106,6 +106,22 @@ fn host_calls_are_counted() {
 }
 
 #[test]
+fn every_level_logs_and_plain_debug_and_print_do_too() {
+    on_worker(1, async |rig| {
+        let source = r#"log::trace("a"); log::debug("b"); log::debug("c", #{n: 1}); log::info("d");
+            log::warn("e"); log::error("f"); debug("g"); print("h")"#;
+        let outcome = rig.run(source).await;
+        assert_eq!(outcome.completion.error, None);
+        let logs = outcome.completion.logs.iter();
+        let levels: Vec<&str> = logs.map(|line| line.level.as_str()).collect();
+        let wanted = [
+            "trace", "debug", "debug", "info", "warn", "error", "debug", "info",
+        ];
+        assert_eq!(levels, wanted);
+    });
+}
+
+#[test]
 fn logs_end_with_one_line_that_says_so() {
     on_worker(1, async |rig| {
         let run = limited("for i in 0..1000 { print(`line ${i}`); }", |l| l.logs = 500);

@@ -3,12 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod cancelling;
+mod events;
 mod fairness;
 mod limits;
 mod memory;
+mod messages;
 mod placement;
 mod streaming;
 mod support;
+mod transactions;
 mod waiting;
 
 use executor_core::MeteredAlloc;

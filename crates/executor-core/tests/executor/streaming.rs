@@ -98,3 +98,15 @@ fn dropping_the_stream_cancels_the_script() {
         assert_eq!(rig.executor.stats().cancelled, 1);
     });
 }
+
+#[test]
+fn nothing_is_written_inside_of_a_transaction() {
+    on_worker(1, async |rig| {
+        let source = "response::stream(|out| {
+            try { tx::run(|| out.write(\"x\")) } catch (error) { out.write(error) }
+        })";
+        let (text, end) = rest(stream(rig.run(source).await)).await;
+        assert!(text.contains("inside of tx::run"), "{text}");
+        assert!(end.error.is_none(), "{:?}", end.error);
+    });
+}

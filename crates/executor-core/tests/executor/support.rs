@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use executor_core::{ExecutorConfig, LocalExecutor};
 use shared::clock::{ManualClock, Timestamp};
-use shared::id::{AppId, ContentHash, ExecutionId, RequestId};
+use shared::event::{Effect, EventCall, EventInput, EventReply, ReadKey};
+use shared::id::{AppId, ContentHash, EventId, ExecutionId, RequestId};
 use shared::invocation::{
-    AppContext, Invocation, ModuleSet, Outcome, ResponseBody, ScriptImage, TriggerKind,
+    AppContext, Input, Invocation, ModuleSet, Outcome, ResponseBody, ScriptImage, TriggerKind,
 };
 use shared::kv::{KvCall, KvEntry, KvOp, KvReply, KvValue};
 use shared::limits::Limits;
@@ -34,6 +36,14 @@ pub(crate) struct TestHost {
     pub(crate) ticks: Mutex<BTreeMap<AppId, u64>>,
     /// All of them together.
     pub(crate) total: watch::Sender<u64>,
+    /// What the collection `store` holds.
+    pub(crate) stored: Mutex<BTreeMap<String, KvEntry>>,
+    /// Calls that write or send, as they came.
+    pub(crate) calls: Mutex<Vec<HostCall>>,
+    /// How many more transactions meet a conflict.
+    pub(crate) conflicts: AtomicU32,
+    /// Where `invoke::call` runs a script of this source.
+    pub(crate) called: OnceLock<(Weak<LocalExecutor>, String)>,
 }
 
 impl TestHost {
@@ -43,7 +53,113 @@ impl TestHost {
             arrived: watch::Sender::new(0),
             ticks: Mutex::default(),
             total: watch::Sender::new(0),
+            stored: Mutex::default(),
+            calls: Mutex::default(),
+            conflicts: AtomicU32::new(0),
+            called: OnceLock::new(),
         })
+    }
+
+    /// Puts a JSON text into the collection `store`.
+    pub(crate) fn store(&self, key: &str, text: &str, version: i64) {
+        let entry = KvEntry {
+            value: KvValue::Json(Bytes::from(text.to_owned())),
+            version,
+            expires_at: None,
+        };
+        self.stored.lock().unwrap().insert(key.to_owned(), entry);
+    }
+
+    /// The transactions and messages that arrived: what was read, what is to be done.
+    pub(crate) fn applied(&self) -> Vec<(Vec<ReadKey>, Vec<Effect>)> {
+        let calls = self.calls.lock().unwrap();
+        let applied = calls.iter().filter_map(|call| match call {
+            HostCall::Event(EventCall::Apply { reads, effects }) => {
+                Some((reads.clone(), effects.clone()))
+            }
+            _ => None,
+        });
+        applied.collect()
+    }
+
+    /// The collection `store`.
+    fn kv(&self, op: KvOp) -> HostAnswer {
+        let mut stored = self.stored.lock().unwrap();
+        let reply = match &op {
+            KvOp::Get(key) => KvReply::Entry(stored.get(key).cloned()),
+            KvOp::GetMany(keys) => {
+                KvReply::Entries(keys.iter().map(|key| stored.get(key).cloned()).collect())
+            }
+            _ => KvReply::Written(7),
+        };
+        // Somebody else writes to this key, twice.
+        if let Some(moving) = stored.get_mut("moving").filter(|entry| entry.version < 3) {
+            moving.version += 1;
+        }
+        if let KvReply::Written(_) = reply {
+            let collection = "store".parse().unwrap();
+            let call = HostCall::Kv(KvCall { collection, op });
+            self.calls.lock().unwrap().push(call);
+        }
+        HostAnswer::Ready(Ok(HostReply::Kv(reply)))
+    }
+
+    fn event(&self, caller: Caller, call: EventCall) -> HostAnswer {
+        self.calls
+            .lock()
+            .unwrap()
+            .push(HostCall::Event(call.clone()));
+        let reply = match call {
+            EventCall::Apply { effects, .. } => self.apply(&effects),
+            EventCall::Depth(_) => EventReply::Count(3),
+            EventCall::Call { script, args } if script.as_str() == "echo" => {
+                EventReply::Returned(args)
+            }
+            EventCall::Call { args, .. } => return self.run(caller, args),
+            EventCall::DeadLetters { limit } => {
+                EventReply::DeadLetters(format!("[{{\"attempts\":{limit}}}]").into())
+            }
+            EventCall::Replay(..) | EventCall::Discard(_) => EventReply::Done(true),
+        };
+        HostAnswer::Ready(Ok(HostReply::Event(reply)))
+    }
+
+    fn apply(&self, effects: &[Effect]) -> EventReply {
+        let before = self.conflicts.load(Ordering::Relaxed);
+        if before > 0 {
+            self.conflicts.store(before - 1, Ordering::Relaxed);
+            return EventReply::Conflict;
+        }
+        let messages = effects.iter().filter_map(|effect| match effect {
+            Effect::Send(_, it) | Effect::Publish(_, it) | Effect::Invoke(_, it) => Some(it.id),
+            Effect::Kv(_) => None,
+        });
+        EventReply::Sent(messages.collect())
+    }
+
+    fn run(&self, caller: Caller, args: Bytes) -> HostAnswer {
+        let (executor, source) = self.called.get().unwrap();
+        if caller.cause.depth >= shared::event::limits::DEPTH {
+            let deep = "scripts call each other too deep".to_owned();
+            return HostAnswer::Ready(Err(HostError::Invalid(deep)));
+        }
+        let fields = [b"{\"args\":", &args[..], b"}"].concat();
+        let mut run = event_of(
+            TriggerKind::Invoke,
+            &String::from_utf8(fields).unwrap(),
+            source,
+        );
+        run.cause = caller.cause.follows(caller.execution, EventId::new(NOW));
+        let outcome = executor.upgrade().unwrap().submit(run);
+        HostAnswer::Pending(Box::pin(async move {
+            let outcome = outcome.await;
+            match &outcome.completion.error {
+                Some(error) => Err(HostError::Invalid(error.message.clone())),
+                None => Ok(HostReply::Event(EventReply::Returned(
+                    body(&outcome).into(),
+                ))),
+            }
+        }))
     }
 }
 
@@ -59,10 +175,14 @@ fn json(text: String) -> Result<HostReply, HostError> {
 
 impl Host for TestHost {
     fn call(&self, caller: Caller, call: HostCall) -> HostAnswer {
-        let HostCall::Kv(KvCall {
-            op: KvOp::Get(key), ..
-        }) = call
-        else {
+        let (collection, op) = match call {
+            HostCall::Event(call) => return self.event(caller, call),
+            HostCall::Kv(KvCall { collection, op }) => (collection, op),
+        };
+        if collection.as_str() == "store" {
+            return self.kv(op);
+        }
+        let KvOp::Get(key) = op else {
             return HostAnswer::Ready(Err(HostError::Invalid("only reads".to_owned())));
         };
         match key.as_str() {
@@ -203,16 +323,31 @@ pub(crate) fn script_of(name: &str, source: &str) -> Invocation {
         source: source.into(),
         modules: Arc::new(ModuleSet::default()),
     };
+    let execution = ExecutionId::new(NOW);
     Invocation {
-        execution: ExecutionId::new(NOW),
+        execution,
         request: RequestId::new(NOW),
         app,
         script: Arc::new(image),
         handler: None,
         limits: Limits::default(),
         trigger: TriggerKind::Manual,
-        http: None,
+        cause: shared::event::Cause::first(execution),
+        attempt: 1,
+        input: None,
     }
+}
+
+/// A run of this source for an event with these fields.
+pub(crate) fn event_of(trigger: TriggerKind, fields: &str, source: &str) -> Invocation {
+    let mut run = script(source);
+    run.trigger = trigger;
+    run.input = Some(Box::new(Input::Event(EventInput {
+        id: EventId::from_bytes([7; 16]),
+        time: NOW,
+        fields: Bytes::from(fields.to_owned()),
+    })));
+    run
 }
 
 /// The same run with other limits.

@@ -59,6 +59,7 @@ pub(super) fn request(request: &DeployRequest, ceiling: &Limits) -> ApiResult<()
             )?;
         }
     }
+    super::triggers::complete(&request.triggers)?;
     request
         .routes
         .iter()
@@ -151,7 +152,7 @@ fn is_origin(text: &str) -> bool {
 }
 
 /// Every route names a script of the release, and no two answer the same requests.
-pub(super) fn routes(next: &Snapshot) -> ApiResult<()> {
+pub(super) fn routes(next: &Snapshot) -> ApiResult<RouteTable<()>> {
     if next.routes.len() > fixed::ROUTES {
         return Err(too_many_routes());
     }
@@ -170,7 +171,7 @@ pub(super) fn routes(next: &Snapshot) -> ApiResult<()> {
             )
         })?;
     }
-    Ok(())
+    Ok(table)
 }
 
 /// The size of the whole release.

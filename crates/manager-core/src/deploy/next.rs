@@ -7,8 +7,9 @@ use shared::error::{Kind, code};
 use shared::id::ContentHash;
 use shared::limits::fixed;
 use shared::name::ScriptName;
-use shared::release::{ModuleSpec, RouteAuth, RouteSpec, ScriptSpec, Snapshot};
+use shared::release::{ModuleSpec, RouteAuth, RouteMode, RouteSpec, ScriptSpec, Snapshot};
 use shared::routing::Method;
+use shared::trigger::TriggerSpec;
 
 use crate::error::{ApiError, ApiResult};
 
@@ -90,6 +91,7 @@ pub(super) fn snapshot(base: &Snapshot, request: &DeployRequest) -> ApiResult<Sn
         next.modules
             .insert(name.clone(), ModuleSpec { hash, version });
     }
+    next.triggers = triggers(base, request);
     next.routes = routes(base, &next, request)?;
     Ok(next)
 }
@@ -122,8 +124,16 @@ fn routes(base: &Snapshot, next: &Snapshot, request: &DeployRequest) -> ApiResul
             .filter(|route| !named.contains(&route.script));
         routes.extend(kept.cloned());
     }
-    let routed: BTreeSet<ScriptName> = routes.iter().map(|route| route.script.clone()).collect();
-    for name in next.scripts.keys().filter(|name| !routed.contains(*name)) {
+    // What handles events is not served to everybody unless somebody says so: a webhook's script
+    // would answer calls nobody has signed.
+    let triggered = next.triggers.iter().map(|trigger| &trigger.script);
+    let placed: BTreeSet<ScriptName> = routes
+        .iter()
+        .map(|route| &route.script)
+        .chain(triggered)
+        .cloned()
+        .collect();
+    for name in next.scripts.keys().filter(|name| !placed.contains(*name)) {
         // A script that was left without a route on purpose stays so.
         if request.replace || !base.scripts.contains_key(name) {
             routes.push(default_route(name)?);
@@ -132,6 +142,21 @@ fn routes(base: &Snapshot, next: &Snapshot, request: &DeployRequest) -> ApiResul
     // One order, so that the same routes make the same snapshot.
     routes.sort_by(|a, b| (a.path.as_str(), a.method).cmp(&(b.path.as_str(), b.method)));
     Ok(routes)
+}
+
+fn triggers(base: &Snapshot, request: &DeployRequest) -> Vec<TriggerSpec> {
+    let named: BTreeSet<&ScriptName> = request.triggers.iter().map(|t| &t.script).collect();
+    let mut triggers = request.triggers.clone();
+    if !request.replace {
+        let kept = base
+            .triggers
+            .iter()
+            .filter(|trigger| !named.contains(&trigger.script));
+        triggers.extend(kept.cloned());
+    }
+    // One order, so that the same triggers make the same snapshot.
+    triggers.sort_by_cached_key(TriggerSpec::key);
+    triggers
 }
 
 fn default_route(name: &ScriptName) -> ApiResult<RouteSpec> {
@@ -145,6 +170,7 @@ fn default_route(name: &ScriptName) -> ApiResult<RouteSpec> {
         script: name.clone(),
         handler: None,
         auth: RouteAuth::default(),
+        mode: RouteMode::default(),
         cors: None,
     })
 }

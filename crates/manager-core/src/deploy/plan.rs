@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use shared::api::{PlanAction, PlanItem};
 use shared::release::Snapshot;
+use shared::trigger::TriggerSpec;
 
-/// Scripts, then modules, then routes; each by name.
+/// Scripts, then modules, then routes, then triggers; each by name.
 pub(super) fn plan(base: &Snapshot, next: &Snapshot) -> Vec<PlanItem> {
     let mut items = compare("script", &named(&base.scripts), &named(&next.scripts));
     items.extend(compare(
@@ -14,6 +15,7 @@ pub(super) fn plan(base: &Snapshot, next: &Snapshot) -> Vec<PlanItem> {
         &named(&next.modules),
     ));
     items.extend(compare("route", &routes(base), &routes(next)));
+    items.extend(compare("trigger", &triggers(base), &triggers(next)));
     items
 }
 
@@ -30,6 +32,10 @@ fn routes(snapshot: &Snapshot) -> BTreeMap<String, &shared::release::RouteSpec> 
         .iter()
         .map(|route| (name(route), route))
         .collect()
+}
+
+fn triggers(snapshot: &Snapshot) -> BTreeMap<String, &TriggerSpec> {
+    snapshot.triggers.iter().map(|t| (t.key(), t)).collect()
 }
 
 fn compare<V: PartialEq>(

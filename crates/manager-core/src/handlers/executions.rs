@@ -38,7 +38,8 @@ fn error_of(row: &ExecutionRow) -> ApiResult<Option<ScriptError>> {
     error.map_err(|_bad_json| corrupt("error", row.id))
 }
 
-fn view(row: ExecutionRow) -> ApiResult<Execution> {
+/// A stored run on the wire.
+pub(super) fn view(row: ExecutionRow) -> ApiResult<Execution> {
     let error = error_of(&row)?;
     let first_line = |error: ScriptError| error.message.lines().next().map(str::to_owned);
     let script = row.script.parse();
@@ -58,6 +59,10 @@ fn view(row: ExecutionRow) -> ApiResult<Execution> {
         operations: row.operations,
         memory_peak: row.memory_peak,
         host_calls: row.host_calls,
+        event: row.event,
+        attempt: row.event.and(row.attempt),
+        root: row.root,
+        parent: row.parent,
     })
 }
 
@@ -92,11 +97,25 @@ pub(crate) struct ExecutionQuery {
     since: Option<String>,
     /// Started before this time, RFC 3339.
     until: Option<String>,
+    /// Only runs that handled this event.
+    event: Option<String>,
+    /// Only runs of the chain that began here.
+    root: Option<String>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
     /// Items per page, 1 to 200; 50 when absent.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
+}
+
+/// An id in a query.
+fn parsed<T: std::str::FromStr<Err = shared::id::ParseIdError>>(
+    name: &str,
+    text: Option<String>,
+) -> ApiResult<Option<T>> {
+    text.map(|text| text.parse::<T>())
+        .transpose()
+        .map_err(|error| invalid_query(format!("`{name}`: {error}")))
 }
 
 impl ExecutionQuery {
@@ -117,6 +136,8 @@ impl ExecutionQuery {
             since: at("since", self.since)?,
             until: at("until", self.until)?,
             before: cursor(self.cursor.as_deref())?,
+            event: parsed("event", self.event)?,
+            root: parsed("root", self.root)?,
             limit: limit as i64 + 1,
         };
         Ok((filter, limit))

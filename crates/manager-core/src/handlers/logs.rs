@@ -22,7 +22,7 @@ use crate::manager::TailEvent;
 use crate::view::{invalid_query, parse_time};
 
 /// Between two signs of life of a tail. The timer lives as long as the connection.
-const HEARTBEAT: Duration = Duration::from_secs(20);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(20);
 /// Lines sent again to a client that comes back.
 const CATCH_UP: i64 = 1_000;
 

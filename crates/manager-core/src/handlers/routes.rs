@@ -35,12 +35,18 @@ pub(crate) async fn list(caller: InApp<CanRead>) -> ApiResult<Json<Page<Route>>>
     }))
 }
 
+/// What answers a request.
+enum Answer {
+    Route(RouteSpec),
+    Webhook(String),
+}
+
 /// Tell which route would answer a request.
 #[utoipa::path(post, path = "/apps/{app}/routes/match", operation_id = "matchRoute",
     tag = "routes",
     params(("app" = AppSlug, Path, description = "The app's name.")),
     request_body = MatchRequest,
-    responses((status = 200, description = "The route, or the methods the path has.",
+    responses((status = 200, description = "The route or the webhook, or the methods the path has.",
         body = MatchResult)))]
 pub(crate) async fn preview(
     caller: InApp<CanRead>,
@@ -58,20 +64,31 @@ pub(crate) async fn preview(
         .read(move |conn| active_snapshot(conn, &app))
         .await?;
     let mut table = RouteTable::default();
-    for route in snapshot.routes {
-        let inserted = table.insert(route.method, route.path.clone(), route);
+    let routes = snapshot.routes.into_iter();
+    let all = routes
+        .map(|route| (route.method, route.path.clone(), Answer::Route(route)))
+        .chain(snapshot.triggers.into_iter().filter_map(|trigger| {
+            let key = trigger.key();
+            Some((Method::Post, trigger.path?, Answer::Webhook(key)))
+        }));
+    for (method, path, answer) in all {
+        let inserted = table.insert(method, path, answer);
         inserted.map_err(|conflict| {
             tracing::error!(%conflict, "a stored release has conflicting routes");
             ApiError::internal()
         })?;
     }
     let allow = table.methods(&body.path);
-    let (route, params) = match table.find(body.method, &body.path) {
-        Match::Found { route, params, .. } => (Some(route.clone()), params),
-        _ => (None, Vec::new()),
+    let (route, trigger, params) = match table.find(body.method, &body.path) {
+        Match::Found { route, params, .. } => match route {
+            Answer::Route(route) => (Some(route.clone()), None, params),
+            Answer::Webhook(key) => (None, Some(key.clone()), params),
+        },
+        _ => (None, None, Vec::new()),
     };
     Ok(Json(MatchResult {
         route,
+        trigger,
         params: params.into_iter().collect(),
         allow,
     }))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use shared::clock::Timestamp;
 use shared::error::Error;
+use shared::event::Cause;
 use shared::id::{ExecutionId, RequestId};
 use shared::invocation::{AppContext, Completion, Invocation, Outcome, ScriptImage, TriggerKind};
 use shared::record::ExecutionRecord;
@@ -35,7 +36,7 @@ impl Run {
         started_at: Timestamp,
         permit: OwnedSemaphorePermit,
     ) -> Self {
-        let http = invocation.http.as_ref();
+        let http = invocation.http();
         Self {
             log: Arc::clone(&manager.parts().log),
             execution: invocation.execution,
@@ -78,6 +79,8 @@ impl Run {
             status,
             started_at: self.started_at,
             completion,
+            cause: Cause::first(self.execution),
+            attempt: 1,
         });
     }
 }

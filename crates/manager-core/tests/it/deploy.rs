@@ -369,7 +369,10 @@ async fn routes_must_fit_together() {
     );
     let ask = json!({"method": "GET", "path": "/nowhere"});
     let none = world.post("/apps/shop/routes/match", &ask).await.json();
-    assert_eq!(none, json!({"route": null, "params": {}, "allow": []}));
+    assert_eq!(
+        none,
+        json!({"route": null, "trigger": null, "params": {}, "allow": []})
+    );
     let any = json!({"method": "ANY", "path": "/"});
     world
         .post("/apps/shop/routes/match", &any)

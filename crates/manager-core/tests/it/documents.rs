@@ -72,7 +72,7 @@ fn every_operation_is_described() {
             }
         }
     }
-    assert!(ids.len() >= 42, "{}", ids.len());
+    assert!(ids.len() >= 53, "{}", ids.len());
 }
 
 /// Every `$ref` leads somewhere.
@@ -141,7 +141,12 @@ fn no_crate_makes_up_codes() {
     }
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
-        for part in text.split("Kind::").skip(1) {
+        for (at, found) in text.match_indices("Kind::") {
+            // Not `TriggerKind::` or another one.
+            if text[..at].ends_with(|before: char| before.is_ascii_alphanumeric()) {
+                continue;
+            }
+            let part = &text[at + found.len()..];
             // `Kind::NotFound, "no_route",` as it stands in `Error::new`.
             let mut rest = part.splitn(3, ',').map(str::trim);
             let (Some(kind), Some(code)) = (rest.next(), rest.next()) else {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use manager_core::{Tail, TailEvent};
+use manager_core::{AttemptEvent, Attempts, Tail, TailEvent};
 use shared::error::{Error, Kind, code};
 use shared::id::AppId;
 use shared::invocation::{
@@ -137,7 +137,7 @@ fn completion() -> Completion {
 }
 
 fn echo(invocation: &Invocation) -> Bytes {
-    let http = invocation.http.as_ref().unwrap();
+    let http = invocation.http().unwrap();
     let headers: BTreeMap<String, String> = http
         .headers
         .iter()
@@ -260,6 +260,14 @@ impl ExecutionLog for Arc2<FakeLog> {
 
 /// A live tail that shows what a test put there, and ends.
 pub(crate) fn tail(events: Arc<Mutex<Vec<TailEvent>>>) -> Tail {
+    Arc::new(move |_app| {
+        let events = events.lock().unwrap().clone();
+        Box::pin(tokio_stream::iter(events))
+    })
+}
+
+/// The same for attempts at events.
+pub(crate) fn attempts_tail(events: Arc<Mutex<Vec<AttemptEvent>>>) -> Attempts {
     Arc::new(move |_app| {
         let events = events.lock().unwrap().clone();
         Box::pin(tokio_stream::iter(events))

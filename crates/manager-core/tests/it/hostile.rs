@@ -30,6 +30,28 @@ fn encode(text: &str) -> String {
     })
 }
 
+/// One trigger of every kind.
+fn triggers() -> Value {
+    let mut all = Vec::new();
+    for more in [
+        json!({"kind": "kv", "collection": "orders", "prefix": "o-"}),
+        json!({"kind": "queue", "queue": "emails", "concurrency": 4}),
+        json!({"kind": "pubsub", "topic": "orders.*"}),
+        json!({"kind": "cron", "schedule": "*/5 * * * *", "timezone": "Europe/Berlin",
+            "catch_up": "all"}),
+        json!({"kind": "dead_letter", "of": "hello"}),
+        json!({"kind": "webhook", "path": "/hooks/a", "provider": "github", "secret": "SECRET"}),
+        json!({"kind": "deploy"}),
+    ] {
+        let mut trigger = json!({"script": "hello", "handler": null, "retry": {"attempts": 8,
+            "backoff": "exponential", "base": "2s", "max": "1h"}});
+        let fields = trigger.as_object_mut().unwrap();
+        fields.extend(more.as_object().unwrap().clone());
+        all.push(trigger);
+    }
+    Value::Array(all)
+}
+
 /// A good body for every operation that takes one.
 fn bodies() -> Vec<(&'static str, Value)> {
     let source = json!({"source": "1", "hash": null, "description": "d",
@@ -63,7 +85,19 @@ fn bodies() -> Vec<(&'static str, Value)> {
             "deploy",
             json!({"message": "m", "dry_run": false, "replace": false,
             "scripts": {"hello": source}, "modules": {"lib": {"source": "1", "hash": null}},
-            "routes": [route], "source": "cli"}),
+            "routes": [route], "triggers": triggers(), "source": "cli"}),
+        ),
+        (
+            "previewSchedule",
+            json!({"schedule": "0 6 * * MON-FRI", "timezone": "Europe/Berlin"}),
+        ),
+        (
+            "replayDeadLetter",
+            json!({"payload": {"name": "emails", "message": [1, {"a": null}], "key": "k"}}),
+        ),
+        (
+            "replayDeadLetters",
+            json!({"ids": [format!("ded_{}", "0".repeat(32))], "all": false}),
         ),
         ("rollback", json!({"to": 1})),
         ("validate", json!({"source": "1", "modules": {"lib": "1"}})),
@@ -114,7 +148,7 @@ fn variants(body: &Value) -> Vec<Value> {
             }
         }
         Value::Array(items) => {
-            for variant in items.first().map(variants).unwrap_or_default() {
+            for variant in items.iter().flat_map(variants) {
                 all.push(Value::Array(vec![variant]));
             }
         }

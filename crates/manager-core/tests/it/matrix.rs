@@ -57,6 +57,8 @@ pub(crate) fn filled(path: &str) -> String {
         ("id", "exe_00000000000000000000000000000000"),
         ("token", "tok_00000000000000000000000000000000"),
         ("domain", "shop.example.com"),
+        ("dead_letter", "ded_00000000000000000000000000000000"),
+        ("event", "evt_00000000000000000000000000000000"),
     ]
     .iter()
     .fold(path.to_owned(), |path, (name, value)| {
@@ -125,7 +127,7 @@ async fn nobody_gets_where_they_may_not() {
         }
     }
     assert!(
-        credentials >= 40 && apps >= 30 && scopes >= 38,
+        credentials >= 51 && apps >= 41 && scopes >= 49,
         "{credentials} {apps} {scopes}"
     );
     // None of that has changed anything.

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
-use manager_core::{Manager, ManagerConfig, Parts, PeerInfo, TailEvent};
+use manager_core::{AttemptEvent, Manager, ManagerConfig, Parts, PeerInfo, TailEvent};
 use serde_json::{Value, json};
 use shared::clock::{ManualClock, Timestamp};
 use shared::error::{Problem, code};
@@ -16,7 +16,7 @@ use store::{Store, StoreConfig, StoreError, executions};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
-use crate::fakes::{Arc2, FakeCatalog, FakeExecutor, FakeLog, FakeValidator, tail};
+use crate::fakes::{Arc2, FakeCatalog, FakeExecutor, FakeLog, FakeValidator, attempts_tail, tail};
 
 pub(crate) const EMAIL: &str = "ada@example.com";
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -29,6 +29,7 @@ pub(crate) struct World {
     pub(crate) catalog: Arc<FakeCatalog>,
     pub(crate) log: Arc<FakeLog>,
     pub(crate) tail: Arc<Mutex<Vec<TailEvent>>>,
+    pub(crate) attempts: Arc<Mutex<Vec<AttemptEvent>>>,
     /// `Bearer …` of the local credential.
     pub(crate) local: String,
     router: Router,
@@ -160,6 +161,7 @@ impl World {
         });
         let log = Arc::new(FakeLog::default());
         let events = Arc::<Mutex<Vec<TailEvent>>>::default();
+        let attempts = Arc::<Mutex<Vec<AttemptEvent>>>::default();
         let parts = Parts {
             store: store.clone(),
             catalog: Arc::new(Arc2(Arc::clone(&catalog))),
@@ -167,6 +169,7 @@ impl World {
             validator: Arc::new(FakeValidator),
             log: Arc::new(Arc2(Arc::clone(&log))),
             tail: tail(Arc::clone(&events)),
+            attempts: attempts_tail(Arc::clone(&attempts)),
         };
         let config = ManagerConfig {
             base_url: "http://localhost:8080".to_owned(),
@@ -184,6 +187,7 @@ impl World {
             catalog,
             log,
             tail: events,
+            attempts,
             _dir: dir,
         }
     }

@@ -112,6 +112,26 @@ pub const KEYS: &[Key] = &[
         "20000",
         "Open connections per worker",
     ),
+    key(
+        "events.concurrency",
+        "256",
+        "Event handlers that run at the same time on this server",
+    ),
+    key(
+        "events.hints",
+        "on",
+        "`on`: a write wakes the dispatcher; `off`: it looks every second",
+    ),
+    key(
+        "events.backlog",
+        "1000000",
+        "Undelivered events an app may have",
+    ),
+    key(
+        "events.backlog_bytes",
+        "1GiB",
+        "Bytes of undelivered events an app may have",
+    ),
     key("cache.scripts", "64MiB", "Memory for compiled scripts"),
     key(
         "ceiling.wall",

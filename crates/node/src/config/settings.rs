@@ -83,6 +83,19 @@ pub struct Admission {
     pub connections: u32,
 }
 
+/// How events are delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Events {
+    /// Handlers that run at the same time.
+    pub concurrency: u32,
+    /// Whether a write wakes the dispatcher.
+    pub hints: bool,
+    /// Undelivered events per app.
+    pub backlog: u64,
+    /// Bytes of them.
+    pub backlog_bytes: u64,
+}
+
 /// The checked configuration of a server.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -110,6 +123,8 @@ pub struct Config {
     pub log: LogSettings,
     /// How much is let in.
     pub admission: Admission,
+    /// How events are delivered.
+    pub events: Events,
     /// Memory for compiled scripts, in bytes.
     pub script_cache: u64,
     /// The highest limits a script can ask for.
@@ -146,6 +161,12 @@ impl Config {
                 app_concurrency: of.count("admission.app_concurrency")?,
                 app_rate: of.app_rate()?,
                 connections: of.count("admission.connections")?,
+            },
+            events: Events {
+                concurrency: of.count("events.concurrency")?,
+                hints: of.switch("events.hints")?,
+                backlog: of.number("events.backlog", 1, u64::MAX)?,
+                backlog_bytes: of.size("events.backlog_bytes")?,
             },
             script_cache: of.size("cache.scripts")?,
             ceiling: Limits {
@@ -198,6 +219,14 @@ impl<'a> Reader<'a> {
 
     fn count(&self, key: &'static str) -> Result<u32, ConfigError> {
         Ok(self.number(key, 1, u64::from(u32::MAX))? as u32)
+    }
+
+    fn switch(&self, key: &'static str) -> Result<bool, ConfigError> {
+        match self.text(key) {
+            "on" => Ok(true),
+            "off" => Ok(false),
+            _ => self.fail(key, "write `on` or `off`"),
+        }
     }
 
     fn duration(&self, key: &'static str) -> Result<Duration, ConfigError> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::{Method, Uri};
 use shared::clock::Timestamp;
+use shared::event::Cause;
 use shared::id::{ExecutionId, RequestId};
 use shared::invocation::{Completion, Outcome, TriggerKind};
 use shared::record::ExecutionRecord;
@@ -51,6 +52,8 @@ impl Run {
             status,
             started_at: self.started_at,
             completion,
+            cause: Cause::first(self.execution),
+            attempt: 1,
         };
         // Live tails see also what is not stored.
         recorder.publish(&record);

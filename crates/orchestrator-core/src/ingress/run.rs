@@ -9,8 +9,9 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use shared::clock::Timestamp;
 use shared::error::{Error, Kind};
+use shared::event::Cause;
 use shared::id::ExecutionId;
-use shared::invocation::{HttpInput, Invocation, Outcome, TriggerKind};
+use shared::invocation::{HttpInput, Input, Invocation, Outcome, TriggerKind};
 use shared::release::RouteAuth;
 use shared::routing::Params;
 use shared::seam::LocalFuture;
@@ -18,7 +19,7 @@ use shared::seam::LocalFuture;
 use super::record::{self, PendingRecord};
 use super::{Admitted, Facts, Ingress, Last, Step, body_in, reply};
 use crate::body::Body;
-use crate::catalog::{LiveApp, LiveRoute};
+use crate::catalog::{LiveApp, LiveMode, LiveRoute};
 
 /// What is to run, and for which request.
 pub(super) struct Run {
@@ -41,7 +42,8 @@ impl Ingress {
         };
         let (parts, incoming) = request.into_parts();
         let token = run.route.auth == RouteAuth::Token;
-        if !token && incoming.is_end_stream() {
+        let accepted = !matches!(run.route.mode, LiveMode::Sync);
+        if !token && !accepted && incoming.is_end_stream() {
             let started = self.start(run, parts, Bytes::new(), admitted);
             return Step::Later(Box::pin(started.finish()));
         }
@@ -55,10 +57,29 @@ impl Ingress {
                 body_in::collect(incoming, ingress.config.client_patience).await
             };
             match ready.await {
+                Ok(body) if accepted => ingress.take(run, parts, body, admitted).await,
                 Ok(body) => ingress.start(run, parts, body, admitted).finish().await,
                 Err(error) => Ok(run.last.applied(reply::problem(&error, id))),
             }
         }))
+    }
+
+    /// Answers once the request is stored.
+    async fn take(
+        self: &Arc<Self>,
+        run: Run,
+        parts: Parts,
+        body: Bytes,
+        admitted: Admitted,
+    ) -> Result<Response<Body>, Error> {
+        let id = run.facts.id;
+        let http = http_input(parts, run.params, body, run.facts);
+        let mut response = match self.accept(&run.app, &run.route, http).await {
+            Ok(response) => response,
+            Err(error) => reply::problem(&error, id),
+        };
+        response.body_mut().admitted = Some(admitted);
+        Ok(run.last.applied(response))
     }
 
     fn start(self: &Arc<Self>, run: Run, parts: Parts, body: Bytes, admitted: Admitted) -> Started {
@@ -81,7 +102,11 @@ impl Ingress {
             handler: route.handler,
             limits: route.script.limits,
             trigger: TriggerKind::Http,
-            http: Some(Box::new(http_input(parts, params, body, facts))),
+            cause: Cause::first(execution),
+            attempt: 1,
+            input: Some(Box::new(Input::Http(http_input(
+                parts, params, body, facts,
+            )))),
         };
         let outcome = self.executor.execute(invocation);
         let record = PendingRecord::new(record::Run {

@@ -64,7 +64,7 @@ impl Fake {
             "text" => answer("text/plain; charset=utf-8", rest.to_owned()),
             "html" => answer("Text/HTML", rest.to_owned()),
             "release" => answer("text/plain", format!("{rest} env={:?}", invocation.app.env)),
-            "echo" => answer("application/json", echo(&invocation.http.unwrap())),
+            "echo" => answer("application/json", echo(invocation.http().unwrap())),
             "hang" => {
                 self.wait().await;
                 answer("text/plain", "done".to_owned())

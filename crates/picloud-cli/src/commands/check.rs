@@ -1,12 +1,13 @@
 //! `pic check`: the manifest and the sources, and what the server would say.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
 use shared::api::{App, ValidateRequest, Validation};
-use shared::name::AppSlug;
-use shared::routing::RouteTable;
+use shared::name::{AppSlug, ScriptName};
+use shared::routing::{Method, RouteTable};
 use shared::script_error::{Diagnostic, Severity};
 
 use crate::client::Client;
@@ -32,7 +33,8 @@ pub(crate) struct CheckArgs {
 /// `pic check`.
 pub(crate) fn run(context: &Context, args: &CheckArgs) -> Outcome {
     let project = Project::load(context.ui, &args.dir)?;
-    routes(&project)?;
+    let table = routes(&project)?;
+    triggers(&project, table)?;
     let signed_in = || {
         let target = session::target(&context.connection, &context.env).ok()?;
         target.token.as_ref()?;
@@ -82,37 +84,62 @@ impl Depth {
     const fn text(self) -> &'static str {
         match self {
             Self::Offline => {
-                "manifest, files and routes are right; sources are compiled by a server only, and none was asked"
+                "manifest, files, routes and triggers are right; sources are compiled by a server only, and none was asked"
             }
-            Self::Compiled => "manifest, files, routes and sources are right",
+            Self::Compiled => "manifest, files, routes, triggers and sources are right",
             Self::Whole => "right; it can be deployed as it is",
         }
     }
 }
 
 /// Routes name scripts of the folder, and no two answer the same requests.
-fn routes(project: &Project) -> Outcome {
+fn routes(project: &Project) -> Outcome<RouteTable<()>> {
     let mut table = RouteTable::default();
     for route in &project.manifest.routes {
-        if !project.manifest.scripts.contains_key(&route.script) {
-            let names = project
-                .manifest
-                .scripts
-                .keys()
-                .map(shared::name::ScriptName::as_str);
-            let near = crate::suggest::closest(route.script.as_str(), names);
-            let failure = Failure::new(format!(
-                "picloud.toml: route {} {} names the script `{}`, which is not there",
-                route.method, route.path, route.script
-            ));
-            return Err(match near {
-                Some(near) => failure.next(format!("did you mean `{near}`?")),
-                None => failure.next(format!("add [scripts.{}]", route.script)),
-            });
-        }
+        let what = format!("route {} {}", route.method, route.path);
+        there(project, &what, &route.script)?;
         table
             .insert(route.method, route.path.clone(), ())
             .map_err(|conflict| Failure::new(format!("picloud.toml: {conflict}")))?;
+    }
+    Ok(table)
+}
+
+/// A script that is named is there.
+fn there(project: &Project, what: &str, script: &ScriptName) -> Outcome {
+    let scripts = &project.manifest.scripts;
+    if scripts.contains_key(script) {
+        return Ok(());
+    }
+    let near = crate::suggest::closest(script.as_str(), scripts.keys().map(ScriptName::as_str));
+    let failure = Failure::new(format!(
+        "picloud.toml: {what} names the script `{script}`, which is not there"
+    ));
+    Err(match near {
+        Some(near) => failure.next(format!("did you mean `{near}`?")),
+        None => failure.next(format!("add [scripts.{script}]")),
+    })
+}
+
+/// Triggers have the fields of their kind, name scripts of the folder, and are there once.
+fn triggers(project: &Project, mut routes: RouteTable<()>) -> Outcome {
+    let mut keys = BTreeSet::new();
+    for trigger in &project.manifest.triggers {
+        let what = format!("trigger `{}`", trigger.key());
+        let wrong = |why: String| Failure::new(format!("picloud.toml: {what}: {why}"));
+        trigger.check().map_err(wrong)?;
+        for script in [Some(&trigger.script), trigger.of.as_ref()] {
+            script.map_or(Ok(()), |script| there(project, &what, script))?;
+        }
+        if let Some(path) = &trigger.path {
+            let inserted = routes.insert(Method::Post, path.clone(), ());
+            inserted.map_err(|conflict| wrong(conflict.to_string()))?;
+        }
+        if !keys.insert(trigger.key()) {
+            return Err(wrong(
+                "it is there twice, or its queue has two consumers".to_owned(),
+            ));
+        }
     }
     Ok(())
 }

@@ -218,12 +218,13 @@ fn everything(project: &Project) -> Vec<PlanItem> {
     let own = routes
         .iter()
         .map(|r| item("route", &format!("{} {}", r.method, r.path)));
-    let without = project
-        .scripts
-        .keys()
-        .filter(|name| !routes.iter().any(|r| r.script == **name));
-    let default = without.map(|name| item("route", &format!("ANY /{name}")));
-    scripts.chain(modules).chain(own).chain(default).collect()
+    let default = project
+        .with_default_route()
+        .map(|name| item("route", &format!("ANY /{name}")));
+    let triggers = &project.manifest.triggers;
+    let triggers = triggers.iter().map(|t| item("trigger", &t.key()));
+    let routes = own.chain(default).chain(triggers);
+    scripts.chain(modules).chain(routes).collect()
 }
 
 fn new_app(context: &Context, app: &AppSlug, items: &[PlanItem]) -> Outcome {

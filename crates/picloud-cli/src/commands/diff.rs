@@ -8,6 +8,7 @@ use shared::api::{ModuleDetail, ReleaseDetail, ScriptDetail};
 use shared::id::ContentHash;
 use shared::name::AppSlug;
 use shared::release::Snapshot;
+use shared::trigger::TriggerSpec;
 
 use crate::client::Client;
 use crate::context::Context;
@@ -45,6 +46,7 @@ pub(crate) fn run(context: &Context, args: &DiffArgs) -> Outcome {
     let mut changed = scripts(&client, app, &project, &snapshot)?;
     changed.extend(modules(&client, app, &project, &snapshot)?);
     let (gone, new) = routes(&project, &snapshot);
+    let (ended, begun) = triggers(&project, &snapshot);
     let settings = settings(&project, &snapshot);
     let ui = context.ui;
     if ui.json {
@@ -53,21 +55,29 @@ pub(crate) fn run(context: &Context, args: &DiffArgs) -> Outcome {
             .map(|c| json!({ "what": c.what, "name": c.name, "old": c.old, "new": c.new }))
             .collect();
         return ui.answer(&json!({
-            "sources": sources, "routes_removed": gone, "routes_added": new, "settings": settings
+            "sources": sources, "routes_removed": gone, "routes_added": new,
+            "triggers_removed": ended, "triggers_added": begun, "settings": settings
         }));
     }
     for change in &changed {
         show(context, change)?;
     }
-    for (sign, paint, routes) in [("-", Paint::Error, &gone), ("+", Paint::Good, &new)] {
-        for route in routes {
-            ui.content_line(&ui.paint_content(paint, &format!("{sign}route {route}")))?;
+    for (sign, paint, what, items) in [
+        ("-", Paint::Error, "route", &gone),
+        ("+", Paint::Good, "route", &new),
+        ("-", Paint::Error, "trigger", &ended),
+        ("+", Paint::Good, "trigger", &begun),
+    ] {
+        for item in items {
+            let line = format!("{sign}{what} {}", clean(item));
+            ui.content_line(&ui.paint_content(paint, &line))?;
         }
     }
     for name in &settings {
         ui.content_line(&ui.paint_content(Paint::Warning, &format!("~settings of script {name}")))?;
     }
-    if changed.is_empty() && gone.is_empty() && new.is_empty() && settings.is_empty() {
+    let same = [&gone, &new, &ended, &begun, &settings];
+    if changed.is_empty() && same.iter().all(|all| all.is_empty()) {
         ui.say(format!("{app}: the folder is what is live"));
     }
     Ok(())
@@ -161,17 +171,24 @@ fn routes(project: &Project, live: &Snapshot) -> (Vec<String>, Vec<String>) {
         .collect();
     let given = &project.manifest.routes;
     let mut new: Vec<String> = given.iter().map(|r| text(super::routes::row(r))).collect();
-    for name in project.scripts.keys() {
-        if !given.iter().any(|route| route.script == *name) {
-            new.push(format!("ANY /{name} {name} everybody"));
-        }
-    }
-    let without = |all: &[String], other: &[String]| {
-        all.iter()
-            .filter(|route| !other.contains(route))
-            .cloned()
-            .collect()
+    let default = project.with_default_route();
+    new.extend(default.map(|name| format!("ANY /{name} {name} everybody")));
+    (without(&old, &new), without(&new, &old))
+}
+
+fn without(all: &[String], other: &[String]) -> Vec<String> {
+    let kept = all.iter().filter(|item| !other.contains(item));
+    kept.cloned().collect()
+}
+
+/// Triggers that would go, and that would come. One that changes does both.
+fn triggers(project: &Project, live: &Snapshot) -> (Vec<String>, Vec<String>) {
+    let text = |spec: &TriggerSpec| {
+        let said = serde_json::to_string(spec).unwrap_or_default();
+        format!("{} {said}", spec.key())
     };
+    let old: Vec<String> = live.triggers.iter().map(text).collect();
+    let new: Vec<String> = project.manifest.triggers.iter().map(text).collect();
     (without(&old, &new), without(&new, &old))
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat};
 use clap::Args;
+use serde::de::DeserializeOwned;
 use shared::api::LogEntry;
 use shared::clock::{Clock as _, SystemClock, Timestamp};
 use shared::error::code;
@@ -187,7 +188,7 @@ fn follow(context: &Context, client: &Client, app: &AppSlug, args: &LogsArgs) ->
 }
 
 /// Waits for the server. One of this machine comes back with another credential.
-fn reopen(context: &Context, path: &str, last: Option<&str>) -> Outcome<Tail> {
+pub(crate) fn reopen(context: &Context, path: &str, last: Option<&str>) -> Outcome<Tail> {
     let mut refusals = 0;
     loop {
         std::thread::park_timeout(AGAIN);
@@ -210,6 +211,14 @@ fn reopen(context: &Context, path: &str, last: Option<&str>) -> Outcome<Tail> {
 pub(crate) enum Line {
     /// A line.
     Entry(Box<LogEntry>),
+    /// So many came too fast.
+    Missed(String),
+}
+
+/// What any tail has.
+pub(crate) enum Item<T> {
+    /// What it is about.
+    Told(Box<T>),
     /// So many came too fast.
     Missed(String),
 }
@@ -239,24 +248,31 @@ impl Tail {
 
     /// The next line; `None` when the server ends it.
     pub(crate) fn next(&mut self) -> Outcome<Option<Line>> {
+        Ok(self.next_of("log")?.map(|item| match item {
+            Item::Told(entry) => Line::Entry(entry),
+            Item::Missed(count) => Line::Missed(count),
+        }))
+    }
+
+    /// The next event of a name; `None` when the server ends it.
+    pub(crate) fn next_of<T: DeserializeOwned>(&mut self, name: &str) -> Outcome<Option<Item<T>>> {
         loop {
             // A connection that breaks is one that ended.
             let Ok(Some(event)) = sse::next(&mut self.from) else {
                 return Ok(None);
             };
             if event.id.is_some() {
-                self.last = event.id;
+                self.last.clone_from(&event.id);
             }
-            match event.name.as_str() {
-                "log" => {
-                    let entry = serde_json::from_str(&event.data).map_err(|error| {
-                        let address = self.client.address();
-                        Failure::new(format!("{address} sent a line that is none: {error}"))
-                    })?;
-                    return Ok(Some(Line::Entry(Box::new(entry))));
-                }
-                "missed" => return Ok(Some(Line::Missed(clean(&event.data)))),
-                _ => {}
+            if event.name == name {
+                let told = serde_json::from_str(&event.data).map_err(|error| {
+                    let address = self.client.address();
+                    Failure::new(format!("{address} sent a line that is none: {error}"))
+                })?;
+                return Ok(Some(Item::Told(Box::new(told))));
+            }
+            if event.name == "missed" {
+                return Ok(Some(Item::Missed(clean(&event.data))));
             }
         }
     }

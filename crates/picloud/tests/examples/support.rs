@@ -41,6 +41,7 @@ fn deploy(server: &Server, example: &str) {
         "scripts": scripts,
         "modules": modules,
         "routes": manifest.routes,
+        "triggers": manifest.triggers,
     });
     server.default_app(app);
     server

@@ -114,6 +114,8 @@ wire! {
     struct MatchResult {
         /// The route; null when none answers.
         route: Option<RouteSpec>,
+        /// The webhook that answers instead of a route.
+        trigger: Option<String>,
         /// Path parameters.
         params: BTreeMap<String, String>,
         /// Methods the path answers; empty when the path is unknown.

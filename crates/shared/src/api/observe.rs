@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ExecutionId, RequestId};
+use crate::id::{EventId, ExecutionId, RequestId, RootId};
 use crate::invocation::LogLevel;
 use crate::limits::LimitSettings;
 use crate::name::ScriptName;
@@ -19,7 +19,7 @@ wire! {
         version: i64,
         /// Release that was active.
         release: i64,
-        /// `http` or `manual`.
+        /// `http`, `manual`, or the kind of event: `kv`, `queue`, `cron` …
         trigger: String,
         /// Method and path, for requests.
         target: Option<String>,
@@ -41,6 +41,14 @@ wire! {
         memory_peak: i64,
         /// Host calls.
         host_calls: i64,
+        /// The event it handled.
+        event: Option<EventId>,
+        /// Which attempt at the event it was, from 1.
+        attempt: Option<i64>,
+        /// What began the chain it belongs to.
+        root: Option<RootId>,
+        /// The run that made the event.
+        parent: Option<ExecutionId>,
     }
 
     /// An execution with everything known about it.

@@ -9,6 +9,7 @@ use crate::limits::LimitSettings;
 use crate::name::{ModuleName, ScriptName};
 use crate::release::{RouteSpec, Snapshot};
 use crate::script_error::Diagnostic;
+use crate::trigger::TriggerSpec;
 
 wire! {
     /// `POST /apps/{app}/releases`: makes and activates a release, or changes nothing.
@@ -21,8 +22,8 @@ wire! {
         #[serde(default)]
         dry_run: bool,
         /// `true`: the release is exactly this request. `false`: scripts and modules given here
-        /// are added to or replace those of the active release. Routes given replace the routes
-        /// of the scripts they name.
+        /// are added to or replace those of the active release. Routes and triggers given replace
+        /// those of the scripts they name.
         #[serde(default)]
         replace: bool,
         /// Scripts by name.
@@ -31,10 +32,13 @@ wire! {
         /// Modules by name.
         #[serde(default)]
         modules: BTreeMap<ModuleName, SourceUpload>,
-        /// Routes; a script that is new in this release and has none gets `ANY /<script>`. With
-        /// `replace` that is every script without a route.
+        /// Routes; a script that is new in this release and has neither a route nor a trigger gets
+        /// `ANY /<script>`. With `replace` that is every such script.
         #[serde(default)]
         routes: Vec<RouteSpec>,
+        /// Triggers.
+        #[serde(default)]
+        triggers: Vec<TriggerSpec>,
         /// Where the request comes from: `cli`, `dashboard`, `dev`; `api` when absent.
         #[serde(default)]
         source: Option<String>,
@@ -89,7 +93,7 @@ wire! {
     struct PlanItem {
         /// `add`, `change`, `remove` or `keep`.
         action: PlanAction,
-        /// `script`, `module` or `route`.
+        /// `script`, `module`, `route` or `trigger`.
         what: String,
         /// Its name.
         name: String,

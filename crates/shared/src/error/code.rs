@@ -12,6 +12,12 @@ macro_rules! codes {
 }
 
 codes! {
+    /// An app's outbox is full.
+    OUTBOX_FULL = "outbox_full";
+    /// A webhook's signature is wrong.
+    WEBHOOK_SIGNATURE = "webhook_signature";
+    /// A webhook has no secret to verify its calls with.
+    WEBHOOK_UNCONFIGURED = "webhook_unconfigured";
     /// The thing is there already.
     ALREADY_EXISTS = "already_exists";
     /// The instance has an owner.
@@ -78,6 +84,8 @@ codes! {
     RELEASE_TOO_LARGE = "release_too_large";
     /// Two routes answer the same requests, or one names no script.
     INVALID_ROUTES = "invalid_routes";
+    /// A trigger is not complete, does not fit to the others, or names no script.
+    INVALID_TRIGGERS = "invalid_triggers";
     /// The token lacks the scope.
     SCOPE_REQUIRED = "scope_required";
     /// A script has too many runs under way.

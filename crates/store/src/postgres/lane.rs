@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::{CONNECT_PATIENCE, PostgresConn, connect, engine_error};
 use crate::counters::Counters;
 use crate::error::StoreError;
+use crate::handover::Handover;
 use crate::job::{Access, Message, Task};
 
 /// How long a failed attempt to connect answers for the callers that have waited long enough.
@@ -20,17 +21,24 @@ pub(super) struct Lane {
     client: Option<Client>,
     statements: HashMap<String, Statement>,
     counters: Arc<Counters>,
+    handover: Arc<Handover>,
     /// The last attempt to connect, when it failed.
     failed: Option<(Instant, StoreError)>,
 }
 
 impl Lane {
-    pub(super) fn new(url: String, client: Option<Client>, counters: Arc<Counters>) -> Self {
+    pub(super) fn new(
+        url: String,
+        client: Option<Client>,
+        counters: Arc<Counters>,
+        handover: Arc<Handover>,
+    ) -> Self {
         Self {
             url,
             client,
             statements: HashMap::new(),
             counters,
+            handover,
             failed: None,
         }
     }
@@ -65,8 +73,11 @@ impl Lane {
             statements: &mut self.statements,
             counters: &self.counters,
             failed: false,
+            handover: (access == Access::Write).then_some(&*self.handover),
+            notices: Vec::new(),
         };
         let keep = job.run(&mut conn) && !conn.failed;
+        let notices = std::mem::take(&mut conn.notices);
         let end = client.batch_execute(if keep { "COMMIT" } else { "ROLLBACK" });
         let outcome = match end {
             Ok(()) if keep => Ok(()),
@@ -77,9 +88,19 @@ impl Lane {
         if outcome.is_ok() && access == Access::Write {
             self.counters.commit();
         }
-        if client.is_closed() {
+        let lost = client.is_closed();
+        if lost {
             self.disconnect();
         }
+        // A connection that ended during a commit leaves it in doubt; it may not know yet that it
+        // has ended.
+        let committed = match &outcome {
+            Ok(()) => Some(true),
+            Err(StoreError::Unavailable(_)) if keep => None,
+            Err(_) if keep && lost => None,
+            Err(_) => Some(false),
+        };
+        self.handover.publish(notices, committed);
         job.finish(outcome);
     }
 

@@ -13,6 +13,7 @@ use super::{SqliteConn, connect, engine_error, writer};
 use crate::conn::Conn;
 use crate::counters::Counters;
 use crate::error::StoreError;
+use crate::handover::Handover;
 use crate::job::{Access, Job, Message};
 
 /// Writes waiting for the disk; more wait in line outside.
@@ -47,13 +48,21 @@ impl Sqlite {
         connection: Connection,
         counters: Arc<Counters>,
         group_commit: bool,
+        handover: &Arc<Handover>,
     ) -> Result<Self, StoreError> {
         let (writer, mut queue) = mpsc::channel(QUEUE);
         let for_thread = Arc::clone(&counters);
+        let handover = Arc::clone(handover);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
-                writer::run(&connection, &mut queue, &for_thread, group_commit);
+                writer::run(
+                    &connection,
+                    &mut queue,
+                    &for_thread,
+                    &handover,
+                    group_commit,
+                );
                 // Leaves a WAL of zero length, so that the next start has nothing to replay.
                 drop(connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA optimize;"));
             })
@@ -109,6 +118,8 @@ impl Sqlite {
                 connection,
                 counters: &self.counters,
                 failed: false,
+                handover: None,
+                notices: Vec::new(),
             })
         })
     }
@@ -160,6 +171,8 @@ fn read(connection: &Connection, counters: &Counters, mut job: Box<dyn Job>) {
             connection,
             counters,
             failed: false,
+            handover: None,
+            notices: Vec::new(),
         };
         if job.run(&mut conn) && !conn.failed {
             Ok(())

@@ -1,14 +1,13 @@
 //! The writer thread: it drains the queue, runs every closure in a savepoint, commits once, then
 //! answers all. While one commit waits for the disk the next batch gathers.
 
-use std::sync::Arc;
-
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use super::{SqliteConn, engine_error};
 use crate::counters::Counters;
 use crate::error::StoreError;
+use crate::handover::{Handover, Notice};
 use crate::job::{Job, Message};
 
 /// Closures in one transaction: bounds how long the first of them waits for its commit.
@@ -18,7 +17,8 @@ const BATCH: usize = 256;
 pub(super) fn run(
     connection: &Connection,
     queue: &mut mpsc::Receiver<Message>,
-    counters: &Arc<Counters>,
+    counters: &Counters,
+    handover: &Handover,
     group_commit: bool,
 ) {
     let batch = if group_commit { BATCH } else { 1 };
@@ -43,16 +43,21 @@ pub(super) fn run(
                 None
             };
         }
-        commit_batch(connection, counters, jobs);
+        commit_batch(connection, counters, handover, jobs);
     }
     while let Some(message) = queue.blocking_recv() {
         if let Message::Job(task) = message {
-            commit_batch(connection, counters, vec![task.job]);
+            commit_batch(connection, counters, handover, vec![task.job]);
         }
     }
 }
 
-fn commit_batch(connection: &Connection, counters: &Arc<Counters>, mut jobs: Vec<Box<dyn Job>>) {
+fn commit_batch(
+    connection: &Connection,
+    counters: &Counters,
+    handover: &Handover,
+    mut jobs: Vec<Box<dyn Job>>,
+) {
     if jobs.is_empty() {
         return;
     }
@@ -64,10 +69,13 @@ fn commit_batch(connection: &Connection, counters: &Arc<Counters>, mut jobs: Vec
     }
     // A batch of one needs no savepoint: its rollback is the transaction's.
     let alone = jobs.len() == 1;
-    let outcomes: Vec<Result<(), StoreError>> = jobs
-        .iter_mut()
-        .map(|job| run_one(connection, counters, job.as_mut(), alone))
-        .collect();
+    let mut notices = Vec::with_capacity(jobs.len());
+    let mut outcomes: Vec<Result<(), StoreError>> = Vec::with_capacity(jobs.len());
+    for job in &mut jobs {
+        let (outcome, noted) = run_one(connection, counters, handover, job.as_mut(), alone);
+        outcomes.push(outcome);
+        notices.push(noted);
+    }
     let commit = if connection.is_autocommit() {
         Err(StoreError::given_up())
     } else if outcomes.iter().any(Result::is_ok) {
@@ -79,7 +87,9 @@ fn commit_batch(connection: &Connection, counters: &Arc<Counters>, mut jobs: Vec
         // After a failed commit the transaction may still be open; the next batch needs it gone.
         drop(statement(connection, "ROLLBACK"));
     }
-    for (job, outcome) in jobs.into_iter().zip(outcomes) {
+    for ((job, outcome), noted) in jobs.into_iter().zip(outcomes).zip(notices) {
+        // Before the answer: whoever gets it finds the dispatcher told.
+        handover.publish(noted, Some(commit.is_ok() && outcome.is_ok()));
         job.finish(match (&commit, outcome) {
             (_, Err(rolled_back)) => Err(rolled_back),
             (Ok(()), Ok(())) => Ok(()),
@@ -91,23 +101,32 @@ fn commit_batch(connection: &Connection, counters: &Arc<Counters>, mut jobs: Vec
 fn run_one(
     connection: &Connection,
     counters: &Counters,
+    handover: &Handover,
     job: &mut dyn Job,
     alone: bool,
-) -> Result<(), StoreError> {
+) -> (Result<(), StoreError>, Vec<Notice>) {
     if connection.is_autocommit() {
         // A full disk or a failing one made SQLite give up the whole transaction. Going on would
         // commit this job on its own and answer for the others.
-        return Err(StoreError::given_up());
+        return (Err(StoreError::given_up()), Vec::new());
     }
-    if !alone {
-        statement(connection, "SAVEPOINT job")?;
+    if !alone && let Err(error) = statement(connection, "SAVEPOINT job") {
+        return (Err(error), Vec::new());
     }
     let mut conn = SqliteConn {
         connection,
         counters,
         failed: false,
+        handover: Some(handover),
+        notices: Vec::new(),
     };
     let keep = job.run(&mut conn) && !conn.failed;
+    let notices = std::mem::take(&mut conn.notices);
+    (end_one(connection, keep, alone), notices)
+}
+
+/// Keeps or undoes what one job did.
+fn end_one(connection: &Connection, keep: bool, alone: bool) -> Result<(), StoreError> {
     if keep {
         return if alone {
             Ok(())

@@ -26,10 +26,18 @@ pub(crate) enum Role {
     Write,
     /// Writes until it is killed; acknowledges what it is going to write.
     Promise,
+    /// Writes until it is killed; acknowledges what the disk may not have yet.
+    Relaxed,
 }
 
 impl Role {
-    const ALL: [Self; 4] = [Self::Open, Self::Hold, Self::Write, Self::Promise];
+    const ALL: [Self; 5] = [
+        Self::Open,
+        Self::Hold,
+        Self::Write,
+        Self::Promise,
+        Self::Relaxed,
+    ];
 }
 
 /// A running child.
@@ -81,6 +89,12 @@ impl Process {
         }
     }
 
+    /// SIGSTOP: no instruction of it runs any more; what the kernel does for it goes on.
+    pub(crate) fn freeze(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    }
+
     /// SIGKILL: nothing of it runs on.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -122,6 +136,10 @@ fn a_process_of_its_own() {
         None => StoreConfig::sqlite(directory),
         Some(url) => StoreConfig::postgres(directory, url),
     };
+    let config = StoreConfig {
+        durable: role != Role::Relaxed,
+        ..config
+    };
     let store = match Store::open(&config) {
         Ok(store) => store,
         Err(error) => {
@@ -137,7 +155,7 @@ fn a_process_of_its_own() {
             std::io::stdin().read_line(&mut String::new()).unwrap();
             store.close();
         }
-        Role::Write | Role::Promise => {
+        Role::Write | Role::Promise | Role::Relaxed => {
             let app = told(APP).unwrap().parse().unwrap();
             crate::killed::write_for_ever(&store, app, role == Role::Promise);
         }

@@ -1,8 +1,11 @@
 //! What the request path loads, and an app that has something of everything.
 
-use shared::id::{AppId, ContentHash};
+use shared::event::{Cause, Message};
+use shared::id::{AppId, ContentHash, ExecutionId, NodeId};
 use store::apps::{self, AppRow, EnvRow};
+use store::dead_letters::DeadLetter;
 use store::deployment;
+use store::outbox::{self, Failed, Sent};
 use store::people;
 
 use crate::executions::record;
@@ -41,16 +44,43 @@ pub(crate) fn full(db: &Db, slug: &str) -> AppId {
     };
     let secret = *ContentHash::of(slug.as_bytes()).as_bytes();
     db.write(move |conn| people::insert_token(conn, &secret, &row));
-    deploy(
-        db,
-        id,
-        None,
-        &snapshot(&[("hello", slug)], &[("util", slug)]),
-    );
+    let cron = r#"{"kind": "cron", "script": "hello", "schedule": "0 6 * * *"}"#;
+    let mut all = snapshot(&[("hello", slug)], &[("util", slug)]);
+    let consumer = r#"{"kind": "queue", "script": "hello", "queue": "first"}"#;
+    all.0.triggers = [cron, consumer]
+        .map(|text| serde_json::from_str(text).unwrap())
+        .to_vec();
+    deploy(db, id, None, &all);
+    send_and_fail(db, id);
     set(db, id, "key", slug);
     let run = record(id, "hello", NOW);
     db.write(move |conn| store::executions::insert(conn, &[run]));
     id
+}
+
+/// Puts something into the outbox, its idempotency keys and the dead letters.
+fn send_and_fail(db: &Db, app: AppId) {
+    let once = || Message {
+        idempotency_key: Some("once".to_owned()),
+        ..crate::events::message("1")
+    };
+    for queue in ["first", "second"] {
+        let queue = queue.parse().unwrap();
+        let execution = ExecutionId::new(NOW);
+        let sent = Sent {
+            app,
+            cause: Cause::first(execution),
+            execution,
+            now: NOW,
+        };
+        db.try_write(move |conn| outbox::send(conn, sent, &queue, &once()))
+            .unwrap();
+    }
+    let delivery = db
+        .write(move |conn| outbox::claim(conn, app, NodeId::new(NOW), NOW, 1))
+        .remove(0);
+    let dead = Box::new(DeadLetter::of(&delivery, "{}".to_owned(), NOW));
+    db.write(move |conn| outbox::settle(conn, &[], &[Failed::Dead(dead, delivery)], NOW));
 }
 
 fn an_app_without_a_release_serves_nothing(db: &Db) {

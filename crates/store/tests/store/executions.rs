@@ -26,8 +26,11 @@ on_both![
 
 /// A run of a script, with one line logged.
 pub(crate) fn record(app: AppId, script: &str, at: Timestamp) -> ExecutionRecord {
+    let id = ExecutionId::new(at);
     ExecutionRecord {
-        id: ExecutionId::new(at),
+        id,
+        cause: shared::event::Cause::first(id),
+        attempt: 1,
         request: RequestId::new(at),
         app: Arc::new(AppContext {
             id: app,

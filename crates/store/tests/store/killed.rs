@@ -122,7 +122,7 @@ impl Closed {
 }
 
 /// Those of some keys that are not there as they were acknowledged.
-fn lost(db: &Db, app: AppId, keys: &BTreeSet<String>) -> Vec<String> {
+pub(crate) fn lost(db: &Db, app: AppId, keys: &BTreeSet<String>) -> Vec<String> {
     let missing = |key: &&String| {
         let op = KvOp::Get((*key).clone());
         let reply = crate::kv::call_in(db, app, NOW, "ledger", op).unwrap();

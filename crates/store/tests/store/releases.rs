@@ -38,6 +38,7 @@ pub(crate) fn snapshot(
         };
         all.scripts.insert(name.parse().unwrap(), spec);
         all.routes.push(RouteSpec {
+            mode: shared::release::RouteMode::Sync,
             method: "GET".parse().unwrap(),
             path: format!("/{name}/:id").parse().unwrap(),
             script: name.parse().unwrap(),

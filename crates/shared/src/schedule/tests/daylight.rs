@@ -187,17 +187,6 @@ fn compare(zone: Tz, expressions: &[&str], from: i64, to: i64, step: i64) {
             last = next;
         }
         assert_eq!(got, expected, "{expression} in {zone} from {from}");
-        // A search may start anywhere, also in the second pass of a repeated hour.
-        let turn = from.midpoint(to);
-        for start in (from.max(turn - 9_000)..to.min(turn + 9_000)).step_by(601) {
-            let next = schedule.next_after(Timestamp(start * MICROS)).unwrap().0 / MICROS;
-            let known = expected.iter().copied().find(|&run| run > start);
-            let agrees = known.map_or(next > to, |known| next == known);
-            assert!(
-                agrees,
-                "{expression} in {zone} after {start}: {next}, not {known:?}"
-            );
-        }
     }
 }
 

@@ -1,0 +1,65 @@
+//! `invoke`: other scripts of the app, now or later.
+
+use rhai::Map;
+use rhai::plugin::{Dynamic, ImmutableString, RhaiResult, export_module};
+use shared::event::{Effect, EventCall, EventReply};
+use shared::name::ScriptName;
+
+use super::messages::{self, Options};
+use crate::codec::{Failure, decode_wrapped};
+use crate::context;
+use crate::engine::{Result, wrong};
+use crate::tx;
+
+/// The value of a JSON text the platform answered with.
+pub(super) fn answered(text: &[u8]) -> RhaiResult {
+    context::reserve(text.len() as u64)?;
+    decode_wrapped(text).map_err(|failure| match failure {
+        Failure::Stopped(error) => error,
+        Failure::Wrong(error) => wrong(format!("the answer is damaged: {error}")),
+    })
+}
+
+fn call_later(script: &str, args: &Dynamic, options: &Options) -> Result<ImmutableString> {
+    let script = messages::name::<ScriptName>(script)?;
+    let message = messages::message(args, options)?;
+    messages::send(message.map(|message| Effect::Invoke(script.into_inner(), message)))
+}
+
+#[export_module]
+pub(super) mod functions {
+    /// Runs another script of the app and waits for it; returns its value. The script gets the
+    /// argument as `event.args`.
+    #[rhai_fn(return_raw, volatile)]
+    pub fn call(script: ImmutableString, args: Dynamic) -> RhaiResult {
+        tx::refuse_inside("invoke::call", "call it before, or use invoke::later")?;
+        let script = messages::name::<ScriptName>(&script)?;
+        let args = messages::json(&args, "the argument")?;
+        let reply = messages::ask(|| EventCall::Call {
+            script: script.into_inner(),
+            args: args.into_inner(),
+        })?;
+        match &*reply {
+            EventReply::Returned(text) => answered(text),
+            _ => Err(messages::misunderstood()),
+        }
+    }
+
+    /// Runs another script of the app after this call; returns the event's id. It is on disk when
+    /// the call returns.
+    #[rhai_fn(return_raw, volatile)]
+    pub fn later(script: ImmutableString, args: Dynamic) -> Result<ImmutableString> {
+        call_later(&script, &args, &Options::default())
+    }
+
+    /// Runs another script of the app later, with `#{delay, idempotency_key}`.
+    #[rhai_fn(name = "later", return_raw, volatile)]
+    pub fn later_with(
+        script: ImmutableString,
+        args: Dynamic,
+        options: Map,
+    ) -> Result<ImmutableString> {
+        let options = messages::options("invoke::later", &options, false)?;
+        call_later(&script, &args, &options)
+    }
+}

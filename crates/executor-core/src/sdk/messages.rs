@@ -1,0 +1,173 @@
+//! What `queue`, `pubsub` and `invoke` have in common: messages, their options, sending them.
+
+use std::str::FromStr;
+
+use bytes::Bytes;
+use rhai::plugin::{Dynamic, ImmutableString};
+use rhai::{Array, EvalAltResult, Map};
+use shared::event::limits::{DELAY, KEY_BYTES, MESSAGE_BYTES};
+use shared::event::{Effect, EventCall, EventReply, Message};
+use shared::id::EventId;
+use shared::name::NameError;
+use shared::seam::{HostCall, HostReply};
+
+use super::time;
+use crate::codec::{EncodeError, Failure, encode_map_metered, encode_metered};
+use crate::context;
+use crate::engine::{Result, wrong};
+use crate::meter::{Outside, unmetered};
+use crate::tx;
+
+/// How a message is sent.
+#[derive(Default)]
+pub(super) struct Options {
+    key: Option<ImmutableString>,
+    delay_ms: u64,
+    idempotency_key: Option<ImmutableString>,
+}
+
+/// The options of `function`; `key` is one of them for queues only.
+pub(super) fn options(function: &str, given: &Map, ordered: bool) -> Result<Options> {
+    let mut options = Options::default();
+    for (name, value) in given {
+        match name.as_str() {
+            "key" if ordered => options.key = Some(key("key", value)?),
+            "idempotency_key" => options.idempotency_key = Some(key("idempotency_key", value)?),
+            "delay" => {
+                let delay = time::duration(value, "delay")?;
+                if delay > DELAY {
+                    return Err(wrong("delay is at most 365 days"));
+                }
+                options.delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+            }
+            other => {
+                let known = if ordered {
+                    "key, delay and idempotency_key"
+                } else {
+                    "delay and idempotency_key"
+                };
+                return Err(wrong(format!(
+                    "{function} has no option `{other}`; there are {known}"
+                )));
+            }
+        }
+    }
+    Ok(options)
+}
+
+fn key(name: &str, value: &Dynamic) -> Result<ImmutableString> {
+    let text = value
+        .read_lock::<ImmutableString>()
+        .map(|text| text.clone());
+    text.filter(|text| !text.is_empty() && text.len() <= KEY_BYTES && !text.contains('\0'))
+        .ok_or_else(|| {
+            wrong(format!(
+                "{name} is a text of 1 to {KEY_BYTES} bytes without the character U+0000"
+            ))
+        })
+}
+
+/// A name that crosses the seam.
+pub(super) fn name<T: FromStr<Err = NameError> + Clone>(text: &str) -> Result<Outside<T>> {
+    let parsed = Outside::new(unmetered(|| text.parse::<T>()));
+    match &*parsed {
+        Ok(name) => Ok(Outside::new(unmetered(|| name.clone()))),
+        Err(error) => Err(wrong(error.to_string())),
+    }
+}
+
+/// The JSON of a value that is sent; `what` it is.
+pub(super) fn json(value: &Dynamic, what: &str) -> Result<Outside<Bytes>> {
+    copied(encode_metered(value, false, MESSAGE_BYTES as u64), what)
+}
+
+/// The JSON of a map that is sent.
+pub(super) fn json_of_map(map: &Map, what: &str) -> Result<Outside<Bytes>> {
+    copied(encode_map_metered(map, MESSAGE_BYTES as u64), what)
+}
+
+fn copied(
+    encoded: std::result::Result<Vec<u8>, Failure<EncodeError>>,
+    what: &str,
+) -> Result<Outside<Bytes>> {
+    let text = encoded.map_err(|failure| match failure {
+        Failure::Stopped(error) => error,
+        Failure::Wrong(error) => wrong(format!("{what} cannot be sent: {error}")),
+    })?;
+    Ok(Outside::new(unmetered(|| Bytes::copy_from_slice(&text))))
+}
+
+/// A message with this value.
+pub(super) fn message(value: &Dynamic, options: &Options) -> Result<Outside<Message>> {
+    let body = json(value, "the message")?;
+    let now = context::now();
+    Ok(body.map(|body| Message {
+        id: EventId::new(now),
+        body,
+        key: options.key.as_ref().map(ToString::to_string),
+        delay_ms: options.delay_ms,
+        idempotency_key: options.idempotency_key.as_ref().map(ToString::to_string),
+    }))
+}
+
+fn message_of(effect: &Effect) -> Option<&Message> {
+    match effect {
+        Effect::Send(_, message) | Effect::Publish(_, message) | Effect::Invoke(_, message) => {
+            Some(message)
+        }
+        Effect::Kv(_) => None,
+    }
+}
+
+fn text(id: &EventId) -> Dynamic {
+    Dynamic::from(id.to_string())
+}
+
+/// Sends messages together; their events' ids.
+pub(super) fn send_all(effects: Outside<Vec<Effect>>) -> Result<Array> {
+    if tx::is_open() {
+        let ids = effects.iter().filter_map(message_of);
+        let ids = ids.map(|message| text(&message.id)).collect();
+        tx::keep(effects)?;
+        return Ok(ids);
+    }
+    let count = effects.len();
+    let call = effects.map(|effects| {
+        HostCall::Event(EventCall::Apply {
+            reads: Vec::new(),
+            effects,
+        })
+    });
+    let reply = Outside::new(context::host_call(call.into_inner())?);
+    match &*reply {
+        HostReply::Event(EventReply::Sent(ids)) if ids.len() == count => {
+            Ok(ids.iter().map(text).collect())
+        }
+        _ => Err(misunderstood()),
+    }
+}
+
+/// Sends one message; its event's id.
+pub(super) fn send(effect: Outside<Effect>) -> Result<ImmutableString> {
+    let mut ids = send_all(effect.map(|effect| vec![effect]))?;
+    let id = ids.pop().and_then(|id| id.into_immutable_string().ok());
+    id.ok_or_else(misunderstood)
+}
+
+/// An event call and its answer.
+pub(super) fn ask(call: impl FnOnce() -> EventCall) -> Result<Outside<EventReply>> {
+    let call = unmetered(|| HostCall::Event(call()));
+    let reply = Outside::new(context::host_call(call)?);
+    if let HostReply::Kv(_) = &*reply {
+        return Err(misunderstood());
+    }
+    Ok(reply.map(|reply| match reply {
+        HostReply::Event(reply) => reply,
+        HostReply::Kv(_) => EventReply::Done(false),
+    }))
+}
+
+/// An answer to another question: a defect of the platform.
+pub(super) fn misunderstood() -> Box<EvalAltResult> {
+    wrong("the event service gave an answer to another question")
+}

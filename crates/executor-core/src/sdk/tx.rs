@@ -1,0 +1,60 @@
+//! `tx`: reads, writes and messages that happen together or not at all.
+
+use std::time::Duration;
+
+use rhai::FnPtr;
+use rhai::plugin::{Dynamic, NativeCallContext, RhaiResult, export_module};
+use shared::seam::HostError;
+
+use super::retry::can_be_caught;
+use crate::context;
+use crate::engine::Result;
+use crate::tx;
+
+/// How often a transaction is tried.
+const ATTEMPTS: u32 = 5;
+/// Longest pause after the first conflict; it doubles with each. Of those that want the same key
+/// only one succeeds at a time, so they must not come back together.
+const PAUSE: Duration = Duration::from_millis(4);
+
+/// Runs the function once. `None`: what it read has changed meanwhile, and nothing was done.
+fn attempt(call: &NativeCallContext<'_>, work: &FnPtr) -> Result<Option<Dynamic>> {
+    let _open = tx::begin()?;
+    let result = work.call_within_context::<Dynamic>(call, ());
+    if tx::is_stale() && result.as_ref().err().is_none_or(|e| can_be_caught(e)) {
+        return Ok(None);
+    }
+    let value = result?;
+    Ok(tx::commit()?.then_some(value))
+}
+
+fn pause(tried: u32) -> Duration {
+    let longest = PAUSE * (1 << (tried - 1));
+    longest.mul_f64(fastrand::f64())
+}
+
+#[export_module]
+pub(super) mod functions {
+    /// Runs a function whose reads and writes of `kv` and whose messages (`queue::send`,
+    /// `pubsub::publish`, `invoke::later`) happen together or not at all; returns its value.
+    ///
+    /// Nothing is done before the function ends. Reads see the transaction's own writes. When
+    /// something that was read has changed by then, the function runs again, at most 5 times;
+    /// what it does besides, like changing captured variables, happens each time. An error ends
+    /// it, and nothing was done.
+    #[rhai_fn(return_raw, volatile)]
+    pub fn run(call: NativeCallContext<'_>, work: FnPtr) -> RhaiResult {
+        for tried in 1..=ATTEMPTS {
+            if let Some(value) = attempt(&call, &work)? {
+                return Ok(value);
+            }
+            if tried < ATTEMPTS {
+                context::sleep(pause(tried))?;
+            }
+        }
+        Err(context::host_error(HostError::Conflict(format!(
+            "what the transaction read was changed by others {ATTEMPTS} times in a row; nothing \
+             was done. Try again later, or read fewer keys in it"
+        ))))
+    }
+}

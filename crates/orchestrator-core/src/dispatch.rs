@@ -1,0 +1,318 @@
+//! Delivering events: from the outbox to handlers, until they succeed or are given up.
+//!
+//! One task decides, and it sleeps while there is nothing to do: a notice of a write, the end of a
+//! run, or the next due time wakes it. What it holds in memory is also in the database, so nothing
+//! is lost with it. The protocol is in `docs/adr/0014-events-are-held-from-their-birth.md`.
+
+mod attempt;
+mod cron;
+mod judge;
+mod nodes;
+mod plan;
+mod settling;
+mod tail;
+mod waiting;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::clock::{SharedClock, Timestamp};
+use shared::id::AppId;
+use shared::seam::Executor;
+use store::handover::Notice;
+use store::{Store, StoreError};
+use tokio::sync::mpsc;
+
+use crate::admission::Gate;
+use crate::catalog::LiveCatalog;
+use crate::metrics::Metrics;
+use crate::recorder::Recorder;
+use attempt::{Attempt, Finished};
+use plan::Plan;
+
+pub use tail::{AttemptItem, AttemptTail};
+
+/// Longest sleep: the machine's clock may be set meanwhile.
+const LONGEST_SLEEP: Duration = Duration::from_mins(15);
+/// How often is looked for work when nobody tells.
+const POLL: Duration = Duration::from_secs(1);
+
+/// How events are delivered.
+#[derive(Clone, Copy, Debug)]
+pub struct DispatchConfig {
+    /// Handlers that run at the same time.
+    pub concurrency: u32,
+    /// Handlers that start while requests need most of the node.
+    pub pressed: u32,
+    /// Whether a write tells the dispatcher. Off: it looks every second.
+    pub hints: bool,
+    /// How long handlers may take to end when the server stops.
+    pub drain: Duration,
+}
+
+/// The parts delivering needs.
+pub struct Dispatcher {
+    pub(crate) config: DispatchConfig,
+    pub(crate) store: Store,
+    pub(crate) clock: SharedClock,
+    pub(crate) catalog: Arc<LiveCatalog>,
+    pub(crate) executor: Arc<dyn Executor>,
+    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) tail: AttemptTail,
+    /// Requests under way: they come first.
+    pub(crate) requests: Arc<Gate>,
+}
+
+impl std::fmt::Debug for Dispatcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Dispatcher")
+    }
+}
+
+/// What the deciding task is told.
+enum Event {
+    Notice(Notice),
+    Finished(Box<Finished>),
+    Settled(settling::Settled),
+    Claimed(waiting::Claimed),
+    Cron(cron::Fired),
+    Nodes(nodes::Seen),
+}
+
+/// Where the deciding task is told.
+#[derive(Clone)]
+struct Mailbox(mpsc::UnboundedSender<Event>);
+
+impl Mailbox {
+    fn new() -> (Self, mpsc::UnboundedReceiver<Event>) {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "every event answers something the receiver began, so it bounds them itself"
+        )]
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self(sender), receiver)
+    }
+
+    /// Does something beside the deciding task, which is told how it went.
+    fn report(&self, work: impl Future<Output = Event> + Send + 'static) {
+        let events = self.0.clone();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "short work of a named task, which waits for all of it before it ends"
+        )]
+        tokio::spawn(async move {
+            // A task that has ended needs no telling.
+            events.send(work.await).ok();
+        });
+    }
+}
+
+/// The state of the deciding task.
+struct State {
+    parts: Arc<Dispatcher>,
+    plan: Plan,
+    settling: settling::Settling,
+    waiting: waiting::Waiting,
+    cron: cron::Cron,
+    nodes: nodes::Nodes,
+    events: Mailbox,
+}
+
+impl Dispatcher {
+    /// Takes over what earlier processes left, then delivers until `stop` resolves; then lets what
+    /// runs end and gives the rest back.
+    pub async fn run(self: Arc<Self>, stop: impl Future<Output = ()>) -> Result<(), StoreError> {
+        let (events, mut inbox) = Mailbox::new();
+        tokio::pin!(stop);
+        let (mut state, mut notices) = tokio::select! {
+            () = &mut stop => return Ok(()),
+            begun = self.begin(events) => begun?,
+        };
+        loop {
+            state.act();
+            let sleep = state.sleep();
+            tokio::select! {
+                () = &mut stop => break,
+                Some(event) = inbox.recv() => state.take(event),
+                Some(notice) = notices.recv() => state.take(Event::Notice(notice)),
+                () = pause(sleep) => {}
+            }
+            // What came meanwhile belongs to the same decision, and to the same write.
+            while let Ok(event) = inbox.try_recv() {
+                state.take(event);
+            }
+            while let Ok(notice) = notices.try_recv() {
+                state.take(Event::Notice(notice));
+            }
+        }
+        self.store.handover().close();
+        state.drain(&mut inbox, self.config.drain).await
+    }
+}
+
+impl Dispatcher {
+    /// Takes over what earlier processes left; waits for a database that is away.
+    async fn begin(
+        self: &Arc<Self>,
+        events: Mailbox,
+    ) -> Result<(State, mpsc::UnboundedReceiver<Notice>), StoreError> {
+        let backlogs = patiently(|| self.store.read(store::outbox::backlogs)).await?;
+        let notices = self.store.handover().open(backlogs, self.config.hints);
+        let nodes = patiently(|| nodes::Nodes::sign_on(self)).await?;
+        let state = State {
+            waiting: patiently(|| waiting::Waiting::load(self)).await?,
+            cron: patiently(|| cron::Cron::load(self)).await?,
+            nodes,
+            plan: Plan::default(),
+            settling: settling::Settling::default(),
+            events,
+            parts: Arc::clone(self),
+        };
+        Ok((state, notices))
+    }
+}
+
+/// Repeats a step until the database is there.
+async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(
+    mut step: impl FnMut() -> F,
+) -> Result<T, StoreError> {
+    loop {
+        match step().await {
+            Err(error @ StoreError::Unavailable(_)) => {
+                tracing::warn!(%error, "deliveries cannot begin; trying again");
+                tokio::time::sleep(POLL).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Sleeps; without a time for ever.
+async fn pause(sleep: Option<Duration>) {
+    match sleep {
+        Some(sleep) => tokio::time::sleep(sleep).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl State {
+    fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+
+    fn take(&mut self, event: Event) {
+        let now = self.now();
+        match event {
+            Event::Notice(Notice::Held(delivery)) => {
+                self.nodes.busy(&self.parts);
+                if let Some(back) = self.plan.add_new(*delivery, now) {
+                    self.settling.back(back);
+                }
+            }
+            Event::Notice(Notice::Waiting { app, due_at, .. }) => {
+                self.waiting.expect(app, due_at);
+                self.nodes.tell();
+            }
+            Event::Notice(Notice::Removed(app)) => self.waiting.forget(app),
+            Event::Notice(Notice::Unsure) => self.nodes.doubt(),
+            Event::Notice(Notice::Activated(app)) => {
+                self.cron.look();
+                self.waiting.expect(app, now);
+                self.nodes.tell();
+            }
+            Event::Notice(Notice::Foreign) => {
+                self.nodes.look();
+                self.cron.look();
+                self.waiting.look();
+            }
+            Event::Finished(finished) => self.finished(*finished, now),
+            Event::Settled(settled) => self.settled(settled, now),
+            Event::Claimed(claimed) => self.claimed(claimed, now),
+            Event::Cron(fired) => self.cron.fired(fired),
+            Event::Nodes(seen) => self.seen(seen, now),
+        }
+    }
+
+    /// Starts everything that can be started now.
+    fn act(&mut self) {
+        let now = self.now();
+        self.plan.wake(now);
+        self.start_attempts(now);
+        self.start_settling(now);
+        self.start_claim(now);
+        let overdue = [self.plan.first_due(), self.waiting.first_due()];
+        let overdue = overdue.into_iter().flatten().min();
+        self.parts.metrics.first_due(overdue);
+        self.cron.start(&self.parts, &self.events, now);
+        let busy = self.is_busy(now);
+        let plan = &self.plan;
+        let known = || plan.known();
+        self.nodes.start(&self.parts, &self.events, busy, &known);
+    }
+
+    fn start_attempts(&mut self, now: Timestamp) {
+        if !self.parts.store.handover().holds() {
+            return;
+        }
+        let places = if self.parts.requests.pressed() {
+            self.parts.config.pressed
+        } else {
+            self.parts.config.concurrency
+        };
+        let live = self.parts.catalog.live();
+        let limit = |app: AppId, trigger: &str| {
+            let app = live.app(app);
+            let trigger = app.and_then(|app| app.triggers.get(trigger));
+            trigger.map_or(shared::trigger::DEFAULT_CONCURRENCY, |t| {
+                t.spec.concurrency()
+            })
+        };
+        while let Some(delivery) = self.plan.next(places, &limit) {
+            let attempt = Attempt::new(&self.parts, delivery, now);
+            self.events
+                .report(async move { Event::Finished(Box::new(attempt.make().await)) });
+        }
+    }
+
+    /// How long there is nothing to do.
+    fn sleep(&self) -> Option<Duration> {
+        let now = self.now();
+        let until = |due: Timestamp| due.since(now) + Duration::from_micros(500);
+        let times = [
+            self.plan.next_due().map(until),
+            self.waiting.next_due(&self.parts).map(until),
+            self.cron.next_due().map(until),
+            self.settling.next_due().map(until),
+            self.nodes.next_due(self.is_busy(now)),
+            (!self.parts.config.hints).then_some(POLL),
+        ];
+        let first = times.into_iter().flatten().min()?;
+        Some(first.min(LONGEST_SLEEP))
+    }
+
+    /// Lets what runs end, writes down how it did, and gives back the rest.
+    async fn drain(
+        mut self,
+        inbox: &mut mpsc::UnboundedReceiver<Event>,
+        patience: Duration,
+    ) -> Result<(), StoreError> {
+        self.plan.clear();
+        let end = tokio::time::Instant::now() + patience;
+        while self.plan.running() > 0 || !self.settling.is_idle() {
+            let now = self.now();
+            self.start_settling(now);
+            match tokio::time::timeout_at(end, inbox.recv()).await {
+                Ok(Some(event)) => self.take(event),
+                Ok(None) | Err(_) => break,
+            }
+            self.plan.clear();
+        }
+        let node = self.parts.store.handover().node();
+        let write = self.parts.store.write(move |conn| {
+            store::outbox::release_node(conn, node)?;
+            store::outbox::remove_node(conn, node)
+        });
+        write.await
+    }
+}

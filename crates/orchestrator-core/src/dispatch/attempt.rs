@@ -1,0 +1,351 @@
+//! One attempt at a delivery: finding its script, running it, recording it, judging it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::clock::Timestamp;
+use shared::event::EventInput;
+use shared::event::limits::CRASHES;
+use shared::event::request::StoredRequest;
+use shared::id::{ExecutionId, RequestId};
+use shared::invocation::{
+    Completion, Input, Invocation, Outcome, ResponseBody, StreamItem, TriggerKind,
+};
+use shared::name::FunctionName;
+use shared::record::{AttemptEnd, ExecutionRecord};
+use shared::retry::RetryPolicy;
+use shared::script_error::{ScriptError, ScriptErrorKind};
+use shared::seam::ExecutionLog as _;
+use store::StoreError;
+use store::outbox::{Delivery, Failed};
+use store::triggers::PARKED;
+use tokio_stream::StreamExt as _;
+
+use super::judge::judge;
+use super::tail::{tell_failed, told};
+use super::{Dispatcher, State};
+use crate::catalog::{LiveApp, LiveScript};
+
+/// How long a delivery waits whose script has all its runs under way.
+const CROWDED: Duration = Duration::from_millis(100);
+
+/// How long is waited when the database is away.
+const AWAY: Duration = Duration::from_millis(500);
+
+/// A delivery about to be tried.
+pub(super) struct Attempt {
+    parts: Arc<Dispatcher>,
+    delivery: Delivery,
+    now: Timestamp,
+    /// The run and how long it took.
+    ran: Option<(ExecutionId, Duration)>,
+}
+
+/// How it went.
+pub(super) struct Finished {
+    pub(super) delivery: Delivery,
+    ran: Option<(ExecutionId, Duration)>,
+    pub(super) end: End,
+}
+
+/// What is to be done now.
+pub(super) enum End {
+    /// It was handled, or nobody is there to handle it any more.
+    Done,
+    /// It failed.
+    Failed {
+        error: Box<ScriptError>,
+        execution: ExecutionId,
+        retry: RetryPolicy,
+    },
+    /// It could not start; nothing counts.
+    NotYet(Timestamp),
+    /// It is in other hands.
+    Gone,
+}
+
+/// Who handles a delivery.
+struct Handler {
+    app: Arc<LiveApp>,
+    script: Arc<LiveScript>,
+    function: Option<FunctionName>,
+    retry: RetryPolicy,
+}
+
+enum Found {
+    Handler(Handler),
+    /// The app is gone.
+    Nobody,
+    /// A queue without a consumer.
+    NoConsumer,
+    /// The trigger or script, which is not in the active release.
+    Missing(String),
+}
+
+impl Attempt {
+    pub(super) fn new(parts: &Arc<Dispatcher>, delivery: Delivery, now: Timestamp) -> Self {
+        Self {
+            parts: Arc::clone(parts),
+            delivery,
+            now,
+            ran: None,
+        }
+    }
+
+    /// Makes it.
+    pub(super) async fn make(mut self) -> Finished {
+        let end = self.run().await;
+        Finished {
+            delivery: self.delivery,
+            ran: self.ran,
+            end,
+        }
+    }
+
+    async fn run(&mut self) -> End {
+        let handler = match self.handler().await {
+            Found::Handler(handler) => handler,
+            Found::Nobody => return End::Done,
+            Found::NoConsumer => return End::NotYet(PARKED),
+            Found::Missing(what) => {
+                let message =
+                    format!("{what} is not in the active release; deploy it and replay this event");
+                return self.hopeless(ScriptErrorKind::Compile, message);
+            }
+        };
+        self.delivery.script = Some(handler.script.image.name.to_string());
+        self.delivery.handler = handler.function.as_ref().map(ToString::to_string);
+        if self.delivery.crashes >= CRASHES {
+            let message = format!(
+                "the server ended {CRASHES} times while it handled this event, which is not tried again"
+            );
+            return self.hopeless(ScriptErrorKind::Internal, message);
+        }
+        let Some(_permit) = handler.script.gate.enter() else {
+            return End::NotYet(self.parts.clock.now().plus(CROWDED));
+        };
+        if self.delivery.suspect {
+            match self.mark().await {
+                Ok(true) => {}
+                Ok(false) => return End::Gone,
+                Err(error) => {
+                    tracing::warn!(%error, "a delivery cannot be begun; trying again");
+                    return End::NotYet(self.parts.clock.now().plus(AWAY));
+                }
+            }
+        }
+        self.handle(handler).await
+    }
+
+    /// Notes in the database that this attempt begins, because it may be the last thing this
+    /// process does. `false`: it has changed hands.
+    async fn mark(&self) -> Result<bool, StoreError> {
+        let node = self.parts.store.handover().node();
+        let (seq, epoch) = (self.delivery.seq, self.delivery.epoch);
+        let store = &self.parts.store;
+        store
+            .write(move |conn| store::outbox::mark_started(conn, node, seq, epoch))
+            .await
+    }
+
+    fn hopeless(&self, kind: ScriptErrorKind, message: String) -> End {
+        End::Failed {
+            error: Box::new(ScriptError::new(kind, message)),
+            execution: ExecutionId::new(self.now),
+            retry: RetryPolicy {
+                attempts: 1,
+                ..RetryPolicy::default()
+            },
+        }
+    }
+
+    async fn handler(&self) -> Found {
+        let found = self.find();
+        let settled = matches!(found, Found::Handler(_));
+        if settled {
+            return found;
+        }
+        // A release may be active that this process does not serve yet: another one has deployed
+        // it, or this one has this moment.
+        if let Err(error) = self.parts.catalog.reload(self.delivery.app).await {
+            tracing::warn!(%error, "a deployment cannot be read");
+        }
+        self.find()
+    }
+
+    fn find(&self) -> Found {
+        let live = self.parts.catalog.live();
+        let Some(app) = live.app(self.delivery.app) else {
+            return Found::Nobody;
+        };
+        if let Some(trigger) = app.triggers.get(&self.delivery.trigger) {
+            return Found::Handler(Handler {
+                app: Arc::clone(app),
+                script: Arc::clone(&trigger.script),
+                function: trigger.spec.handler.clone(),
+                retry: trigger.spec.retry(),
+            });
+        }
+        if self.delivery.kind == TriggerKind::Queue {
+            return Found::NoConsumer;
+        }
+        let Some(name) = self.delivery.script.as_deref() else {
+            return Found::Missing(format!("trigger `{}`", self.delivery.trigger));
+        };
+        let Some(script) = app.scripts.get(name) else {
+            return Found::Missing(format!("script `{name}`"));
+        };
+        let function = self.delivery.handler.as_deref();
+        Found::Handler(Handler {
+            app: Arc::clone(app),
+            script: Arc::clone(script),
+            function: function.and_then(|name| name.parse().ok()),
+            retry: RetryPolicy::default(),
+        })
+    }
+
+    fn input(&self) -> Option<Input> {
+        let request = matches!(self.delivery.kind, TriggerKind::Http | TriggerKind::Webhook);
+        if request {
+            return StoredRequest::decode(&self.delivery.payload).map(Input::Http);
+        }
+        Some(Input::Event(EventInput {
+            id: self.delivery.event,
+            time: self.delivery.created_at,
+            fields: self.delivery.payload.clone(),
+        }))
+    }
+
+    async fn handle(&mut self, handler: Handler) -> End {
+        let Some(input) = self.input() else {
+            let message = "the stored request is damaged".to_owned();
+            return self.hopeless(ScriptErrorKind::Internal, message);
+        };
+        let started_at = self.parts.clock.now();
+        let execution = ExecutionId::new(started_at);
+        let invocation = Invocation {
+            execution,
+            request: RequestId::from_bytes(*execution.as_bytes()),
+            app: Arc::clone(&handler.app.context),
+            script: Arc::clone(&handler.script.image),
+            handler: handler.function.clone(),
+            limits: handler.script.limits,
+            trigger: self.delivery.kind,
+            cause: self.delivery.cause,
+            attempt: self.delivery.attempt + 1,
+            input: Some(Box::new(input)),
+        };
+        self.parts
+            .metrics
+            .waited(started_at.since(self.delivery.due_at));
+        let outcome = self.parts.executor.submit(invocation).await;
+        let (status, completion) = whole(outcome).await;
+        let error = completion.error.clone();
+        self.ran = Some((execution, completion.usage.wall));
+        self.record(&handler, execution, started_at, status, completion);
+        match error {
+            None => End::Done,
+            Some(error) => End::Failed {
+                error: Box::new(error),
+                execution,
+                retry: handler.retry,
+            },
+        }
+    }
+
+    fn record(
+        &self,
+        handler: &Handler,
+        execution: ExecutionId,
+        started_at: Timestamp,
+        status: u16,
+        completion: Completion,
+    ) {
+        let record = ExecutionRecord {
+            id: execution,
+            request: RequestId::from_bytes(*execution.as_bytes()),
+            app: Arc::clone(&handler.app.context),
+            script: Arc::clone(&handler.script.image),
+            release: handler.app.release,
+            trigger: self.delivery.kind,
+            target: None,
+            status,
+            started_at,
+            completion,
+            cause: self.delivery.cause,
+            attempt: self.delivery.attempt + 1,
+        };
+        let quiet = record.completion.error.is_none() && record.completion.logs.is_empty();
+        if self.parts.recorder.admits(&handler.app.state.quota, quiet) {
+            self.parts.recorder.record(record);
+        } else {
+            handler
+                .script
+                .metrics
+                .other_run(record.trigger, record.outcome());
+            self.parts.recorder.publish(&record);
+        }
+    }
+}
+
+/// The end of a run whose answer nobody reads.
+async fn whole(outcome: Outcome) -> (u16, Completion) {
+    let Some(response) = outcome.response else {
+        return (0, outcome.completion);
+    };
+    let status = response.status.as_u16();
+    let ResponseBody::Stream(mut body) = response.body else {
+        return (status, outcome.completion);
+    };
+    while let Some(item) = body.next().await {
+        if let StreamItem::End(completion) = item {
+            return (status, *completion);
+        }
+    }
+    (status, Outcome::cancelled().completion)
+}
+
+impl State {
+    /// Decides what becomes of a delivery whose attempt has ended.
+    pub(super) fn finished(&mut self, finished: Finished, now: Timestamp) {
+        let Finished { delivery, ran, end } = finished;
+        self.plan.ended(&delivery);
+        match end {
+            End::Done => {
+                if ran.is_some() {
+                    let tail = &self.parts.tail;
+                    tail.tell(|| {
+                        told(
+                            &delivery,
+                            delivery.attempt + 1,
+                            AttemptEnd::Handled,
+                            ran,
+                            now,
+                        )
+                    });
+                }
+                self.settling.done(delivery);
+            }
+            End::NotYet(due_at) if due_at != PARKED && delivery.order_key.is_some() => {
+                self.plan.again(Delivery { due_at, ..delivery }, now);
+            }
+            End::NotYet(due_at) => self.settling.failed(Failed::Back { delivery, due_at }),
+            End::Gone => {
+                self.parts.store.handover().release(delivery.app);
+                self.plan.leave(&delivery, now);
+            }
+            End::Failed {
+                error,
+                execution,
+                retry,
+            } => {
+                let failed = judge(delivery, &error, execution, &retry, now);
+                self.parts
+                    .metrics
+                    .failed_delivery(matches!(failed, Failed::Dead(..)));
+                tell_failed(&self.parts.tail, &failed, &error, ran, now);
+                self.settling.failed(failed);
+            }
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! Processes that share a database: saying that this one is there, noticing that another is not.
+//!
+//! With SQLite there is one process, so whatever another one held is free at the start, and
+//! nothing of this is needed afterwards.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+use shared::clock::Timestamp;
+use shared::id::NodeId;
+use store::handover::RENEW;
+use store::outbox::{self, Delivery, Node};
+use store::{Store, StoreError};
+
+use super::{Dispatcher, Event, Mailbox, State};
+use crate::catalog::LiveCatalog;
+
+/// Deliveries freed in one transaction.
+const BATCH: usize = 1_000;
+/// Notifications are at least so far apart.
+const QUIET: Duration = Duration::from_millis(200);
+/// How long is waited when the database is away.
+const AWAY: Duration = Duration::from_millis(500);
+/// Younger deliveries may be on their way from their transaction to the plan.
+const ON_THE_WAY: Duration = Duration::from_secs(5);
+
+/// What is known about the other processes, and what they are to be told.
+pub(super) struct Nodes {
+    shared: bool,
+    /// Whether a transaction is under way.
+    working: bool,
+    renewed_at: Option<Instant>,
+    /// The others are to be told that there is work.
+    tell: bool,
+    told_at: Option<Instant>,
+    /// The others are to be looked at: now, or when the first lease ends.
+    look: bool,
+    watch_at: Option<Instant>,
+    /// What this process holds is to be looked up, not before.
+    doubt_at: Option<Instant>,
+    /// Not before: the database is away.
+    pause_until: Option<Instant>,
+}
+
+/// What one round has found.
+pub(super) struct Seen {
+    renewed: Option<Instant>,
+    told: bool,
+    others: Option<Vec<Node>>,
+    freed: bool,
+    /// Whether what this process holds was to be looked up.
+    doubted: bool,
+    /// What this process holds; what it had lost sight of has a new epoch.
+    held: Option<(Vec<Delivery>, BTreeSet<i64>)>,
+    error: Option<StoreError>,
+}
+
+/// What a round is to do.
+struct Work {
+    renew: bool,
+    tell: bool,
+    look: bool,
+    /// The numbers of what is known to be held, when that is in doubt.
+    doubt: Option<BTreeSet<i64>>,
+    now: Timestamp,
+}
+
+impl Nodes {
+    /// Frees what earlier processes held, and says that this one is there.
+    pub(super) async fn sign_on(parts: &Dispatcher) -> Result<Self, StoreError> {
+        let store = &parts.store;
+        let node = store.handover().node();
+        let shared = store.handover().is_shared();
+        let mut nodes = Self {
+            shared,
+            working: false,
+            renewed_at: None,
+            tell: false,
+            told_at: None,
+            look: shared,
+            watch_at: None,
+            doubt_at: None,
+            pause_until: None,
+        };
+        if !shared {
+            while store
+                .write(move |conn| outbox::release_own(conn, node, BATCH))
+                .await?
+                > 0
+            {}
+            return Ok(nodes);
+        }
+        let place = store.place();
+        for (other, at) in store.read(outbox::nodes).await? {
+            if at == place && other.id != node {
+                free(store, other.id).await?;
+            }
+        }
+        let at = Instant::now();
+        store
+            .write(move |conn| outbox::renew_lease(conn, node, place))
+            .await?;
+        store.handover().renewed(at);
+        nodes.renewed_at = Some(at);
+        store.listen();
+        Ok(nodes)
+    }
+
+    /// This process holds something: the others have to know until when.
+    pub(super) fn busy(&mut self, parts: &Dispatcher) {
+        let quiet = |at: Instant| at.elapsed() < RENEW;
+        if parts.store.handover().is_shared() && !self.told_at.is_some_and(quiet) {
+            self.tell = true;
+        }
+    }
+
+    /// The others are to be told that something waits.
+    pub(super) fn tell(&mut self) {
+        self.tell = self.shared;
+    }
+
+    /// The others are to be looked at.
+    pub(super) fn look(&mut self) {
+        self.look = self.shared;
+    }
+
+    /// Nobody knows whether a write of this process has happened.
+    pub(super) fn doubt(&mut self) {
+        self.doubt_at = Some(Instant::now() + ON_THE_WAY + Duration::from_secs(1));
+    }
+
+    fn renew_at(&self) -> Instant {
+        self.renewed_at.map_or_else(Instant::now, |at| at + RENEW)
+    }
+
+    fn tell_at(&self) -> Option<Instant> {
+        self.tell
+            .then(|| self.told_at.map_or_else(Instant::now, |at| at + QUIET))
+    }
+
+    /// How long there is nothing to do here.
+    pub(super) fn next_due(&self, busy: bool) -> Option<Duration> {
+        if !self.shared && self.doubt_at.is_none() || self.working {
+            return None;
+        }
+        let renew = (busy && self.shared).then(|| self.renew_at());
+        let look = self.look.then(Instant::now);
+        let times = [renew, look, self.tell_at(), self.watch_at, self.doubt_at];
+        let first = times.into_iter().flatten().min()?;
+        let first = self.pause_until.map_or(first, |until| first.max(until));
+        Some(first.saturating_duration_since(Instant::now()))
+    }
+
+    pub(super) fn start(
+        &mut self,
+        parts: &Dispatcher,
+        events: &Mailbox,
+        busy: bool,
+        known: &dyn Fn() -> BTreeSet<i64>,
+    ) {
+        let now = Instant::now();
+        let over = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let paused = self.pause_until.is_some_and(|until| until > now);
+        if self.working || paused {
+            return;
+        }
+        let work = Work {
+            renew: self.shared && busy && self.renew_at() <= now,
+            tell: over(self.tell_at()),
+            look: self.look || over(self.watch_at),
+            doubt: over(self.doubt_at).then(known),
+            now: parts.clock.now(),
+        };
+        if !(work.renew || work.tell || work.look || work.doubt.is_some()) {
+            return;
+        }
+        self.working = true;
+        self.pause_until = None;
+        if work.doubt.is_some() {
+            // A doubt that comes up meanwhile is another.
+            self.doubt_at = None;
+        }
+        let (store, catalog) = (parts.store.clone(), std::sync::Arc::clone(&parts.catalog));
+        events.report(async move { Event::Nodes(round(&store, &catalog, work).await) });
+    }
+}
+
+/// Frees everything a process held that is not there any more.
+async fn free(store: &Store, dead: NodeId) -> Result<bool, StoreError> {
+    let mut freed = false;
+    loop {
+        let count = store
+            .write(move |conn| {
+                let count = outbox::take_over(conn, dead, BATCH)?;
+                if count == 0 {
+                    outbox::remove_node(conn, dead)?;
+                }
+                Ok::<_, StoreError>(count)
+            })
+            .await?;
+        if count == 0 {
+            return Ok(freed);
+        }
+        freed = true;
+    }
+}
+
+async fn round(store: &Store, catalog: &LiveCatalog, work: Work) -> Seen {
+    let mut seen = Seen {
+        renewed: None,
+        told: false,
+        others: None,
+        freed: false,
+        doubted: work.doubt.is_some(),
+        held: None,
+        error: None,
+    };
+    if let Err(error) = try_round(store, catalog, work, &mut seen).await {
+        seen.error = Some(error);
+    }
+    seen
+}
+
+async fn try_round(
+    store: &Store,
+    catalog: &LiveCatalog,
+    work: Work,
+    seen: &mut Seen,
+) -> Result<(), StoreError> {
+    let node = store.handover().node();
+    if work.renew {
+        let (at, place) = (Instant::now(), store.place());
+        store
+            .write(move |conn| outbox::renew_lease(conn, node, place))
+            .await?;
+        seen.renewed = Some(at);
+    }
+    if work.tell {
+        store.write(outbox::notify).await?;
+        seen.told = true;
+    }
+    if work.look {
+        follow(store, catalog).await?;
+        let mut others = Vec::new();
+        for (other, _) in store.read(outbox::nodes).await? {
+            if other.id == node {
+                continue;
+            }
+            if other.left.is_none() {
+                seen.freed |= free(store, other.id).await?;
+            } else {
+                others.push(other);
+            }
+        }
+        seen.others = Some(others);
+    }
+    if let Some(known) = work.doubt {
+        let before = work.now.minus(ON_THE_WAY);
+        let lost = known.clone();
+        let held = store
+            .write(move |conn| outbox::look_up(conn, node, &lost, before))
+            .await?;
+        seen.held = Some((held, known));
+    }
+    Ok(())
+}
+
+/// Serves what other processes have deployed.
+async fn follow(store: &Store, catalog: &LiveCatalog) -> Result<(), StoreError> {
+    let apps = store.read(store::apps::list).await?;
+    let served = catalog.live().releases();
+    for app in apps {
+        let known = served.get(&app.id).copied();
+        if known != Some(app.active_release.unwrap_or(0))
+            && let Err(error) = catalog.reload(app.id).await
+        {
+            tracing::warn!(app = %app.slug, %error, "what another process deployed cannot be served");
+        }
+    }
+    Ok(())
+}
+
+impl State {
+    /// Whether this process holds something, or is about to.
+    pub(super) fn is_busy(&self, now: Timestamp) -> bool {
+        self.plan.held() > 0 || self.waiting.wants(now)
+    }
+
+    pub(super) fn seen(&mut self, seen: Seen, now: Timestamp) {
+        let handover = self.parts.store.handover();
+        self.nodes.working = false;
+        if let Some(error) = &seen.error {
+            tracing::warn!(%error, "the other processes cannot be told or seen; trying again");
+            self.nodes.pause_until = Some(Instant::now() + AWAY);
+            if seen.doubted && seen.held.is_none() && self.nodes.doubt_at.is_none() {
+                self.nodes.doubt_at = Some(Instant::now());
+            }
+        }
+        if let Some(at) = seen.renewed {
+            let lost = !handover.holds();
+            handover.renewed(at);
+            self.nodes.renewed_at = Some(at);
+            if lost && self.plan.held() > 0 {
+                // Another process may have taken over what this one holds.
+                self.nodes.doubt_at = Some(Instant::now());
+            }
+        }
+        if seen.told {
+            self.nodes.tell = false;
+            self.nodes.told_at = Some(Instant::now());
+        }
+        if let Some(others) = seen.others {
+            self.nodes.look = false;
+            let first = others.iter().filter_map(|other| other.left).min();
+            self.nodes.watch_at = first.map(|left| Instant::now() + left + QUIET);
+        }
+        if seen.freed {
+            self.waiting.look();
+        }
+        if let Some((held, known)) = seen.held {
+            self.compare(held, &known, now);
+            if self.nodes.doubt_at.is_none() {
+                self.parts.store.handover().certain();
+            }
+        }
+    }
+
+    /// Makes the plan what this process holds, in the order of its numbers.
+    fn compare(&mut self, held: Vec<Delivery>, known: &BTreeSet<i64>, now: Timestamp) {
+        let handover = self.parts.store.handover();
+        let epochs: HashMap<i64, i64> = held.iter().map(|d| (d.seq, d.epoch)).collect();
+        let mut mine = BTreeMap::new();
+        for delivery in self.plan.clear() {
+            let same = epochs.get(&delivery.seq) == Some(&delivery.epoch);
+            if same || !known.contains(&delivery.seq) {
+                mine.insert(delivery.seq, delivery);
+            } else {
+                handover.release(delivery.app);
+            }
+        }
+        for delivery in held {
+            if !known.contains(&delivery.seq) {
+                handover.adopt(delivery.app, 1);
+                mine.insert(delivery.seq, delivery);
+            }
+        }
+        for delivery in mine.into_values() {
+            self.plan.add(delivery, now);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! `pic triggers` and `pic cron`.
+
+use chrono::{DateTime, SecondsFormat};
+use clap::Subcommand;
+use shared::api::{Page, SchedulePreview, Trigger};
+use shared::clock::{Clock as _, SystemClock, Timestamp};
+use shared::name::FunctionName;
+use shared::schedule::Schedule;
+use shared::trigger::{Source, TriggerSpec};
+
+use super::logs::short_time;
+use crate::args::OfApp;
+use crate::context::Context;
+use crate::error::{Failure, Outcome};
+
+/// Triggers of an app.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Triggers {
+    /// List them, with their next runs
+    #[command(visible_alias = "list")]
+    Ls {
+        #[command(flatten)]
+        of: OfApp,
+    },
+}
+
+/// Schedules.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cron {
+    /// Show when a schedule runs next; no server is asked
+    Next {
+        /// Five or six fields, or a nickname: "0 6 * * MON-FRI", @daily
+        #[arg(allow_hyphen_values = true)]
+        schedule: String,
+        /// The zone it is in, like Europe/Berlin
+        #[arg(long, default_value = "UTC")]
+        timezone: String,
+        /// How many times
+        #[arg(long, short = 'n', default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        count: u32,
+    },
+}
+
+/// What a trigger waits for, as people read it.
+pub(crate) fn waits_for(spec: &TriggerSpec) -> String {
+    let subject = spec.subject();
+    match spec.kind {
+        Source::Cron => format!("{subject} ({})", spec.timezone()),
+        Source::Kv => match &spec.prefix {
+            Some(prefix) => format!("{subject}, keys {prefix}…"),
+            None => subject,
+        },
+        Source::Webhook => format!("POST {subject}"),
+        Source::Deploy => "a release goes live".to_owned(),
+        Source::DeadLetter if subject.is_empty() => "every script".to_owned(),
+        Source::DeadLetter | Source::Queue | Source::Pubsub => subject,
+    }
+}
+
+/// A script, with the function of it that is called.
+pub(crate) fn handler(script: &str, function: Option<&str>) -> String {
+    match function {
+        Some(function) => format!("{script}::{function}"),
+        None => script.to_owned(),
+    }
+}
+
+/// `pic triggers …`.
+pub(crate) fn run(context: &Context, command: &Triggers) -> Outcome {
+    let Triggers::Ls { of } = command;
+    let client = context.client()?;
+    let app = context.app(&client, of)?;
+    let page: Page<Trigger> = client.get(&format!("/apps/{app}/triggers"))?;
+    if context.ui.json {
+        return context.ui.answer(&page);
+    }
+    if page.items.is_empty() {
+        context.ui.say(format!("{app} has no triggers"));
+        return Ok(());
+    }
+    let row = |trigger: &Trigger| {
+        let spec = &trigger.spec;
+        let next = match (&trigger.next_run, spec.kind) {
+            (Some(next), _) => short_time(next),
+            (None, Source::Cron) => "never again".to_owned(),
+            (None, _) => String::new(),
+        };
+        let function = spec.handler.as_ref().map(FunctionName::as_str);
+        vec![
+            spec.kind.kind().as_str().to_owned(),
+            waits_for(spec),
+            handler(spec.script.as_str(), function),
+            next,
+        ]
+    };
+    let rows: Vec<_> = page.items.iter().map(row).collect();
+    let head = ["KIND", "WAITS FOR", "SCRIPT", "NEXT RUN (UTC)"];
+    context.ui.table(&head, &rows);
+    Ok(())
+}
+
+fn rfc3339(at: Timestamp, precision: SecondsFormat) -> String {
+    DateTime::from_timestamp_micros(at.as_micros())
+        .unwrap_or_default()
+        .to_rfc3339_opts(precision, true)
+}
+
+/// `pic cron …`.
+pub(crate) fn cron(context: &Context, command: &Cron) -> Outcome {
+    let Cron::Next {
+        schedule,
+        timezone,
+        count,
+    } = command;
+    let parsed = Schedule::parse(schedule, timezone).map_err(|error| {
+        Failure::new(error.to_string())
+            .next("`pic cron next \"0 6 * * MON-FRI\" --timezone Europe/Berlin` shows the form")
+    })?;
+    let next = parsed.upcoming(SystemClock.now(), *count as usize);
+    let ui = context.ui;
+    if ui.json {
+        let next = next
+            .into_iter()
+            .map(|at| rfc3339(at, SecondsFormat::Micros));
+        return ui.answer(&SchedulePreview {
+            next_runs: next.collect(),
+        });
+    }
+    if next.is_empty() {
+        ui.say("this schedule never runs");
+    }
+    let lines = next.into_iter().map(|at| rfc3339(at, SecondsFormat::Secs));
+    lines
+        .into_iter()
+        .try_for_each(|line| ui.content_line(&line))
+}

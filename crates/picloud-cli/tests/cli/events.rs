@@ -1,0 +1,347 @@
+//! Triggers, queues, events and dead letters.
+
+use serde_json::{Value, json};
+
+use test_support::Server;
+
+use crate::support::{PATIENCE, Person, server};
+
+const MANIFEST: &str = "manifest = 1
+app = \"shop\"
+[scripts.orders]
+file = \"src/orders.rhai\"
+[scripts.send]
+file = \"src/send.rhai\"
+[[routes]]
+method = \"POST\"
+path = \"/orders\"
+script = \"orders\"
+handler = \"on_order\"
+[[triggers]]
+kind = \"queue\"
+queue = \"emails\"
+script = \"send\"
+retry = { attempts = 2, backoff = \"fixed\", base = \"1ms\", max = \"1ms\" }
+[[triggers]]
+kind = \"cron\"
+schedule = \"0 6 * * *\"
+timezone = \"Europe/Berlin\"
+script = \"orders\"
+handler = \"on_morning\"
+[[triggers]]
+kind = \"pubsub\"
+topic = \"sent\"
+script = \"orders\"
+handler = \"on_sent\"
+";
+const ORDERS: &str =
+    "fn on_morning(event) {} fn on_sent(event) { log::info(`sent ${event.message}`); }
+    fn on_order(req) { queue::send(\"emails\", #{ to: req.text }) }";
+const SEND: &str = "if event.message.to == \"bad\" { throw \"no such customer\"; }
+    pubsub::publish(\"sent\", event.message.to)";
+
+/// A folder with an app that sends.
+fn shop(person: &Person) {
+    person.write("picloud.toml", MANIFEST);
+    person.write("src/orders.rhai", ORDERS);
+    person.write("src/send.rhai", SEND);
+}
+
+/// Asks until the answer is as wanted.
+fn until(person: &Person, args: &[&str], wanted: impl Fn(&Value) -> bool) -> Value {
+    let end = std::time::Instant::now() + PATIENCE;
+    let args = [args, &["--json"]].concat();
+    loop {
+        let done = person.pic(&args);
+        if done.status == Some(0) && wanted(&done.json()) {
+            return done.json();
+        }
+        assert!(std::time::Instant::now() < end, "{done:?}");
+    }
+}
+
+#[test]
+fn triggers_travel_with_the_folder() {
+    let server = server();
+    let person = Person::of(&server);
+    shop(&person);
+    person
+        .pic(&["deploy", "--dry-run"])
+        .expect(0)
+        .says("+ trigger queue/emails");
+    person.pic(&["check", "--offline"]).expect(0);
+    let done = person.pic(&["deploy"]).expect(0);
+    let done = done
+        .says("+ trigger queue/emails")
+        .says("+ trigger cron/0 6 * * *");
+    assert!(!done.stderr.contains("route ANY /send"), "{done:?}");
+    person.pic(&["deploy"]).expect(0).says("nothing changed");
+    person.pic(&["diff"]).expect(0).says("is what is live");
+    let done = person.pic(&["triggers", "ls"]).expect(0);
+    done.says("0 6 * * * (Europe/Berlin)")
+        .says("orders::on_morning");
+    let listed = person.pic(&["triggers", "ls", "--json"]).expect(0).json();
+    assert!(listed["items"][0]["next_run"].is_string(), "{listed}");
+
+    person.write(
+        "picloud.toml",
+        MANIFEST.replace("\"0 6 * * *\"", "\"30 6 * * *\""),
+    );
+    let diff = person.pic(&["diff"]).expect(0).stdout;
+    assert!(diff.contains("-trigger cron/0 6 * * *") && diff.contains("+trigger cron/30 6 * * *"));
+    let diff = person.pic(&["diff", "--json"]).expect(0).json();
+    assert_eq!(diff["triggers_added"].as_array().unwrap().len(), 1);
+    let done = person.pic(&["deploy"]).expect(0);
+    done.says("- trigger cron/0 6").says("+ trigger cron/30 6");
+}
+
+#[test]
+fn triggers_are_checked_without_a_server() {
+    let person = Person::stranger();
+    shop(&person);
+    for (from, to, says) in [
+        (
+            "script = \"send\"\nretry",
+            "script = \"sent\"\nretry",
+            "did you mean `send`?",
+        ),
+        ("queue = \"emails\"\n", "", "needs `queue`"),
+        ("0 6 * * *", "0 25 * * *", "25"),
+        (
+            "topic = \"sent\"",
+            "topic = \"sent\"\nprefix = \"a\"",
+            "has no `prefix`",
+        ),
+        ("attempts = 2", "attempts = 0", "attempts = 0"),
+    ] {
+        person.write("picloud.toml", MANIFEST.replace(from, to));
+        person.pic(&["check", "--offline"]).expect(1).says(says);
+    }
+    let twice = format!(
+        "{MANIFEST}[[triggers]]\nkind = \"queue\"\nqueue = \"emails\"\nscript = \"orders\"\n"
+    );
+    person.write("picloud.toml", twice);
+    person
+        .pic(&["check", "--offline"])
+        .expect(1)
+        .says("two consumers");
+}
+
+#[test]
+fn a_schedule_is_shown_without_a_server() {
+    let person = Person::stranger();
+    let args = [
+        "cron",
+        "next",
+        "0 0 1 1 *",
+        "--timezone",
+        "Europe/Berlin",
+        "-n",
+        "2",
+    ];
+    let done = person.pic(&args).expect(0);
+    assert!(
+        done.stdout
+            .lines()
+            .all(|line| line.ends_with("-12-31T23:00:00Z")),
+        "{done:?}"
+    );
+    assert_eq!(done.stdout.lines().count(), 2);
+    let json = person
+        .pic(&["cron", "next", "@daily", "--json"])
+        .expect(0)
+        .json();
+    assert_eq!(json["next_runs"].as_array().unwrap().len(), 5);
+    person
+        .pic(&["cron", "next", "whenever"])
+        .expect(1)
+        .says("whenever");
+    person
+        .pic(&["cron", "next", "@daily", "--timezone", "Mars"])
+        .expect(1)
+        .says("Mars");
+}
+
+#[test]
+fn an_event_is_followed_to_its_end() {
+    let server = server();
+    let person = Person::of(&server);
+    shop(&person);
+    person.pic(&["deploy"]).expect(0);
+    let mut tail = person.start(&["events", "tail"]);
+    tail.line("following");
+    let event = server
+        .request("POST", "/orders", &[], b"ada")
+        .expect(200)
+        .text();
+    let line = tail.line(&event);
+    assert!(
+        line.contains("queue emails send attempt 1 handled"),
+        "{line}"
+    );
+    // What follows may end before what it follows from.
+    let follower = "orders::on_sent attempt 1 handled";
+    if !tail.seen().contains(follower) {
+        tail.line(follower);
+    }
+    server.request("POST", "/orders", &[], b"bad").expect(200);
+    let line = tail.line("send attempt 1 failed, again at");
+    assert!(line.contains("no such customer"), "{line}");
+    tail.line("send attempt 2 dead: no such customer");
+    let chain = until(&person, &["events", "show", &event], |chain| {
+        chain["followed"]
+            .as_array()
+            .is_some_and(|all| all.len() == 1)
+    });
+    assert_eq!(chain["event"]["executions"][0]["script"], "send");
+    let shown = person.pic(&["events", "show", &event]).expect(0).stderr;
+    let lines: Vec<&str> = shown.lines().collect();
+    assert!(lines[0].contains(&event), "{shown}");
+    assert!(lines[1].starts_with("└─ send: handled"), "{shown}");
+    assert!(lines[2].starts_with("   └─ attempt 1"), "{shown}");
+    assert!(lines[3].starts_with("      └─ pubsub evt_"), "{shown}");
+    assert!(
+        lines[4].starts_with("         └─ orders: handled"),
+        "{shown}"
+    );
+    person.pic(&["queues", "ls"]).expect(0).says("emails");
+    person
+        .pic(&["deliveries", "ls"])
+        .expect(0)
+        .says("nothing waits");
+    let nothing = "evt_00000000000000000000000000000000";
+    person
+        .pic(&["events", "show", nothing])
+        .expect(1)
+        .says("nothing is known");
+}
+
+#[test]
+fn messages_wait_for_a_consumer_and_are_counted() {
+    let server = server();
+    let person = Person::of(&server);
+    let source =
+        "fn on_order(event) { log::info(event.message) } queue::send(\"later\", \"hello\")";
+    person.pipe(source, &["deploy", "orders", "-"]).expect(0);
+    server.get("/orders").expect(200);
+    person
+        .pic(&["queues", "ls"])
+        .expect(0)
+        .says("nobody; messages wait");
+    person
+        .pic(&["deliveries", "ls"])
+        .expect(0)
+        .says("when somebody consumes it");
+    assert_eq!(server.metric("picloud_events_waiting"), 1);
+    assert!(server.metric("picloud_events_waiting_bytes") > 7);
+    assert_eq!(server.metric("picloud_events_overdue_seconds"), 0);
+    let manifest = "manifest = 1\napp = \"default\"\n[scripts.orders]\nfile = \"o.rhai\"\n
+        [[triggers]]\nkind = \"queue\"\nqueue = \"later\"\nscript = \"orders\"\nhandler = \"on_order\"\n";
+    person.write("picloud.toml", manifest);
+    person.write("o.rhai", "fn on_order(event) { log::info(event.message) }");
+    let mut tail = person.start(&["events", "tail", "orders"]);
+    tail.line("following");
+    person.pic(&["deploy"]).expect(0);
+    tail.line("queue later orders::on_order attempt 1 handled");
+    nothing_waits(&server);
+}
+
+fn nothing_waits(server: &Server) {
+    let end = std::time::Instant::now() + PATIENCE;
+    while server.metric("picloud_events_waiting") > 0 {
+        assert!(std::time::Instant::now() < end, "something still waits");
+    }
+}
+
+#[test]
+fn what_waited_for_an_app_is_gone_with_it() {
+    let server = server();
+    let person = Person::of(&server);
+    let source = "queue::send(\"later\", 1)";
+    person.pipe(source, &["deploy", "orders", "-"]).expect(0);
+    server.get("/orders").expect(200);
+    assert_eq!(server.metric("picloud_events_waiting"), 1);
+    person
+        .pic(&["apps", "delete", "default", "--yes"])
+        .expect(0);
+    nothing_waits(&server);
+}
+
+/// An app with so many dead letters; the list of them.
+fn with_dead(server: &Server, person: &Person, count: usize) -> Value {
+    shop(person);
+    person.pic(&["deploy"]).expect(0);
+    person
+        .pic(&["dead-letters", "ls"])
+        .expect(0)
+        .says("no dead letters");
+    for _ in 0..count {
+        server.request("POST", "/orders", &[], b"bad").expect(200);
+    }
+    dead(person, count)
+}
+
+/// The list of dead letters, once it is so long.
+fn dead(person: &Person, count: usize) -> Value {
+    until(person, &["dlq", "ls"], |dead| {
+        dead["items"].as_array().unwrap().len() == count
+    })
+}
+
+#[test]
+fn a_dead_letter_is_shown_edited_and_replayed() {
+    let server = server();
+    let person = Person::of(&server);
+    let dead = with_dead(&server, &person, 1);
+    let id = dead["items"][0]["id"].as_str().unwrap();
+    let done = person.pic(&["dead-letters", "show", id]).expect(0);
+    assert_eq!(done.json()["message"], json!({ "to": "bad" }));
+    let done = done.says("no such customer").says("attempt 2");
+    person.write("payload.json", done.stdout.replace("\"bad\"", "\"ada\""));
+    let args = ["dead-letters", "replay", id, "--payload", "[1]"];
+    person.pic(&args).expect(1).says("not a JSON object");
+    let event = dead["items"][0]["event"].as_str().unwrap();
+    let args = ["dead-letters", "replay", id, "--payload", "@payload.json"];
+    person.pic(&args).expect(0).says(event);
+    until(&person, &["events", "show", event], |chain| {
+        let attempts = chain["event"]["executions"].as_array().unwrap();
+        attempts.last().is_some_and(|run| run["outcome"] == "ok")
+    });
+    person
+        .pic(&["dead-letters", "show", id])
+        .expect(1)
+        .says("replayed or removed");
+}
+
+#[test]
+fn dead_letters_are_replayed_and_removed_together() {
+    let server = server();
+    let person = Person::of(&server);
+    let all = with_dead(&server, &person, 3);
+    let id = |at: usize| all["items"][at]["id"].as_str().unwrap();
+    let both = ["dead-letters", "replay", id(0), id(1), "--payload", "{}"];
+    person.pic(&both).expect(2).says("one dead letter");
+    person.pic(&["dead-letters", "replay"]).expect(2);
+    person.pic(&["dead-letters", "discard", id(0)]).expect(0);
+    let done = person
+        .pic(&["dead-letters", "replay", id(0), id(1)])
+        .expect(0);
+    done.says("1 are on their way").says("1 were not there");
+    // It fails again, as another dead letter of the same event.
+    dead(&person, 2);
+    let message = json!({ "name": "emails", "message": { "to": "bad" }, "key": null });
+    let piped = ["dead-letters", "replay", id(2), "--payload", "-"];
+    person.pipe(message.to_string(), &piped).expect(0);
+    dead(&person, 2);
+    let all = person.pic(&["dead-letters", "replay", "--all", "--json"]);
+    assert_eq!(all.expect(0).json(), json!({ "replayed": 2 }));
+    dead(&person, 2);
+    person
+        .pic(&["dead-letters", "purge"])
+        .expect(2)
+        .says("--yes");
+    for removed in ["2 are removed", "0 are removed"] {
+        let done = person.pic(&["dead-letters", "purge", "--yes"]).expect(0);
+        done.says(removed);
+    }
+}

@@ -1,0 +1,178 @@
+//! Events: what happened, and where it came from.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::id::{EventId, ExecutionId, RootId};
+
+pub mod request;
+
+/// Where a run or an event stands in the chain it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// What began the chain.
+    pub root: RootId,
+    /// The event that was delivered; `None` for a run that has none.
+    pub event: Option<EventId>,
+    /// The run that made the event.
+    pub parent: Option<ExecutionId>,
+    /// Events between the root and here.
+    pub depth: u32,
+}
+
+impl Cause {
+    /// The cause of a run that begins a chain: a request, a direct call.
+    pub const fn first(execution: ExecutionId) -> Self {
+        Self {
+            root: RootId::from_bytes(*execution.as_bytes()),
+            event: None,
+            parent: None,
+            depth: 0,
+        }
+    }
+
+    /// The cause of an event that begins a chain: a schedule, a webhook, a release.
+    pub const fn outside(event: EventId) -> Self {
+        Self {
+            root: RootId::from_bytes(*event.as_bytes()),
+            event: Some(event),
+            parent: None,
+            depth: 0,
+        }
+    }
+
+    /// The cause of an event a run makes.
+    pub const fn follows(self, execution: ExecutionId, event: EventId) -> Self {
+        Self {
+            root: self.root,
+            event: Some(event),
+            parent: Some(execution),
+            depth: self.depth + 1,
+        }
+    }
+}
+
+/// An event as its handler gets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventInput {
+    /// The same in every attempt: what to deduplicate by.
+    pub id: EventId,
+    /// When it happened.
+    pub time: Timestamp,
+    /// The kind's own fields: the text of a JSON object.
+    pub fields: Bytes,
+}
+
+/// A message for a queue, a topic or a script.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// The event it becomes.
+    pub id: EventId,
+    /// The message: a JSON text.
+    pub body: Bytes,
+    /// Messages with the same key are handled one after the other, in order (queues only).
+    pub key: Option<String>,
+    /// Milliseconds until it may be handled.
+    pub delay_ms: u64,
+    /// A message with the same key within a day is the same message.
+    pub idempotency_key: Option<String>,
+}
+
+/// What a run does to the outside of itself, apart from reading.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Effect {
+    /// A write of the key-value service.
+    Kv(crate::kv::KvCall),
+    /// A message for a queue.
+    Send(crate::name::QueueName, Message),
+    /// A message for a topic.
+    Publish(crate::name::TopicName, Message),
+    /// A run of another script of the app, later.
+    Invoke(crate::name::ScriptName, Message),
+}
+
+/// A key a transaction has read, and the version it saw; `None`: it was not there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadKey {
+    /// The collection.
+    pub collection: crate::name::CollectionName,
+    /// The key.
+    pub key: String,
+    /// Its version.
+    pub version: Option<i64>,
+}
+
+/// A call of the event services.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum EventCall {
+    /// Effects that happen together or not at all, if what was read is still so
+    /// -> [`EventReply::Sent`] for each message, or [`EventReply::Conflict`]
+    Apply {
+        /// What must still be so.
+        reads: Vec<ReadKey>,
+        /// What to do, in order.
+        effects: Vec<Effect>,
+    },
+    /// How many messages wait in a queue -> [`EventReply::Count`]
+    Depth(crate::name::QueueName),
+    /// Runs another script of the app now -> [`EventReply::Returned`]
+    Call {
+        /// The script.
+        script: crate::name::ScriptName,
+        /// Its argument: a JSON text.
+        args: Bytes,
+    },
+    /// Dead letters of the app, newest first -> [`EventReply::DeadLetters`]
+    DeadLetters {
+        /// At most so many.
+        limit: u32,
+    },
+    /// Delivers a dead letter again, with another payload if one is given: the text of a JSON
+    /// object -> [`EventReply::Done`]: whether it was there
+    Replay(crate::id::DeadLetterId, Option<Bytes>),
+    /// Removes a dead letter -> [`EventReply::Done`]
+    Discard(crate::id::DeadLetterId),
+}
+
+/// The answer to a call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum EventReply {
+    /// The events the messages became, in order; an earlier one where an idempotency key was
+    /// known.
+    Sent(Vec<EventId>),
+    /// Something that was read has changed; nothing happened.
+    Conflict,
+    /// A number.
+    Count(u64),
+    /// What the script returned: a JSON text.
+    Returned(Bytes),
+    /// Dead letters: the text of a JSON array.
+    DeadLetters(Bytes),
+    /// Whether it was there.
+    Done(bool),
+}
+
+/// Bounds of events.
+pub mod limits {
+    use std::time::Duration;
+
+    /// Bytes of one message.
+    pub const MESSAGE_BYTES: usize = 256 << 10;
+    /// Bytes of an ordering or idempotency key.
+    pub const KEY_BYTES: usize = 256;
+    /// Effects in one transaction, and messages in one `send_many`.
+    pub const EFFECTS: usize = 1_000;
+    /// Bytes of all values and messages in one transaction or one `send_many`.
+    pub const EFFECT_BYTES: usize = 8 << 20;
+    /// Events between a request, a schedule or a webhook and what follows from it.
+    pub const DEPTH: u32 = 8;
+    /// Longest delay.
+    pub const DELAY: Duration = Duration::from_hours(24 * 365);
+    /// How long an idempotency key is remembered.
+    pub const IDEMPOTENCY: Duration = Duration::from_hours(24);
+    /// Attempts whose errors are kept with an event.
+    pub const HISTORY: usize = 20;
+    /// Crashes of the executor during a run after which the event is not tried again.
+    pub const CRASHES: i64 = 3;
+}

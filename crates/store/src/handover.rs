@@ -1,0 +1,339 @@
+//! From a committed write to this process's dispatcher, without asking the database.
+//!
+//! A delivery that is written here may be held by this process from its birth: it is handed over
+//! in memory once its transaction has committed. The database thread does it, so that it happens
+//! whoever stopped waiting for the write meanwhile.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use shared::clock::Timestamp;
+use shared::id::{AppId, NodeId};
+use tokio::sync::mpsc;
+
+use crate::outbox::Delivery;
+
+/// Deliveries of one app held in memory.
+const HELD_PER_APP: usize = 512;
+/// Deliveries held in memory.
+const HELD: usize = 8_192;
+
+/// How long a process may hold deliveries without saying that it is still there.
+pub const LEASE: Duration = Duration::from_secs(10);
+/// A lease is renewed when so much of it is over.
+pub const RENEW: Duration = Duration::from_secs(3);
+
+/// What a dispatcher is told.
+#[derive(Debug)]
+pub enum Notice {
+    /// A new delivery that this process holds.
+    Held(Box<Delivery>),
+    /// A new delivery that waits in the database until this time.
+    Waiting {
+        /// Its app.
+        app: AppId,
+        /// When it may start.
+        due_at: Timestamp,
+        /// Bytes of its payload.
+        bytes: u64,
+    },
+    /// Nobody knows whether a write has happened: what this process holds must be looked up.
+    Unsure,
+    /// An app was removed with everything that waited.
+    Removed(AppId),
+    /// An app's triggers and schedules may have changed.
+    Activated(AppId),
+    /// Another process has written something, or may have while nobody listened.
+    Foreign,
+}
+
+/// What waits in an app's outbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Deliveries.
+    pub rows: u64,
+    /// Bytes of their payloads.
+    pub bytes: u64,
+}
+
+/// How much may wait in one app's outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BacklogLimit {
+    /// Deliveries.
+    pub rows: u64,
+    /// Bytes of their payloads.
+    pub bytes: u64,
+}
+
+impl Default for BacklogLimit {
+    fn default() -> Self {
+        Self {
+            rows: 1_000_000,
+            bytes: 1 << 30,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    dispatcher: Option<mpsc::UnboundedSender<Notice>>,
+    held: HashMap<AppId, usize>,
+    total: usize,
+    backlog: HashMap<AppId, Backlog>,
+    /// Until when this process's lease is good, as far as it knows.
+    lease_until: Option<Instant>,
+    /// This process may hold more than its dispatcher knows, so what comes now could overtake it.
+    doubt: bool,
+}
+
+/// Whether a delivery may be held from its birth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// It may not: nobody would take it, or memory is full.
+    No,
+    /// By this process.
+    By(NodeId),
+    /// By this process, after it has renewed its lease in the same transaction.
+    Renewing(NodeId),
+}
+
+/// The hand-over of one store.
+#[derive(Debug)]
+pub struct Handover {
+    node: NodeId,
+    limit: BacklogLimit,
+    /// Whether other processes share the database, so that holding needs a lease.
+    shared: bool,
+    state: Mutex<State>,
+}
+
+impl Handover {
+    pub(crate) fn new(node: NodeId, shared: bool, limit: BacklogLimit) -> Self {
+        Self {
+            node,
+            limit,
+            shared,
+            state: Mutex::default(),
+        }
+    }
+
+    /// This process.
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// Whether other processes share the database.
+    pub fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    /// Begins to hold deliveries; where notices arrive. `hints` off: nothing is held from its
+    /// birth and nothing is told.
+    pub fn open(
+        &self,
+        backlog: HashMap<AppId, Backlog>,
+        hints: bool,
+    ) -> mpsc::UnboundedReceiver<Notice> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "what is held has a bounded number of places; the rest is as small as its row is large"
+        )]
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let mut state = self.lock();
+        state.backlog = backlog;
+        if hints {
+            state.dispatcher = Some(sender);
+        }
+        receiver
+    }
+
+    /// Stops holding: from here on deliveries wait in the database.
+    pub fn close(&self) {
+        self.lock().dispatcher = None;
+    }
+
+    /// A delivery held in memory is no longer.
+    pub fn release(&self, app: AppId) {
+        give_back(&mut self.lock(), app);
+    }
+
+    /// Room in memory for more deliveries of an app.
+    pub fn room(&self, app: AppId) -> usize {
+        let state = self.lock();
+        let held = state.held.get(&app).copied().unwrap_or(0);
+        HELD_PER_APP
+            .saturating_sub(held)
+            .min(HELD.saturating_sub(state.total))
+    }
+
+    /// Counts deliveries that were claimed from the database.
+    pub fn adopt(&self, app: AppId, count: usize) {
+        let mut state = self.lock();
+        state.total += count;
+        *state.held.entry(app).or_default() += count;
+    }
+
+    /// A delivery has left an app's outbox.
+    pub fn settled(&self, app: AppId, bytes: u64) {
+        let mut state = self.lock();
+        if let Some(backlog) = state.backlog.get_mut(&app) {
+            backlog.rows = backlog.rows.saturating_sub(1);
+            backlog.bytes = backlog.bytes.saturating_sub(bytes);
+            if backlog.rows == 0 {
+                state.backlog.remove(&app);
+            }
+        }
+    }
+
+    /// What waits in an app's outbox: exact where one process uses the database.
+    pub fn backlog(&self, app: AppId) -> Backlog {
+        self.lock().backlog.get(&app).copied().unwrap_or_default()
+    }
+
+    /// What waits in all outboxes.
+    pub fn backlogs(&self) -> HashMap<AppId, Backlog> {
+        self.lock().backlog.clone()
+    }
+
+    /// Replaces what is known about the outboxes.
+    pub fn set_backlogs(&self, backlog: HashMap<AppId, Backlog>) {
+        self.lock().backlog = backlog;
+    }
+
+    /// Whether an app's outbox takes more.
+    pub(crate) fn is_full(&self, app: AppId) -> bool {
+        let backlog = self.backlog(app);
+        backlog.rows >= self.limit.rows || backlog.bytes >= self.limit.bytes
+    }
+
+    /// The lease was renewed at this time.
+    pub fn renewed(&self, at: Instant) {
+        self.lock().lease_until = Some(at + LEASE);
+    }
+
+    /// Whether what is held may be worked on: the lease is good for a while yet.
+    pub fn holds(&self) -> bool {
+        !self.shared
+            || self
+                .lock()
+                .lease_until
+                .is_some_and(|until| until > Instant::now() + Duration::from_secs(1))
+    }
+
+    /// Asks for a place for one more delivery; given back by [`Self::release`] or with an undone
+    /// transaction.
+    pub(crate) fn hold(&self, app: AppId) -> Hold {
+        let mut state = self.lock();
+        let held = state.held.get(&app).copied().unwrap_or(0);
+        if state.dispatcher.is_none() || state.doubt || held >= HELD_PER_APP || state.total >= HELD
+        {
+            return Hold::No;
+        }
+        state.total += 1;
+        state.held.insert(app, held + 1);
+        let good = state
+            .lease_until
+            .is_some_and(|until| until > Instant::now() + LEASE.saturating_sub(RENEW));
+        if self.shared && !good {
+            Hold::Renewing(self.node)
+        } else {
+            Hold::By(self.node)
+        }
+    }
+
+    /// Whether a write took place is not known: nothing is held from its birth until what this
+    /// process holds has been looked up.
+    pub fn doubt(&self) {
+        self.lock().doubt = true;
+    }
+
+    /// Whether there is such a doubt.
+    pub fn is_in_doubt(&self) -> bool {
+        self.lock().doubt
+    }
+
+    /// The dispatcher knows again all that this process holds.
+    pub fn certain(&self) {
+        self.lock().doubt = false;
+    }
+
+    /// Tells the dispatcher something that no transaction noted.
+    pub(crate) fn tell(&self, notice: Notice) {
+        if let Some(dispatcher) = &self.lock().dispatcher {
+            dispatcher.send(notice).ok();
+        }
+    }
+
+    /// Passes on what a transaction noted. `committed`: `None` when nobody knows.
+    pub(crate) fn publish(&self, notices: Vec<Notice>, committed: Option<bool>) {
+        if notices.is_empty() {
+            return;
+        }
+        let mut state = self.lock();
+        let held = |notice: &Notice| matches!(notice, Notice::Held(_));
+        let unsure = committed.is_none() && notices.iter().any(held);
+        state.doubt |= unsure;
+        for notice in notices {
+            let keep = match &notice {
+                Notice::Held(delivery) => {
+                    if committed == Some(true) {
+                        grow(&mut state, delivery.app, delivery.payload.len() as u64);
+                    }
+                    // One with a key could overtake another that is in doubt; it is looked up
+                    // together with that.
+                    let known = !state.doubt || delivery.order_key.is_none();
+                    let keep = committed == Some(true) && known;
+                    if !keep {
+                        give_back(&mut state, delivery.app);
+                    }
+                    keep
+                }
+                Notice::Waiting { app, bytes, .. } => {
+                    if committed == Some(true) {
+                        grow(&mut state, *app, *bytes);
+                    }
+                    // Looking for one that is not there does no harm.
+                    committed != Some(false)
+                }
+                Notice::Removed(app) => {
+                    if committed == Some(true) {
+                        state.backlog.remove(app);
+                    }
+                    committed != Some(false)
+                }
+                Notice::Unsure | Notice::Activated(_) | Notice::Foreign => committed != Some(false),
+            };
+            if keep && let Some(dispatcher) = &state.dispatcher {
+                // A dispatcher that has ended needs no notice.
+                dispatcher.send(notice).ok();
+            }
+        }
+        if unsure && let Some(dispatcher) = &state.dispatcher {
+            dispatcher.send(Notice::Unsure).ok();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn give_back(state: &mut State, app: AppId) {
+    state.total = state.total.saturating_sub(1);
+    if let Some(held) = state.held.get_mut(&app) {
+        *held = held.saturating_sub(1);
+        if *held == 0 {
+            state.held.remove(&app);
+        }
+    }
+}
+
+fn grow(state: &mut State, app: AppId, bytes: u64) {
+    let backlog = state.backlog.entry(app).or_default();
+    backlog.rows = backlog.rows.saturating_add(1);
+    backlog.bytes = backlog.bytes.saturating_add(bytes);
+}
+
+#[cfg(test)]
+mod tests;
