@@ -14,7 +14,7 @@ mod tail;
 mod waiting;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use shared::clock::{SharedClock, Timestamp};
 use shared::id::AppId;
@@ -110,6 +110,8 @@ impl Mailbox {
 
 /// The state of the deciding task.
 struct State {
+    /// Without hints: when it was looked for work.
+    polled_at: Option<Instant>,
     parts: Arc<Dispatcher>,
     plan: Plan,
     settling: settling::Settling,
@@ -161,6 +163,7 @@ impl Dispatcher {
         let notices = self.store.handover().open(backlogs, self.config.hints);
         let nodes = patiently(|| nodes::Nodes::sign_on(self)).await?;
         let state = State {
+            polled_at: None,
             waiting: patiently(|| waiting::Waiting::load(self)).await?,
             cron: patiently(|| cron::Cron::load(self)).await?,
             nodes,
@@ -234,9 +237,21 @@ impl State {
         }
     }
 
+    /// Looks for what nobody told about.
+    fn poll(&mut self) {
+        if self.parts.config.hints || self.polled_at.is_some_and(|at| at.elapsed() < POLL) {
+            return;
+        }
+        self.polled_at = Some(Instant::now());
+        self.waiting.look();
+        self.cron.look();
+        self.nodes.look();
+    }
+
     /// Starts everything that can be started now.
     fn act(&mut self) {
         let now = self.now();
+        self.poll();
         self.plan.wake(now);
         self.start_attempts(now);
         self.start_settling(now);

@@ -109,7 +109,6 @@ impl Waiting {
 impl State {
     pub(super) fn start_claim(&mut self, now: Timestamp) {
         let parts = &self.parts;
-        self.waiting.look |= !parts.config.hints;
         if self.waiting.claiming {
             return;
         }
@@ -166,7 +165,7 @@ impl State {
             }
             Claimed::All(Err(error)) => {
                 tracing::warn!(%error, "the outbox cannot be read; trying again");
-                self.waiting.look = self.parts.config.hints;
+                self.waiting.look = true;
             }
             Claimed::App {
                 app,

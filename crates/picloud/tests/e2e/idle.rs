@@ -1,10 +1,11 @@
-//! A server nobody asks does nothing: no SQL, no wake-ups.
+//! A server nobody asks does nothing, with triggers and a schedule too: no SQL, no wake-ups.
 
 use std::time::Duration;
 
+use serde_json::json;
 use test_support::Server;
 
-use crate::support::{APP, deploy, setup, started};
+use crate::support::{APP, deploy_with, setup, started};
 
 const SCRIPTS: usize = 20;
 /// How long it is watched. What happens every second, and is therefore too often, shows.
@@ -42,7 +43,14 @@ fn an_idle_server_runs_no_sql_and_does_not_wake_up() {
     let source = "kv::collection(\"c\").incr(\"visits\")";
     let names: Vec<String> = (0..SCRIPTS).map(|at| format!("script-{at}")).collect();
     let scripts: Vec<_> = names.iter().map(|name| (name.as_str(), source)).collect();
-    deploy(&server, &scripts);
+    let handler = [("handler", "1")];
+    let scripts = [&scripts[..], &handler].concat();
+    let triggers = json!([
+        {"kind": "cron", "schedule": "0 6 * * *", "timezone": "Europe/Berlin", "script": "handler"},
+        {"kind": "queue", "queue": "mail", "script": "handler"},
+        {"kind": "kv", "collection": "other", "script": "handler"},
+    ]);
+    deploy_with(&server, &scripts, &triggers);
     // The counter counts: a test that reads a dead one could not fail.
     let before = statements(&server);
     for name in &names {

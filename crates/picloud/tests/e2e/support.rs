@@ -20,6 +20,11 @@ pub(crate) fn started(setup: Setup) -> Server {
 
 /// Deploys scripts, each at `/<name>`; all of them may run as long as tests need.
 pub(crate) fn deploy(server: &Server, scripts: &[(&str, &str)]) {
+    deploy_with(server, scripts, &json!([]));
+}
+
+/// The same with triggers. A script that a trigger names has no route.
+pub(crate) fn deploy_with(server: &Server, scripts: &[(&str, &str)], triggers: &Value) {
     let limits = json!({"wall": "5m", "cpu": "1m", "operations": 500_000_000});
     let script = |source: &str| json!({"source": source, "limits": limits});
     let scripts = scripts.iter();
@@ -30,7 +35,7 @@ pub(crate) fn deploy(server: &Server, scripts: &[(&str, &str)]) {
         .api(
             "POST",
             &format!("/apps/{APP}/releases"),
-            &json!({ "scripts": scripts }),
+            &json!({ "scripts": scripts, "triggers": triggers }),
         )
         .expect(201);
 }
