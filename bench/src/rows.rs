@@ -37,7 +37,7 @@ pub(crate) struct Plan {
 
 type Measure = fn(&Plan) -> Result<Row>;
 
-const ROWS: [(&str, Measure); 16] = [
+const ROWS: [(&str, Measure); 17] = [
     ("hello", peaks::hello),
     ("json", peaks::json),
     ("kv_get", peaks::kv_get),
@@ -51,6 +51,7 @@ const ROWS: [(&str, Measure); 16] = [
     ("memory", memory::memory),
     ("events", events::sqlite),
     ("events_pg", events::postgres),
+    ("events_held", events::held),
     ("wake", wake::sqlite),
     ("wake_pg", wake::postgres),
     ("compute", compute::compute),

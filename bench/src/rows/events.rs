@@ -5,6 +5,7 @@ mod plain;
 
 use std::time::{Duration, Instant};
 
+use postgres::{Client, IsolationLevel, NoTls};
 use serde_json::json;
 use tempfile::TempDir;
 use test_support::Postgres;
@@ -23,6 +24,10 @@ const DONE: &str = "picloud_deliveries_total";
 const BATCH: u32 = 100;
 /// Events of one measurement.
 const EVENTS: u32 = 20_000;
+/// How long a transaction is held open: five minutes when the row is asked for by its name.
+const HELD: Duration = Duration::from_mins(5);
+/// How long otherwise.
+const HELD_BRIEFLY: Duration = Duration::from_secs(30);
 /// Connections that send one event per request.
 const SINGLE: u32 = 64;
 
@@ -67,6 +72,56 @@ fn measure(
     (id, name, bar): (&'static str, &'static str, (&'static str, f64)),
     baseline: impl Fn() -> Result<f64>,
 ) -> Result<Row> {
+    prepare(server)?;
+    let (mut pairs, mut single) = (Pairs::default(), Vec::new());
+    for _ in 0..plan.pairs {
+        let ours = handled(server, "/events_fill", (8, EVENTS / BATCH), BATCH)?;
+        pairs.add(ours, baseline()?);
+        single.push(handled(server, "/events_one", (SINGLE, EVENTS / 4), 1)?);
+    }
+    let row = Row::ratio(id, "ev/s", &pairs, name, bar);
+    Ok(row.with("sent one per request, ev/s", median(&single)))
+}
+
+/// PostgreSQL while somebody else holds a transaction open, so that nothing that was deleted can be
+/// cleaned up: the rate at the end of that time beside the rate before it.
+pub(super) fn held(plan: &Plan) -> Result<Row> {
+    let directory = TempDir::new()?;
+    let postgres = Postgres::start();
+    let url = postgres.fresh();
+    let server = PiCloud::start_on(&directory.path().join("data"), Some(&url))?;
+    prepare(&server)?;
+    let rate = || handled(&server, "/events_fill", (8, EVENTS / BATCH), BATCH);
+    let mut before = Vec::new();
+    for _ in 0..plan.pairs {
+        before.push(rate()?);
+    }
+    let mut other = Client::connect(&url, NoTls)?;
+    let mut transaction = other
+        .build_transaction()
+        .isolation_level(IsolationLevel::RepeatableRead)
+        .start()?;
+    transaction.query("SELECT txid_current()", &[])?;
+    let asked_for = plan.ids.iter().any(|id| id == "events_held");
+    let hold = if asked_for { HELD } else { HELD_BRIEFLY };
+    let start = Instant::now();
+    let mut during = Vec::new();
+    while start.elapsed() < hold {
+        during.push(rate()?);
+    }
+    transaction.rollback()?;
+    let mut pairs = Pairs::default();
+    let last = during.len().saturating_sub(before.len());
+    for (before, ours) in before.iter().zip(&during[last..]) {
+        pairs.add(*ours, *before);
+    }
+    let bar = (">= 0.9", 0.9);
+    let row = Row::ratio("events_held", "ev/s", &pairs, "before the transaction", bar);
+    Ok(row.with("held for, s", start.elapsed().as_secs_f64()))
+}
+
+/// Deploys what sends and what handles, and warms it up.
+fn prepare(server: &PiCloud) -> Result<()> {
     server.create_app(APP)?;
     let scripts = [
         script("events_fill")?,
@@ -85,14 +140,7 @@ fn measure(
     });
     server.api("POST", &format!("/apps/{APP}/releases"), &release)?;
     handled(server, "/events_fill", (8, EVENTS / BATCH / 4), BATCH)?;
-    let (mut pairs, mut single) = (Pairs::default(), Vec::new());
-    for _ in 0..plan.pairs {
-        let ours = handled(server, "/events_fill", (8, EVENTS / BATCH), BATCH)?;
-        pairs.add(ours, baseline()?);
-        single.push(handled(server, "/events_one", (SINGLE, EVENTS / 4), 1)?);
-    }
-    let row = Row::ratio(id, "ev/s", &pairs, name, bar);
-    Ok(row.with("sent one per request, ev/s", median(&single)))
+    Ok(())
 }
 
 /// Events per second from the first request until the last event is handled; each request sends so
