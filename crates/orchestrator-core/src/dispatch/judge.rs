@@ -34,7 +34,7 @@ pub(super) fn judge(
     match retry.decide(delivery.attempt, error.kind, fastrand::f64()) {
         Decision::After(pause) => Failed::Retry {
             due_at: now.plus(pause),
-            // Those behind it are in this process's hands too, and stay there in their order.
+            // Those behind it are in this process's hands too. For a moment they may stay there.
             keep: delivery.order_key.is_some() && pause <= KEEP,
             delivery,
         },
