@@ -6,6 +6,7 @@
 
 mod claim;
 mod emit;
+mod once;
 mod recover;
 mod settle;
 

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use serde_json::json;
 use serde_json::value::RawValue;
 use shared::clock::Timestamp;
-use shared::event::limits::IDEMPOTENCY;
 use shared::event::{Cause, Message};
 use shared::id::{AppId, DeadLetterId, EventId, ExecutionId};
 use shared::invocation::TriggerKind;
@@ -14,15 +13,12 @@ use shared::kv::{KvCall, KvEntry, KvValue};
 use shared::name::{QueueName, ScriptName, TopicName, TopicPattern};
 use std::time::Duration;
 
+use super::once::{Begun, begin, known};
 use super::{New, OutboxError, admit, insert};
 use crate::apps::to_json;
 use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::triggers::{self, PARKED, Target};
-
-/// Idempotency keys that are over, removed along with each new one. More than one, so that they go
-/// at least as fast as they come.
-const PURGE: i64 = 4;
 
 /// Who sends, when, and what it follows from.
 #[derive(Clone, Copy, Debug)]
@@ -59,45 +55,6 @@ impl Emitted {
             Self::New(id) | Self::Known(id) => id,
         }
     }
-}
-
-/// Notes an idempotency key; the earlier event when it was known.
-fn known(
-    conn: &mut dyn Conn,
-    app: AppId,
-    scope: &str,
-    key: Option<&str>,
-    event: EventId,
-    now: Timestamp,
-) -> Result<Option<EventId>, StoreError> {
-    let Some(key) = key else { return Ok(None) };
-    conn.execute(
-        "DELETE FROM event_keys WHERE (app_id, scope, key) IN (SELECT app_id, scope, key \
-         FROM event_keys WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
-        &[now.as_micros().into(), PURGE.into()],
-    )?;
-    // An update that changes nothing locks the row, so that two senders of one key take turns.
-    let row = conn.query_one(
-        "INSERT INTO event_keys (app_id, scope, key, event_id, expires_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (app_id, scope, key) DO UPDATE SET \
-         event_id = CASE WHEN event_keys.expires_at <= ?6 THEN excluded.event_id \
-         ELSE event_keys.event_id END, \
-         expires_at = CASE WHEN event_keys.expires_at <= ?6 THEN excluded.expires_at \
-         ELSE event_keys.expires_at END RETURNING event_id",
-        &[
-            app.as_bytes().into(),
-            scope.into(),
-            key.into(),
-            event.as_bytes().into(),
-            now.plus(IDEMPOTENCY).as_micros().into(),
-            now.as_micros().into(),
-        ],
-    )?;
-    let kept = match row {
-        Some(row) => EventId::from_bytes(row.array(0)?),
-        None => event,
-    };
-    Ok((kept != event).then_some(kept))
 }
 
 /// A JSON text as part of another.
@@ -142,12 +99,10 @@ pub(crate) fn send_among(
     message: &Message,
 ) -> Result<Emitted, OutboxError> {
     let scope = format!("queue/{queue}");
-    let cause = sent.cause.follows(sent.execution, message.id);
-    admit(conn, sent.app, cause)?;
-    let key = message.idempotency_key.as_deref();
-    if let Some(event) = known(conn, sent.app, &scope, key, message.id, sent.now)? {
-        return Ok(Emitted::Known(event));
-    }
+    let cause = match begin(conn, sent, &scope, message)? {
+        Begun::New(cause) => cause,
+        Begun::Known(event) => return Ok(Emitted::Known(event)),
+    };
     #[derive(serde::Serialize)]
     struct Fields<'a> {
         name: &'a str,
@@ -193,12 +148,10 @@ pub fn publish(
     message: &Message,
 ) -> Result<Emitted, OutboxError> {
     let scope = format!("topic/{topic}");
-    let cause = sent.cause.follows(sent.execution, message.id);
-    admit(conn, sent.app, cause)?;
-    let key = message.idempotency_key.as_deref();
-    if let Some(event) = known(conn, sent.app, &scope, key, message.id, sent.now)? {
-        return Ok(Emitted::Known(event));
-    }
+    let cause = match begin(conn, sent, &scope, message)? {
+        Begun::New(cause) => cause,
+        Begun::Known(event) => return Ok(Emitted::Known(event)),
+    };
     let targets = triggers::of_kind(conn, sent.app, TriggerKind::Pubsub)?;
     #[derive(serde::Serialize)]
     struct Fields<'a> {
@@ -270,12 +223,10 @@ pub fn invoke(
     message: &Message,
 ) -> Result<Emitted, OutboxError> {
     let scope = format!("script/{script}");
-    let cause = sent.cause.follows(sent.execution, message.id);
-    admit(conn, sent.app, cause)?;
-    let key = message.idempotency_key.as_deref();
-    if let Some(event) = known(conn, sent.app, &scope, key, message.id, sent.now)? {
-        return Ok(Emitted::Known(event));
-    }
+    let cause = match begin(conn, sent, &scope, message)? {
+        Begun::New(cause) => cause,
+        Begun::Known(event) => return Ok(Emitted::Known(event)),
+    };
     let payload = [b"{\"args\":", &message.body[..], b"}"].concat();
     insert(
         conn,
