@@ -9,6 +9,7 @@
 )]
 
 mod blobs;
+mod callbacks;
 mod equal;
 mod lists;
 mod render;
@@ -72,6 +73,7 @@ pub(super) fn add_to(m: &mut Module) {
     combine_with_exported_module!(m, "language", language);
     combine_with_exported_module!(m, "text", text::functions);
     combine_with_exported_module!(m, "lists", lists::functions);
+    combine_with_exported_module!(m, "callbacks", callbacks::functions);
     combine_with_exported_module!(m, "sort", sort::functions);
     combine_with_exported_module!(m, "blobs", blobs::functions);
     combine_with_exported_module!(m, "equal", equal::functions);
