@@ -15,6 +15,10 @@ use tokio::time::{Instant, Sleep};
 /// The first bytes of HTTP/2; no method of HTTP/1 starts with them.
 const PREFACE: &[u8; 3] = b"PRI";
 
+/// Pieces that are shorter together are sent as one: copying them costs less than telling the
+/// system about several.
+const SMALL_BYTES: usize = 512;
+
 /// Most bytes passed over after a refusal.
 const LINGER_BYTES: usize = 1 << 20;
 /// How long a refused client may take to notice.
@@ -27,8 +31,9 @@ pub(super) struct Pace {
     requests: Cell<u32>,
     /// Whether the head of a request has begun to arrive.
     head: Cell<bool>,
-    /// Since when the above holds.
-    since: Cell<Instant>,
+    /// Since when the above holds; the clock is only read when it still holds after all that can
+    /// be done now is done.
+    since: Cell<Option<Instant>>,
     /// HTTP/2: bytes do not say whether a request has begun.
     multiplexed: Cell<bool>,
     /// The client may still be sending what we will not read.
@@ -41,7 +46,7 @@ impl Pace {
         Rc::new(Self {
             requests: Cell::new(0),
             head: Cell::new(true),
-            since: Cell::new(Instant::now()),
+            since: Cell::new(None),
             multiplexed: Cell::new(false),
             refused: Cell::new(false),
         })
@@ -52,7 +57,9 @@ impl Pace {
         if self.requests.get() > 0 {
             return None;
         }
-        Some(self.since.get() + if self.head.get() { head } else { idle })
+        let since = self.since.get().unwrap_or_else(Instant::now);
+        self.since.set(Some(since));
+        Some(since + if self.head.get() { head } else { idle })
     }
 
     /// A request has begun; it ends when the guard is dropped.
@@ -74,7 +81,7 @@ impl Pace {
     fn bytes_came(&self) {
         if self.requests.get() == 0 && !self.head.get() && !self.multiplexed.get() {
             self.head.set(true);
-            self.since.set(Instant::now());
+            self.since.set(None);
         }
     }
 }
@@ -86,7 +93,7 @@ pub(crate) struct Busy(Rc<Pace>);
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.requests.set(self.0.requests.get() - 1);
-        self.0.since.set(Instant::now());
+        self.0.since.set(None);
     }
 }
 
@@ -99,6 +106,8 @@ pub(super) struct ClientIo {
     start_from: usize,
     start_to: usize,
     patience: Duration,
+    /// The next write waits until the other connections that have something to do had their turn.
+    last_in_line: bool,
     /// Bytes passed over after the last answer.
     lingered: usize,
     /// Exists only while the client's window is full, or while it sends after the last answer.
@@ -114,6 +123,7 @@ impl ClientIo {
             start_from: 0,
             start_to: 0,
             patience,
+            last_in_line: false,
             lingered: 0,
             stalled: None,
         }
@@ -174,6 +184,18 @@ impl ClientIo {
         timer.as_mut().poll(cx).map(Ok)
     }
 
+    /// Whether to write later: behind the other connections that have something to do now, once for
+    /// what was read. Answers that go out one after the other wake a client that sleeps once, not
+    /// each time, and waking costs more than writing. Nobody waits for it on an idle worker: the
+    /// task is polled again at once.
+    fn gives_way(&mut self, cx: &Context<'_>) -> bool {
+        let gives_way = std::mem::take(&mut self.last_in_line);
+        if gives_way {
+            cx.waker().wake_by_ref();
+        }
+        gives_way
+    }
+
     fn written<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -186,6 +208,17 @@ impl ClientIo {
         }
         wrote
     }
+}
+
+/// All pieces in one, if they fit.
+fn joined<'s>(pieces: &[io::IoSlice<'_>], small: &'s mut [u8; SMALL_BYTES]) -> Option<&'s [u8]> {
+    let mut length = 0;
+    for piece in pieces {
+        let end = length + piece.len();
+        small.get_mut(length..end)?.copy_from_slice(piece);
+        length = end;
+    }
+    Some(&small[..length])
 }
 
 impl AsyncRead for ClientIo {
@@ -206,6 +239,7 @@ impl AsyncRead for ClientIo {
         ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
         if buffer.filled().len() > before {
             this.pace.bytes_came();
+            this.last_in_line = true;
         }
         Poll::Ready(Ok(()))
     }
@@ -217,6 +251,9 @@ impl AsyncWrite for ClientIo {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.gives_way(cx) {
+            return Poll::Pending;
+        }
         let wrote = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.written(cx, wrote)
     }
@@ -226,7 +263,14 @@ impl AsyncWrite for ClientIo {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let wrote = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
+        if self.gives_way(cx) {
+            return Poll::Pending;
+        }
+        let mut small = [0; SMALL_BYTES];
+        let wrote = match joined(bytes, &mut small) {
+            Some(one) => Pin::new(&mut self.stream).poll_write(cx, one),
+            None => Pin::new(&mut self.stream).poll_write_vectored(cx, bytes),
+        };
         self.written(cx, wrote)
     }
 
