@@ -43,10 +43,10 @@ fn image(app: AppId, source: &str) -> Arc<ScriptImage> {
     })
 }
 
-fn invocation(app: &Arc<AppContext>, script: &Arc<ScriptImage>) -> Invocation {
+fn invocation(app: &Arc<AppContext>, script: &Arc<ScriptImage>) -> Box<Invocation> {
     let now = SystemClock.now();
     let execution = ExecutionId::new(now);
-    Invocation {
+    Box::new(Invocation {
         execution,
         request: RequestId::new(now),
         app: Arc::clone(app),
@@ -62,7 +62,7 @@ fn invocation(app: &Arc<AppContext>, script: &Arc<ScriptImage>) -> Invocation {
         cause: Cause::first(execution),
         attempt: 1,
         input: None,
-    }
+    })
 }
 
 fn main() {

@@ -24,6 +24,7 @@ use tokio::sync::oneshot;
 
 use crate::engine::compile_engine;
 use crate::modules::{CompiledModules, Evaluated};
+use crate::scopes::leaves_constants;
 
 pub(crate) use graph::{Import, check_top_level, imports_of};
 pub(crate) use parse::{Parsed, parse, parse_checked};
@@ -41,6 +42,8 @@ pub(crate) struct Program {
     pub(crate) modules: Evaluated,
     /// Sources by the name frames use, for excerpts.
     pub(crate) sources: BTreeMap<String, Arc<str>>,
+    /// Its scope can be given to the next run.
+    pub(crate) leaves_constants: bool,
     weight: u64,
 }
 
@@ -198,6 +201,7 @@ fn compile(image: &ScriptImage) -> Result<Program, ScriptError> {
         }
     }
     Ok(Program {
+        leaves_constants: leaves_constants(&ast),
         ast,
         modules,
         sources,

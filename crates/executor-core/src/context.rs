@@ -21,6 +21,7 @@ use crate::compile::Program;
 use crate::coroutine::suspend;
 use crate::fault::Label;
 use crate::meter::{Account, unmetered};
+use crate::sdk::req::Parsed;
 use crate::tx::Transaction;
 
 pub(crate) use crate::tick::{charge, hurry, reserve, tick};
@@ -72,7 +73,7 @@ pub(crate) struct ScriptHead {
 
 /// Everything about one run that natives and hooks may need.
 pub(crate) struct Context {
-    pub(crate) invocation: Invocation,
+    pub(crate) invocation: Box<Invocation>,
     pub(crate) program: Arc<Program>,
     pub(crate) limits: Limits,
     pub(crate) account: Account,
@@ -104,6 +105,8 @@ pub(crate) struct Context {
     now: Cell<Option<Timestamp>>,
     streamed: Cell<u64>,
     logs: RefCell<Logs>,
+    /// What the script has read of its request.
+    pub(crate) parsed: RefCell<Parsed>,
     /// What `tx::run` collects.
     pub(crate) tx: RefCell<Option<Transaction>>,
     /// Bytes the platform holds for it, which count against its memory limit too.
@@ -160,7 +163,7 @@ impl Logs {
 
 impl Context {
     pub(crate) fn new(
-        invocation: Invocation,
+        invocation: Box<Invocation>,
         program: Arc<Program>,
         services: Rc<Services>,
         slice: Duration,
@@ -193,6 +196,7 @@ impl Context {
             now: Cell::new(None),
             streamed: Cell::new(0),
             logs: RefCell::default(),
+            parsed: RefCell::default(),
             tx: RefCell::default(),
             held: Cell::new(0),
         })

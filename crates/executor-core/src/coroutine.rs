@@ -6,9 +6,10 @@
 //!   gives back pages only while no coroutine lives on it.
 //! * The yielder of a coroutine lives on that coroutine's stack for as long as its body runs. Its
 //!   address is put into [`ACTIVE`] by the body itself at the start and by [`Coroutine::resume`]
-//!   before every later switch, and taken out after every switch back; a drop guard in the body
-//!   clears it when the body ends, panics and forced unwinds included. [`suspend`] reads it on the
-//!   same thread, so it is either null (a clear panic) or valid.
+//!   before every later switch, and taken out into the coroutine's own field after every switch
+//!   back; a drop guard in the body clears it when the body ends, panics and forced unwinds
+//!   included, and then null is what is taken out. [`suspend`] reads it on the same thread, so it
+//!   is either null (a clear panic) or valid.
 #![expect(
     unsafe_code,
     reason = "one of the three files that may; see the safety argument above"
@@ -18,7 +19,6 @@ use std::cell::Cell;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
-use std::rc::Rc;
 
 use corosensei::stack::StackPointer;
 use corosensei::{CoroutineResult, Yielder};
@@ -155,11 +155,10 @@ pub(crate) fn suspend(value: Yielded) -> Resumed {
 }
 
 /// Clears the yielder when the body of a coroutine ends, however it ends.
-struct Body(Rc<Cell<*const RawYielder>>);
+struct Body;
 
 impl Drop for Body {
     fn drop(&mut self) {
-        self.0.set(ptr::null());
         ACTIVE.set(ptr::null());
     }
 }
@@ -177,29 +176,30 @@ pub(crate) enum Step<R> {
 /// One script on its own stack.
 pub(crate) struct Coroutine<R: 'static> {
     inner: corosensei::Coroutine<Resumed, Yielded, R, Stack>,
-    yielder: Rc<Cell<*const RawYielder>>,
+    /// Null before the body has begun and after it has ended.
+    yielder: *const RawYielder,
 }
 
 impl<R: 'static> Coroutine<R> {
     /// Prepares `body` to run on `stack`; nothing runs yet.
     pub(crate) fn new(stack: Stack, body: impl FnOnce() -> R + 'static) -> Self {
-        let yielder = Rc::new(Cell::new(ptr::null()));
-        let slot = Rc::clone(&yielder);
         let inner = corosensei::Coroutine::with_stack(stack, move |yielder, _first: Resumed| {
-            slot.set(yielder);
             ACTIVE.set(yielder);
-            let _body = Body(slot);
+            let _body = Body;
             body()
         });
-        Self { inner, yielder }
+        Self {
+            inner,
+            yielder: ptr::null(),
+        }
     }
 
     /// Runs until the script waits or ends.
     pub(crate) fn resume(&mut self, with: Resumed) -> Step<R> {
-        let before = ACTIVE.replace(self.yielder.get());
+        let before = ACTIVE.replace(self.yielder);
         // Outside of the coroutine: inside, it would swallow the unwinding of a cancelled script.
         let result = catch_unwind(AssertUnwindSafe(|| self.inner.resume(with)));
-        ACTIVE.set(before);
+        self.yielder = ACTIVE.replace(before);
         match result {
             Ok(CoroutineResult::Yield(value)) => Step::Yielded(value),
             Ok(CoroutineResult::Return(value)) => Step::Done(value),
@@ -235,6 +235,8 @@ impl<R: 'static> Coroutine<R> {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use super::*;
 
     #[test]

@@ -26,7 +26,7 @@ const STREAM_BUFFER: usize = 4;
 /// Runs a compiled script. Dropping the future ends the script.
 pub(crate) fn drive(
     worker: &Rc<Worker>,
-    invocation: Invocation,
+    invocation: Box<Invocation>,
     program: Arc<Program>,
 ) -> LocalFuture<Outcome> {
     match worker.prepare(invocation, program) {

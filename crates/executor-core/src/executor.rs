@@ -62,7 +62,7 @@ fn here(executor: &LocalExecutor) -> Option<(Rc<Worker>, Arc<LocalExecutor>)> {
 
 /// A run on its way to another worker.
 struct Handover {
-    invocation: Invocation,
+    invocation: Box<Invocation>,
     reply: oneshot::Sender<Outcome>,
 }
 
@@ -212,7 +212,7 @@ impl LocalExecutor {
     fn start(
         &self,
         worker: &Rc<Worker>,
-        invocation: Invocation,
+        invocation: Box<Invocation>,
         program: Arc<Program>,
     ) -> LocalFuture<Outcome> {
         // Decided when it can start, not when it was asked for: a crowd arrives at once, and
@@ -225,7 +225,7 @@ impl LocalExecutor {
         drive(worker, invocation, program)
     }
 
-    async fn run(self: Arc<Self>, worker: Rc<Worker>, invocation: Invocation) -> Outcome {
+    async fn run(self: Arc<Self>, worker: Rc<Worker>, invocation: Box<Invocation>) -> Outcome {
         match self.program(&invocation.script).await {
             Ok(program) => drive(&worker, invocation, program).await,
             Err(error) => Outcome::failed(error),
@@ -233,7 +233,7 @@ impl LocalExecutor {
     }
 }
 
-fn send(handle: &Handle, invocation: Invocation) -> BoxFuture<Outcome> {
+fn send(handle: &Handle, invocation: Box<Invocation>) -> BoxFuture<Outcome> {
     let queue = handle.queue.clone();
     Box::pin(async move {
         let (reply, answer) = oneshot::channel();
@@ -257,7 +257,7 @@ async fn take_over(worker: Rc<Worker>, executor: Arc<LocalExecutor>, mut handove
 }
 
 impl Executor for LocalExecutor {
-    fn execute(&self, invocation: Invocation) -> LocalFuture<Outcome> {
+    fn execute(&self, invocation: Box<Invocation>) -> LocalFuture<Outcome> {
         let Some((worker, executor)) = here(self) else {
             return self.submit(invocation);
         };
@@ -273,7 +273,7 @@ impl Executor for LocalExecutor {
         })
     }
 
-    fn submit(&self, invocation: Invocation) -> BoxFuture<Outcome> {
+    fn submit(&self, invocation: Box<Invocation>) -> BoxFuture<Outcome> {
         send(self.least_loaded(), invocation)
     }
 

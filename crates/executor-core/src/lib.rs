@@ -19,6 +19,7 @@ mod request;
 mod response;
 mod run;
 mod scheduler;
+mod scopes;
 #[expect(clippy::unwrap_used, reason = "in what `export_module` generates")]
 mod sdk;
 mod stats;

@@ -1,17 +1,17 @@
 //! One run, inside its coroutine: everything that touches script values happens here.
 
-use rhai::{CallFnOptions, Dynamic, Engine, EvalAltResult, Scope};
+use rhai::{CallFnOptions, Dynamic, Engine, EvalAltResult};
 use shared::invocation::{Input, ResponseBody, ScriptResponse, TriggerKind};
 use shared::script_error::ScriptError;
 
 use crate::compile::{Program, frame_name};
-use crate::context::{self, ScriptHead};
+use crate::context::{self, Context, ScriptHead};
 use crate::meter::unmetered;
 use crate::report::script_error;
 use crate::response::{Answer, answer_of, nothing, returned};
-use crate::sdk::ctx::Ctx;
+use crate::scopes::{Scopes, scope_with};
 use crate::sdk::event::Event;
-use crate::sdk::req::Req;
+use crate::sdk::req::{self, Req};
 use crate::sdk::response::StreamOut;
 
 /// How a run ended, in plain data.
@@ -25,8 +25,11 @@ pub(crate) enum RunOutput {
 }
 
 /// Runs the script of the current invocation.
-pub(crate) fn run(engine: &Engine, program: &Program) -> RunOutput {
-    match evaluate(engine, program).and_then(|value| deliver(engine, program, value)) {
+pub(crate) fn run(engine: &Engine, scopes: &Scopes, program: &Program) -> RunOutput {
+    // What was read of the request is the script's memory, and ends with it.
+    let _parsed = req::Forget;
+    let value = evaluate(engine, scopes, program);
+    match value.and_then(|value| deliver(engine, program, value)) {
         Ok(output) => output,
         Err(error) => {
             let main = context::with(|c| frame_name(&c.invocation.script));
@@ -36,20 +39,28 @@ pub(crate) fn run(engine: &Engine, program: &Program) -> RunOutput {
     }
 }
 
-fn evaluate(engine: &Engine, program: &Program) -> Result<Dynamic, Box<EvalAltResult>> {
+fn evaluate(
+    engine: &Engine,
+    scopes: &Scopes,
+    program: &Program,
+) -> Result<Dynamic, Box<EvalAltResult>> {
     let handler = context::with(|c| c.invocation.handler.clone());
-    let (request, event) = context::with(|c| match c.invocation.input.as_deref() {
-        Some(Input::Http(_)) => (Dynamic::from(Req::default()), Dynamic::UNIT),
+    let (request, event) = context::with(|c| match c.invocation.input.as_ref() {
+        Some(Input::Http(_)) => (Dynamic::from(Req), Dynamic::UNIT),
         Some(Input::Event(_)) => (Dynamic::UNIT, Dynamic::from(Event::default())),
         None => (Dynamic::UNIT, Dynamic::UNIT),
     });
-    let given = if event.is_unit() { &request } else { &event };
-    let argument = handler.is_some().then(|| given.clone());
-    let mut scope = Scope::new();
-    scope.push_constant_dynamic("req", request);
-    scope.push_constant_dynamic("event", event);
-    scope.push_constant_dynamic("ctx", Dynamic::from(Ctx));
-    match handler {
+    let argument = handler.is_some().then(|| {
+        let given = if event.is_unit() { &request } else { &event };
+        given.clone()
+    });
+    let keep = !request.is_unit() && program.leaves_constants;
+    let mut scope = if keep {
+        scopes.take()
+    } else {
+        scope_with(request, event, 0)
+    };
+    let result = match handler {
         None => engine.eval_ast_with_scope(&mut scope, &program.ast),
         Some(function) => engine.call_fn_with_options(
             CallFnOptions::new().eval_ast(true),
@@ -58,7 +69,11 @@ fn evaluate(engine: &Engine, program: &Program) -> Result<Dynamic, Box<EvalAltRe
             function.as_str(),
             (argument.unwrap_or(Dynamic::UNIT),),
         ),
+    };
+    if keep {
+        scopes.give_back(scope, context::with(Context::operations_now));
     }
+    result
 }
 
 /// Who gets the value of a run.
@@ -77,7 +92,7 @@ fn deliver(
     value: Dynamic,
 ) -> Result<RunOutput, Box<EvalAltResult>> {
     let for_whom = context::with(
-        |c| match (c.invocation.trigger, c.invocation.input.as_deref()) {
+        |c| match (c.invocation.trigger, c.invocation.input.as_ref()) {
             (TriggerKind::Invoke, _) => Audience::Script,
             (_, Some(Input::Event(_))) => Audience::Nobody,
             _ => Audience::Client,

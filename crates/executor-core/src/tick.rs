@@ -72,6 +72,12 @@ impl Context {
         self.operations.set(self.operations.get() + used);
     }
 
+    /// Operations done so far.
+    pub(crate) fn operations_now(&self) -> u64 {
+        let left = GRANTED.get() + TAKEN_BACK.get();
+        self.operations.get() + self.granted.get() - left
+    }
+
     fn look(&self, count: u64) -> Verdict {
         if self.stopped().is_some() {
             return Verdict::Stop;

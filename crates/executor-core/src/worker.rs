@@ -18,6 +18,7 @@ use crate::fault::labelled;
 use crate::meter::metered;
 use crate::run::{RunOutput, run};
 use crate::scheduler::Scheduler;
+use crate::scopes::Scopes;
 use crate::stats::WorkerLoad;
 use crate::watchdog::Heartbeat;
 
@@ -44,6 +45,7 @@ pub(crate) struct Worker {
     pub(crate) heartbeat: Arc<Heartbeat>,
     pub(crate) services: Rc<Services>,
     pub(crate) slice: Duration,
+    scopes: Scopes,
     stacks: RefCell<Vec<Stack>>,
     leaks: RefCell<HashMap<AppId, u64>>,
 }
@@ -65,6 +67,7 @@ impl Worker {
             heartbeat,
             services: Rc::new(services),
             slice,
+            scopes: Scopes::default(),
             stacks: RefCell::default(),
             leaks: RefCell::default(),
         })
@@ -73,7 +76,7 @@ impl Worker {
     /// Prepares a script on a stack of its own; nothing runs yet.
     pub(crate) fn prepare(
         self: &Rc<Self>,
-        invocation: Invocation,
+        invocation: Box<Invocation>,
         program: Arc<Program>,
     ) -> Result<Running, ScriptError> {
         let pooled = self.stacks.borrow_mut().pop();
@@ -91,7 +94,8 @@ impl Worker {
             self.slice,
         );
         let worker = Rc::clone(self);
-        let coroutine = Coroutine::new(stack, move || run(&worker.engine, &program));
+        let coroutine =
+            Coroutine::new(stack, move || run(&worker.engine, &worker.scopes, &program));
         self.load.started();
         Ok(Running {
             worker: Rc::clone(self),

@@ -172,7 +172,7 @@ async fn start<C: Capability>(
             .collect(),
     });
     let execution = ExecutionId::new(now);
-    let invocation = Invocation {
+    let invocation = Box::new(Invocation {
         execution,
         request: caller.request,
         app,
@@ -182,8 +182,8 @@ async fn start<C: Capability>(
         trigger: TriggerKind::Manual,
         cause: Cause::first(execution),
         attempt: 1,
-        input: Some(Box::new(Input::Http(http))),
-    };
+        input: Some(Input::Http(http)),
+    });
     let run = Run::new(manager, &invocation, from.release, now, permit);
     let outcome = manager.parts().executor.submit(invocation).await;
     Ok((run, outcome))

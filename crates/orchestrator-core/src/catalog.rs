@@ -48,7 +48,7 @@ pub(crate) enum LiveMode {
 }
 
 /// One route of a live release.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct LiveRoute {
     pub(crate) script: Arc<LiveScript>,
     pub(crate) handler: Option<FunctionName>,
@@ -69,7 +69,7 @@ pub(crate) struct LiveTrigger {
 pub(crate) struct LiveApp {
     pub(crate) context: Arc<AppContext>,
     pub(crate) release: i64,
-    pub(crate) routes: RouteTable<LiveRoute>,
+    pub(crate) routes: RouteTable<Arc<LiveRoute>>,
     pub(crate) scripts: BTreeMap<ScriptName, Arc<LiveScript>>,
     pub(crate) triggers: BTreeMap<String, Arc<LiveTrigger>>,
     pub(crate) state: Arc<AppState>,
@@ -350,7 +350,7 @@ fn module_set(from: &Deployment, source: &impl Fn(&ContentHash) -> Arc<str>) -> 
 fn route_table(
     from: &Deployment,
     scripts: &BTreeMap<ScriptName, Arc<LiveScript>>,
-) -> Result<RouteTable<LiveRoute>, Error> {
+) -> Result<RouteTable<Arc<LiveRoute>>, Error> {
     let broken = |detail: String| Error::new(Kind::Internal, "deployment_broken", detail);
     let mut routes = RouteTable::default();
     for route in &from.snapshot.routes {
@@ -368,13 +368,13 @@ fn route_table(
             cors: route.cors.clone().map(Arc::new),
         };
         routes
-            .insert(route.method, route.path.clone(), live)
+            .insert(route.method, route.path.clone(), Arc::new(live))
             .map_err(|conflict| broken(conflict.to_string()))?;
     }
     for spec in &from.snapshot.triggers {
         if let Some((path, live)) = webhook_route(spec, scripts) {
             routes
-                .insert(Method::Post, path, live)
+                .insert(Method::Post, path, Arc::new(live))
                 .map_err(|conflict| broken(conflict.to_string()))?;
         }
     }

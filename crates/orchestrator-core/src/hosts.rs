@@ -66,33 +66,31 @@ impl<T> Hosts<T> {
     }
 }
 
+/// Longest host name (RFC 1035), without a dot at its end.
+const HOST_BYTES: usize = 253;
+
 /// The host of a request without its port, lower case; `None` when it is not a host.
 pub(crate) fn normalize(authority: &str) -> Option<Arc<str>> {
-    let host = if let Some(rest) = authority.strip_prefix('[') {
+    if let Some(rest) = authority.strip_prefix('[') {
         let (address, after) = rest.split_once(']')?;
         let port_ok = after.is_empty() || after.strip_prefix(':').is_some_and(port);
         let address: std::net::Ipv6Addr = address.parse().ok()?;
         return port_ok.then(|| format!("[{address}]").into());
-    } else {
-        match authority.bytes().position(|byte| byte == b':') {
-            Some(colon) if port(&authority[colon + 1..]) => &authority[..colon],
-            Some(_) => return None,
-            None => authority,
+    }
+    let mut lower = [0; HOST_BYTES + 1];
+    let mut length = 0;
+    for byte in authority.bytes() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'A'..=b'Z' => {}
+            b':' if port(&authority[length + 1..]) => break,
+            _ => return None,
         }
-    };
-    let host = host.strip_suffix('.').unwrap_or(host);
-    let valid = !host.is_empty()
-        && host.len() <= 253
-        && host
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
-    valid.then(|| {
-        let mut host: Arc<str> = host.into();
-        if let Some(text) = Arc::get_mut(&mut host) {
-            text.make_ascii_lowercase();
-        }
-        host
-    })
+        *lower.get_mut(length)? = byte.to_ascii_lowercase();
+        length += 1;
+    }
+    let host = &lower[..length];
+    let host = std::str::from_utf8(host.strip_suffix(b".").unwrap_or(host)).ok()?;
+    (!host.is_empty() && host.len() <= HOST_BYTES).then(|| host.into())
 }
 
 fn port(text: &str) -> bool {

@@ -355,7 +355,7 @@ impl Ingress {
                 route,
                 params,
                 head,
-            } => (route.clone(), params, head),
+            } => (Arc::clone(route), params, head),
             Match::MethodNotAllowed(allow) if method == Method::Options => {
                 let routes = &app.routes;
                 let answer = cors::preflight(routes, path, &allow, request.headers());

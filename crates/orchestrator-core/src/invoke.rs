@@ -101,7 +101,7 @@ impl Parts {
             return refuse(HostError::Invalid("the argument is not JSON".to_owned()));
         };
         let execution = ExecutionId::new(now);
-        let invocation = Invocation {
+        let invocation = Box::new(Invocation {
             execution,
             request: RequestId::from_bytes(*execution.as_bytes()),
             app: Arc::clone(&app.context),
@@ -111,12 +111,12 @@ impl Parts {
             trigger: TriggerKind::Invoke,
             cause,
             attempt: 1,
-            input: Some(Box::new(Input::Event(EventInput {
+            input: Some(Input::Event(EventInput {
                 id: event,
                 time: now,
                 fields,
-            }))),
-        };
+            })),
+        });
         let record = Record {
             recorder: Arc::clone(&self.recorder),
             cause,

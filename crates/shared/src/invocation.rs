@@ -183,7 +183,7 @@ pub struct Invocation {
     /// Which attempt at its event this is, from 1; 1 for everything that has no event.
     pub attempt: u32,
     /// What it gets, boxed because most of the system only passes it on.
-    pub input: Option<Box<Input>>,
+    pub input: Option<Input>,
 }
 
 /// What a script gets to work on.
@@ -332,7 +332,7 @@ pub struct Outcome {
 impl Invocation {
     /// The request, if it has one.
     pub fn http(&self) -> Option<&HttpInput> {
-        match self.input.as_deref() {
+        match self.input.as_ref() {
             Some(Input::Http(http)) => Some(http),
             _ => None,
         }

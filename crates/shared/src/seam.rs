@@ -24,10 +24,10 @@ pub trait Executor: Send + Sync + 'static {
     /// and another is idle). Dropping the future cancels the script.
     ///
     /// Must be called on a thread the executor was attached to.
-    fn execute(&self, invocation: Invocation) -> LocalFuture<Outcome>;
+    fn execute(&self, invocation: Box<Invocation>) -> LocalFuture<Outcome>;
 
     /// Runs on the least loaded worker; callable from any thread. Dropping the future cancels.
-    fn submit(&self, invocation: Invocation) -> BoxFuture<Outcome>;
+    fn submit(&self, invocation: Box<Invocation>) -> BoxFuture<Outcome>;
 
     /// Compiles a script and its modules so that the first call finds them ready.
     fn warm(&self, script: Arc<ScriptImage>) -> BoxFuture<Result<(), ScriptError>>;

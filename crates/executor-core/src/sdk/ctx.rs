@@ -69,7 +69,7 @@ pub(super) mod functions {
     /// The id of the event this run handles; `()` when there is none.
     #[rhai_fn(get = "event_id", pure)]
     pub fn event_id(_ctx: &mut Ctx) -> Dynamic {
-        let id = context::with(|c| match c.invocation.input.as_deref() {
+        let id = context::with(|c| match c.invocation.input.as_ref() {
             Some(Input::Event(event)) => Some(event.id),
             _ => c.invocation.cause.event,
         });

@@ -27,7 +27,7 @@ const COMMON: [&str; 3] = ["id", "kind", "time"];
 
 /// Reads the event of the run. `event` exists only in runs that have one.
 fn input<R: Default>(read: impl FnOnce(&EventInput) -> R) -> R {
-    context::with(|c| match c.invocation.input.as_deref() {
+    context::with(|c| match c.invocation.input.as_ref() {
         Some(Input::Event(event)) => read(event),
         _ => R::default(),
     })

@@ -1,8 +1,5 @@
 //! `req`: the request, nothing of it parsed before a script asks, and nothing twice.
 
-use std::fmt;
-use std::sync::{Arc, OnceLock};
-
 use rhai::plugin::{Dynamic, ImmutableString, RhaiResult, export_module};
 use rhai::{Array, Blob, EvalAltResult, Map, Position};
 use shared::invocation::HttpInput;
@@ -12,23 +9,30 @@ use crate::context;
 use crate::engine::{Result, charge_bytes};
 use crate::request::{cookie_pairs, form_pairs, text};
 
-/// The value of `req`.
-#[derive(Clone, Default)]
-pub(crate) struct Req(Arc<Parsed>);
+/// The value of `req`; everything is read from the run itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Req;
 
+/// What was made of the request for the script, to be given again when it asks again.
 #[derive(Default)]
-struct Parsed {
-    query: OnceLock<Dynamic>,
-    params: OnceLock<Dynamic>,
-    cookies: OnceLock<Dynamic>,
-    form: OnceLock<Dynamic>,
-    text: OnceLock<ImmutableString>,
-    json: OnceLock<Dynamic>,
+pub(crate) struct Parsed {
+    query: Slot,
+    params: Slot,
+    cookies: Slot,
+    form: Slot,
+    text: Slot,
+    json: Slot,
 }
 
-impl fmt::Debug for Req {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Req")
+type Slot = Option<Dynamic>;
+
+/// Ends what was made of the request with the run, however the run ends.
+pub(crate) struct Forget;
+
+impl Drop for Forget {
+    fn drop(&mut self) {
+        // Not inside: nothing that a script made may be freed while something of it is borrowed.
+        drop(context::with(|c| c.parsed.take()));
     }
 }
 
@@ -49,13 +53,17 @@ fn map_of(pairs: impl IntoIterator<Item = (String, String)>) -> Dynamic {
     Dynamic::from_map(map)
 }
 
-/// The value kept in `slot`, made when it is first asked for.
-fn once(slot: &OnceLock<Dynamic>, make: impl FnOnce() -> RhaiResult) -> RhaiResult {
-    if let Some(value) = slot.get() {
-        return Ok(value.clone());
+/// The value kept in `slot`, made when it is first asked for. Nothing is borrowed meanwhile: making
+/// it may let others have a turn.
+fn once(slot: fn(&mut Parsed) -> &mut Slot, make: impl FnOnce() -> RhaiResult) -> RhaiResult {
+    let kept = context::with(|c| slot(&mut c.parsed.borrow_mut()).clone());
+    if let Some(value) = kept {
+        return Ok(value);
     }
     let value = make()?;
-    Ok(slot.get_or_init(|| value).clone())
+    let copy = value.clone();
+    context::with(|c| *slot(&mut c.parsed.borrow_mut()) = Some(copy));
+    Ok(value)
 }
 
 /// All values of a header, joined as HTTP allows.
@@ -137,20 +145,24 @@ pub(super) mod functions {
 
     /// The path's parameters.
     #[rhai_fn(get = "params", pure, return_raw)]
-    pub fn params(req: &mut Req) -> RhaiResult {
-        once(&req.0.params, || {
-            Ok(map_of(input(|http| http.params.clone())))
-        })
+    pub fn params(_req: &mut Req) -> RhaiResult {
+        once(
+            |parsed| &mut parsed.params,
+            || Ok(map_of(input(|http| http.params.clone()))),
+        )
     }
 
     /// The query's parameters; the last of several with one name.
     #[rhai_fn(get = "query", pure, return_raw)]
-    pub fn query(req: &mut Req) -> RhaiResult {
-        once(&req.0.query, || {
-            let text = input(|http| http.uri.query().unwrap_or("").to_owned());
-            charge_bytes(text.len())?;
-            Ok(map_of(form_pairs(&text)))
-        })
+    pub fn query(_req: &mut Req) -> RhaiResult {
+        once(
+            |parsed| &mut parsed.query,
+            || {
+                let text = input(|http| http.uri.query().unwrap_or("").to_owned());
+                charge_bytes(text.len())?;
+                Ok(map_of(form_pairs(&text)))
+            },
+        )
     }
 
     /// The headers; names in any case.
@@ -161,12 +173,15 @@ pub(super) mod functions {
 
     /// The cookies.
     #[rhai_fn(get = "cookies", pure, return_raw)]
-    pub fn cookies(req: &mut Req) -> RhaiResult {
-        once(&req.0.cookies, || {
-            let text = header("cookie").unwrap_or_default();
-            charge_bytes(text.len())?;
-            Ok(map_of(cookie_pairs(&text)))
-        })
+    pub fn cookies(_req: &mut Req) -> RhaiResult {
+        once(
+            |parsed| &mut parsed.cookies,
+            || {
+                let text = header("cookie").unwrap_or_default();
+                charge_bytes(text.len())?;
+                Ok(map_of(cookie_pairs(&text)))
+            },
+        )
     }
 
     /// The body as bytes.
@@ -178,42 +193,49 @@ pub(super) mod functions {
 
     /// The body as text; what is not UTF-8 becomes the replacement character.
     #[rhai_fn(get = "text", pure, return_raw)]
-    pub fn body_text(req: &mut Req) -> Result<ImmutableString> {
-        if let Some(text) = req.0.text.get() {
-            return Ok(text.clone());
-        }
-        room_for_body()?;
-        let value = input(|http| ImmutableString::from(text(&http.body).into_owned()));
-        Ok(req.0.text.get_or_init(|| value).clone())
+    pub fn body_text(_req: &mut Req) -> RhaiResult {
+        once(
+            |parsed| &mut parsed.text,
+            || {
+                room_for_body()?;
+                Ok(input(|http| text(&http.body).into_owned().into()))
+            },
+        )
     }
 
     /// The body's JSON. A body that is not JSON answers the client with 400 unless it is caught.
     #[rhai_fn(get = "json", pure, return_raw)]
-    pub fn json(req: &mut Req) -> RhaiResult {
-        once(&req.0.json, || {
-            context::reserve(body_length() as u64)?;
-            let body = input(|http| http.body.clone());
-            decode_metered(&body).map_err(|failure| match failure {
-                Failure::Stopped(error) => error,
-                Failure::Wrong(error) => {
-                    bad_request(format!("the request's body is not valid JSON: {error}"))
-                }
-            })
-        })
+    pub fn json(_req: &mut Req) -> RhaiResult {
+        once(
+            |parsed| &mut parsed.json,
+            || {
+                context::reserve(body_length() as u64)?;
+                let body = input(|http| http.body.clone());
+                decode_metered(&body).map_err(|failure| match failure {
+                    Failure::Stopped(error) => error,
+                    Failure::Wrong(error) => {
+                        bad_request(format!("the request's body is not valid JSON: {error}"))
+                    }
+                })
+            },
+        )
     }
 
     /// The fields of a form in the body (`application/x-www-form-urlencoded`).
     #[rhai_fn(get = "form", pure, return_raw)]
-    pub fn form(req: &mut Req) -> RhaiResult {
+    pub fn form(_req: &mut Req) -> RhaiResult {
         let kind = header("content-type").unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or("").trim();
         if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Ok(Dynamic::from_map(Map::new()));
         }
-        once(&req.0.form, || {
-            room_for_body()?;
-            Ok(map_of(input(|http| form_pairs(&text(&http.body)))))
-        })
+        once(
+            |parsed| &mut parsed.form,
+            || {
+                room_for_body()?;
+                Ok(map_of(input(|http| form_pairs(&text(&http.body)))))
+            },
+        )
     }
 }
 

@@ -8,7 +8,7 @@ use shared::seam::Executor;
 use crate::support::{body, event_of, failure, limit, on_worker};
 
 /// A run whose value is seen: as if another script called it.
-fn called(fields: &str, source: &str) -> Invocation {
+fn called(fields: &str, source: &str) -> Box<Invocation> {
     event_of(TriggerKind::Invoke, fields, source)
 }
 

@@ -10,7 +10,7 @@ use crate::support::{Rig, app, limited, on_worker, poll_once, script_of, unlimit
 const BUSY: &str = "let c = kv::collection(\"c\"); let n = 0;
     loop { for i in 0..100 { n += i; } c.get(\"tick\"); }";
 
-fn busy(name: &str) -> shared::invocation::Invocation {
+fn busy(name: &str) -> Box<shared::invocation::Invocation> {
     let limits = limited(BUSY, |_| {}).limits;
     let mut run = script_of(name, BUSY);
     run.limits = limits;

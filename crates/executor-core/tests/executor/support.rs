@@ -308,12 +308,12 @@ pub(crate) fn app(name: &str) -> Arc<AppContext> {
 }
 
 /// A run of this source in the app `shop`.
-pub(crate) fn script(source: &str) -> Invocation {
+pub(crate) fn script(source: &str) -> Box<Invocation> {
     script_of("shop", source)
 }
 
 /// A run of this source in the app called `name`.
-pub(crate) fn script_of(name: &str, source: &str) -> Invocation {
+pub(crate) fn script_of(name: &str, source: &str) -> Box<Invocation> {
     let app = app(name);
     let image = ScriptImage {
         app: app.id,
@@ -324,7 +324,7 @@ pub(crate) fn script_of(name: &str, source: &str) -> Invocation {
         modules: Arc::new(ModuleSet::default()),
     };
     let execution = ExecutionId::new(NOW);
-    Invocation {
+    Box::new(Invocation {
         execution,
         request: RequestId::new(NOW),
         app,
@@ -335,23 +335,23 @@ pub(crate) fn script_of(name: &str, source: &str) -> Invocation {
         cause: shared::event::Cause::first(execution),
         attempt: 1,
         input: None,
-    }
+    })
 }
 
 /// A run of this source for an event with these fields.
-pub(crate) fn event_of(trigger: TriggerKind, fields: &str, source: &str) -> Invocation {
+pub(crate) fn event_of(trigger: TriggerKind, fields: &str, source: &str) -> Box<Invocation> {
     let mut run = script(source);
     run.trigger = trigger;
-    run.input = Some(Box::new(Input::Event(EventInput {
+    run.input = Some(Input::Event(EventInput {
         id: EventId::from_bytes([7; 16]),
         time: NOW,
         fields: Bytes::from(fields.to_owned()),
-    })));
+    }));
     run
 }
 
 /// The same run with other limits.
-pub(crate) fn limited(source: &str, change: impl FnOnce(&mut Limits)) -> Invocation {
+pub(crate) fn limited(source: &str, change: impl FnOnce(&mut Limits)) -> Box<Invocation> {
     let mut invocation = script(source);
     // Slow machines run these tests too.
     invocation.limits.cpu = std::time::Duration::from_mins(2);
@@ -363,7 +363,7 @@ pub(crate) fn limited(source: &str, change: impl FnOnce(&mut Limits)) -> Invocat
 }
 
 /// A run that only its own end, or ours, ends.
-pub(crate) fn unlimited(source: &str) -> Invocation {
+pub(crate) fn unlimited(source: &str) -> Box<Invocation> {
     limited(source, |_| {})
 }
 

@@ -36,6 +36,7 @@ pub(crate) async fn list(caller: InApp<CanRead>) -> ApiResult<Json<Page<Route>>>
 }
 
 /// What answers a request.
+#[derive(Clone)]
 enum Answer {
     Route(RouteSpec),
     Webhook(String),

@@ -232,11 +232,11 @@ fn respond(invocation: &Invocation) -> Outcome {
 }
 
 impl Executor for FakeExecutor {
-    fn execute(&self, invocation: Invocation) -> LocalFuture<Outcome> {
+    fn execute(&self, invocation: Box<Invocation>) -> LocalFuture<Outcome> {
         Box::pin(async move { respond(&invocation) })
     }
 
-    fn submit(&self, invocation: Invocation) -> BoxFuture<Outcome> {
+    fn submit(&self, invocation: Box<Invocation>) -> BoxFuture<Outcome> {
         if invocation.script.source.contains("FOREVER") {
             return Box::pin(std::future::pending());
         }

@@ -223,7 +223,7 @@ impl Attempt {
         };
         let started_at = self.parts.clock.now();
         let execution = ExecutionId::new(started_at);
-        let invocation = Invocation {
+        let invocation = Box::new(Invocation {
             execution,
             request: RequestId::from_bytes(*execution.as_bytes()),
             app: Arc::clone(&handler.app.context),
@@ -233,8 +233,8 @@ impl Attempt {
             trigger: self.delivery.kind,
             cause: self.delivery.cause,
             attempt: self.delivery.attempt + 1,
-            input: Some(Box::new(input)),
-        };
+            input: Some(input),
+        });
         self.parts
             .metrics
             .waited(started_at.since(self.delivery.due_at));

@@ -1,5 +1,7 @@
 //! Cross-origin rules per route (the Fetch standard's CORS protocol).
 
+use std::sync::Arc;
+
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use shared::release::Cors;
@@ -50,7 +52,7 @@ fn list(headers: &mut HeaderMap, name: HeaderName, values: &[String]) {
 
 /// Answers `OPTIONS` for a path whose routes do not handle it themselves.
 pub(super) fn preflight(
-    routes: &RouteTable<LiveRoute>,
+    routes: &RouteTable<Arc<LiveRoute>>,
     path: &str,
     allow: &[Method],
     request: &HeaderMap,

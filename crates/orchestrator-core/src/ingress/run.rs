@@ -24,7 +24,7 @@ use crate::catalog::{LiveApp, LiveMode, LiveRoute};
 /// What is to run, and for which request.
 pub(super) struct Run {
     pub(super) app: Arc<LiveApp>,
-    pub(super) route: LiveRoute,
+    pub(super) route: Arc<LiveRoute>,
     pub(super) params: Params,
     pub(super) facts: Facts,
     /// The host is the app's own.
@@ -94,25 +94,23 @@ impl Ingress {
         let target = (parts.method.clone(), parts.uri.clone());
         let execution = ExecutionId::new(facts.started_at);
         let (request, started_at) = (facts.id, facts.started_at);
-        let invocation = Invocation {
+        let invocation = Box::new(Invocation {
             execution,
             request,
             app: Arc::clone(&app.context),
             script: Arc::clone(&route.script.image),
-            handler: route.handler,
+            handler: route.handler.clone(),
             limits: route.script.limits,
             trigger: TriggerKind::Http,
             cause: Cause::first(execution),
             attempt: 1,
-            input: Some(Box::new(Input::Http(http_input(
-                parts, params, body, facts,
-            )))),
-        };
+            input: Some(Input::Http(http_input(parts, params, body, facts))),
+        });
         let outcome = self.executor.execute(invocation);
         let record = PendingRecord::new(record::Run {
             ingress: Arc::clone(self),
             app,
-            script: route.script,
+            script: Arc::clone(&route.script),
             execution,
             request,
             target,

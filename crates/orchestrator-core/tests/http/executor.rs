@@ -57,7 +57,7 @@ impl Fake {
         guard.0 = None;
     }
 
-    async fn run(self, invocation: Invocation) -> Outcome {
+    async fn run(self, invocation: Box<Invocation>) -> Outcome {
         let source = Arc::clone(&invocation.script.source);
         let (command, rest) = source.split_once(' ').unwrap_or((&source, ""));
         match command {
@@ -221,11 +221,11 @@ fn stream(fake: Fake, cut: bool) -> Outcome {
 }
 
 impl Executor for Fake {
-    fn execute(&self, invocation: Invocation) -> LocalFuture<Outcome> {
+    fn execute(&self, invocation: Box<Invocation>) -> LocalFuture<Outcome> {
         Box::pin(self.clone().run(invocation))
     }
 
-    fn submit(&self, invocation: Invocation) -> BoxFuture<Outcome> {
+    fn submit(&self, invocation: Box<Invocation>) -> BoxFuture<Outcome> {
         Box::pin(self.clone().run(invocation))
     }
 

@@ -68,12 +68,16 @@ impl<T> Default for Node<T> {
 #[derive(Clone, Debug)]
 pub struct RouteTable<T> {
     root: Node<T>,
+    /// Routes without parameters by their path: they come before all others, so a request for one
+    /// needs no walk.
+    whole: BTreeMap<String, BTreeMap<Method, Leaf<T>>>,
 }
 
 impl<T> Default for RouteTable<T> {
     fn default() -> Self {
         Self {
             root: Node::default(),
+            whole: BTreeMap::new(),
         }
     }
 }
@@ -84,7 +88,7 @@ struct Ends<'t, 'p, T> {
     values: Vec<Cow<'p, str>>,
 }
 
-impl<T> RouteTable<T> {
+impl<T: Clone> RouteTable<T> {
     /// Adds a route, unless one with the same method and shape is there.
     pub fn insert(
         &mut self,
@@ -109,12 +113,26 @@ impl<T> RouteTable<T> {
                 second: pattern.to_string(),
             });
         }
-        leaves.insert(method, Leaf { pattern, value });
+        let leaf = Leaf { pattern, value };
+        if let Some(path) = whole_path(&leaf.pattern) {
+            let leaves = self.whole.entry(path).or_default();
+            leaves.insert(method, leaf.clone());
+        }
+        leaves.insert(method, leaf);
         Ok(())
     }
 
     /// The route for a request. `path` is the raw path of the request line, without the query.
     pub fn find(&self, method: Method, path: &str) -> Match<'_, T> {
+        if let Some(leaves) = self.whole.get(path)
+            && let Some((leaf, head)) = choose(leaves, method)
+        {
+            return Match::Found {
+                route: &leaf.value,
+                params: Params::new(),
+                head,
+            };
+        }
         let Some(segments) = split(path) else {
             return Match::NotFound;
         };
@@ -249,6 +267,23 @@ fn walk<'t, 'p, T, R>(
         leaves: &node.rest,
         values: all,
     })
+}
+
+/// The only path a pattern without parameters matches as it is sent; `None` for other patterns.
+/// An encoded path is never this text: in it, `%` begins an escape.
+fn whole_path(pattern: &PathPattern) -> Option<String> {
+    let mut path = String::new();
+    for segment in pattern.segments() {
+        let Segment::Exact(text) = segment else {
+            return None;
+        };
+        path.push('/');
+        path.push_str(text);
+    }
+    if path.is_empty() {
+        path.push('/');
+    }
+    (!path.contains('%')).then_some(path)
 }
 
 fn name_params(pattern: &PathPattern, values: Vec<Cow<'_, str>>) -> Params {
