@@ -209,7 +209,10 @@ impl State {
         match event {
             Event::Notice(Notice::Held(delivery)) => {
                 self.nodes.busy(&self.parts);
-                if let Some(back) = self.plan.add_new(*delivery, now) {
+                if self.plan.holds(delivery.seq) {
+                    // It was looked up before it was told of, and its place taken once more.
+                    self.parts.store.handover().release(delivery.app);
+                } else if let Some(back) = self.plan.add_new(*delivery, now) {
                     self.settling.back(back);
                 }
             }
@@ -221,7 +224,7 @@ impl State {
             Event::Notice(Notice::Unsure) => self.nodes.doubt(),
             Event::Notice(Notice::Activated(app)) => {
                 self.cron.look();
-                self.waiting.expect(app, now);
+                self.waiting.expect_any(app, now);
                 self.nodes.tell();
             }
             Event::Notice(Notice::Foreign) => {
@@ -260,10 +263,10 @@ impl State {
         let overdue = overdue.into_iter().flatten().min();
         self.parts.metrics.first_due(overdue);
         self.cron.start(&self.parts, &self.events, now);
-        let busy = self.is_busy(now);
+        let state = (self.is_busy(now), self.waiting.is_claiming());
         let plan = &self.plan;
         let known = || plan.known();
-        self.nodes.start(&self.parts, &self.events, busy, &known);
+        self.nodes.start(&self.parts, &self.events, state, &known);
     }
 
     fn start_attempts(&mut self, now: Timestamp) {
@@ -294,12 +297,15 @@ impl State {
     fn sleep(&self) -> Option<Duration> {
         let now = self.now();
         let until = |due: Timestamp| due.since(now) + Duration::from_micros(500);
+        let state = (self.is_busy(now), self.waiting.is_claiming());
+        let waiting = self.waiting.next_due(&self.parts);
+        let waiting = waiting.filter(|_| !self.nodes.is_looking_up());
         let times = [
             self.plan.next_due().map(until),
-            self.waiting.next_due(&self.parts).map(until),
+            waiting.map(until),
             self.cron.next_due().map(until),
             self.settling.next_due().map(until),
-            self.nodes.next_due(self.is_busy(now)),
+            self.nodes.next_due(state),
             (!self.parts.config.hints).then_some(POLL),
         ];
         let first = times.into_iter().flatten().min()?;

@@ -55,12 +55,23 @@ pub(crate) fn lock_name_shared(conn: &mut dyn Conn, name: &str) -> Result<(), St
 }
 
 /// The numbers of a JSON array in parameter `?at`, as rows.
-pub(crate) fn numbers(conn: &dyn Conn, at: usize) -> String {
+fn numbers(conn: &dyn Conn, at: usize) -> String {
     match conn.dialect() {
         Dialect::Sqlite => format!("SELECT value FROM json_each(?{at})"),
         Dialect::Postgres => format!(
             "SELECT CAST(e AS BIGINT) FROM jsonb_array_elements_text(CAST(CAST(?{at} AS TEXT) AS JSONB)) e"
         ),
+    }
+}
+
+/// A condition: a column is one of the numbers of a JSON array in parameter `?at`. On PostgreSQL it
+/// can only be done with an index of the column: as a join it is sometimes done by reading the whole
+/// table, with a plan that was made when the table was small and is kept when it has grown.
+pub(crate) fn is_one_of(conn: &dyn Conn, column: &str, at: usize) -> String {
+    let list = numbers(conn, at);
+    match conn.dialect() {
+        Dialect::Sqlite => format!("{column} IN ({list})"),
+        Dialect::Postgres => format!("{column} = ANY (ARRAY({list}))"),
     }
 }
 

@@ -272,7 +272,7 @@ impl Handover {
         }
         let mut state = self.lock();
         let held = |notice: &Notice| matches!(notice, Notice::Held(_));
-        let unsure = committed.is_none() && notices.iter().any(held);
+        let mut unsure = committed.is_none() && notices.iter().any(held);
         state.doubt |= unsure;
         for notice in notices {
             let keep = match &notice {
@@ -284,6 +284,8 @@ impl Handover {
                     // together with that.
                     let known = !state.doubt || delivery.order_key.is_none();
                     let keep = committed == Some(true) && known;
+                    // One that commits during the look at what is held may not be seen by it.
+                    unsure |= committed == Some(true) && !known;
                     if !keep {
                         give_back(&mut state, delivery.app);
                     }

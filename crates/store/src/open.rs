@@ -241,7 +241,7 @@ pub(crate) fn open_postgres(
     client
         .execute("SELECT pg_advisory_unlock($1)", &[&MIGRATION_LOCK])
         .map_err(failure)?;
-    postgres::set_timeouts(&mut client)?;
+    postgres::set_up(&mut client)?;
     Ok(client)
 }
 

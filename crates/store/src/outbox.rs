@@ -20,7 +20,7 @@ use crate::conn::{Conn, Param, Row};
 use crate::error::StoreError;
 use crate::handover::{Backlog, Hold, Notice};
 
-pub use claim::{Due, claim, due, overdue, waiting_apps};
+pub use claim::{Due, Span, claim, due, overdue, waiting_apps};
 pub(crate) use emit::{Consumers, key_changed_to, send_among};
 pub use emit::{
     Emitted, Release, Request, Sent, deployed, died, invoke, key_changed, publish, request,

@@ -103,16 +103,18 @@ pub(crate) fn connect(url: &str) -> Result<Client, StoreError> {
     config.tcp_user_timeout(Duration::from_secs(30));
     config.application_name("picloud");
     let mut client = config.connect(NoTls).map_err(|e| engine_error(&e))?;
-    set_timeouts(&mut client)?;
+    set_up(&mut client)?;
     Ok(client)
 }
 
-/// Bounds on what a statement of the running server may take.
-pub(crate) fn set_timeouts(client: &mut Client) -> Result<(), StoreError> {
+/// Bounds on what a statement of the running server may take. A plan is kept with its statement, also
+/// when the table has grown a thousandfold since it was made, so none reads whole tables where there
+/// is an index.
+pub(crate) fn set_up(client: &mut Client) -> Result<(), StoreError> {
     client
         .batch_execute(
             "SET statement_timeout = '30s'; SET lock_timeout = '10s'; \
-             SET idle_in_transaction_session_timeout = '60s';",
+             SET idle_in_transaction_session_timeout = '60s'; SET enable_seqscan = off;",
         )
         .map_err(|e| engine_error(&e))
 }

@@ -8,7 +8,7 @@ use shared::event::{Cause, Message};
 use shared::id::{AppId, DeadLetterId, EventId, ExecutionId, NodeId, RootId};
 use shared::invocation::TriggerKind;
 use store::dead_letters::DeadLetter;
-use store::outbox::{self, Delivery, Failed, OutboxError, Sent};
+use store::outbox::{self, Delivery, Failed, OutboxError, Sent, Span};
 use store::{StoreError, dead_letters};
 
 use crate::world::{Ask, Reply, World};
@@ -65,7 +65,7 @@ pub(crate) async fn claim(world: &World) -> Vec<Delivery> {
     let now = world.clock.now();
     let claimed: Result<_, StoreError> = world
         .store
-        .write(move |conn| outbox::claim(conn, app, NodeId::new(now), now, 10_000))
+        .write(move |conn| outbox::claim(conn, app, NodeId::new(now), Span::until(now), 10_000))
         .await;
     claimed.unwrap()
 }

@@ -22,7 +22,12 @@ const QUIET: Duration = Duration::from_millis(200);
 /// How long is waited when the database is away.
 const AWAY: Duration = Duration::from_millis(500);
 /// Younger deliveries may be on their way from their transaction to the plan.
-const ON_THE_WAY: Duration = Duration::from_secs(5);
+const ON_THE_WAY: Duration = Duration::from_secs(1);
+/// When what is held is looked up once more after a doubt: the database may carry out a commit after
+/// its connection has ended.
+const LATE: Duration = Duration::from_secs(6);
+/// What is older then is not on its way any more, however busy the machine is.
+const LONG_AGO: Duration = Duration::from_secs(5);
 
 /// What is known about the other processes, and what they are to be told.
 pub(super) struct Nodes {
@@ -36,8 +41,12 @@ pub(super) struct Nodes {
     /// The others are to be looked at: now, or when the first lease ends.
     look: bool,
     watch_at: Option<Instant>,
-    /// What this process holds is to be looked up, not before.
+    /// What this process holds is to be looked up, not before; nothing is claimed until then.
     doubt_at: Option<Instant>,
+    /// It is to be looked up once more.
+    again_at: Option<Instant>,
+    /// That is under way: what is claimed meanwhile would be taken for lost.
+    looking_up: bool,
     /// Not before: the database is away.
     pause_until: Option<Instant>,
 }
@@ -60,9 +69,9 @@ struct Work {
     renew: bool,
     tell: bool,
     look: bool,
-    /// The numbers of what is known to be held, when that is in doubt.
-    doubt: Option<BTreeSet<i64>>,
-    now: Timestamp,
+    /// The numbers of what is known to be held, when that is in doubt; what else was written before
+    /// this time is lost sight of.
+    doubt: Option<(BTreeSet<i64>, Timestamp)>,
 }
 
 impl Nodes {
@@ -80,6 +89,8 @@ impl Nodes {
             look: shared,
             watch_at: None,
             doubt_at: None,
+            again_at: None,
+            looking_up: false,
             pause_until: None,
         };
         if !shared {
@@ -126,7 +137,14 @@ impl Nodes {
 
     /// Nobody knows whether a write of this process has happened.
     pub(super) fn doubt(&mut self) {
-        self.doubt_at = Some(Instant::now() + ON_THE_WAY + Duration::from_secs(1));
+        let now = Instant::now();
+        self.doubt_at = Some(now + ON_THE_WAY + Duration::from_millis(500));
+        self.again_at = Some(now + LATE);
+    }
+
+    /// Whether what this process holds is being looked up.
+    pub(super) fn is_looking_up(&self) -> bool {
+        self.looking_up
     }
 
     fn renew_at(&self) -> Instant {
@@ -139,13 +157,15 @@ impl Nodes {
     }
 
     /// How long there is nothing to do here.
-    pub(super) fn next_due(&self, busy: bool) -> Option<Duration> {
-        if !self.shared && self.doubt_at.is_none() || self.working {
+    pub(super) fn next_due(&self, (busy, claiming): (bool, bool)) -> Option<Duration> {
+        if !self.shared && self.doubt_at.or(self.again_at).is_none() || self.working {
             return None;
         }
         let renew = (busy && self.shared).then(|| self.renew_at());
         let look = self.look.then(Instant::now);
-        let times = [renew, look, self.tell_at(), self.watch_at, self.doubt_at];
+        let doubts = [self.doubt_at, self.again_at].into_iter().flatten().min();
+        let doubts = doubts.filter(|_| !claiming);
+        let times = [renew, look, self.tell_at(), self.watch_at, doubts];
         let first = times.into_iter().flatten().min()?;
         let first = self.pause_until.map_or(first, |until| first.max(until));
         Some(first.saturating_duration_since(Instant::now()))
@@ -155,7 +175,7 @@ impl Nodes {
         &mut self,
         parts: &Dispatcher,
         events: &Mailbox,
-        busy: bool,
+        (busy, claiming): (bool, bool),
         known: &dyn Fn() -> BTreeSet<i64>,
     ) {
         let now = Instant::now();
@@ -164,12 +184,15 @@ impl Nodes {
         if self.working || paused {
             return;
         }
+        // The second look is for what is older.
+        let age = [(self.doubt_at, ON_THE_WAY), (self.again_at, LONG_AGO)];
+        let age = age.into_iter().find(|(at, _)| !claiming && over(*at));
+        let clock = parts.clock.now();
         let work = Work {
             renew: self.shared && busy && self.renew_at() <= now,
             tell: over(self.tell_at()),
             look: self.look || over(self.watch_at),
-            doubt: over(self.doubt_at).then(known),
-            now: parts.clock.now(),
+            doubt: age.map(|(_, age)| (known(), clock.minus(age))),
         };
         if !(work.renew || work.tell || work.look || work.doubt.is_some()) {
             return;
@@ -177,8 +200,10 @@ impl Nodes {
         self.working = true;
         self.pause_until = None;
         if work.doubt.is_some() {
+            self.looking_up = true;
             // A doubt that comes up meanwhile is another.
             self.doubt_at = None;
+            self.again_at = self.again_at.filter(|at| *at > now);
         }
         let (store, catalog) = (parts.store.clone(), std::sync::Arc::clone(&parts.catalog));
         events.report(async move { Event::Nodes(round(&store, &catalog, work).await) });
@@ -236,7 +261,7 @@ async fn try_round(
         seen.renewed = Some(at);
     }
     if work.tell {
-        store.write(outbox::notify).await?;
+        store.write(move |conn| outbox::notify(conn, node)).await?;
         seen.told = true;
     }
     if work.look {
@@ -254,8 +279,7 @@ async fn try_round(
         }
         seen.others = Some(others);
     }
-    if let Some(known) = work.doubt {
-        let before = work.now.minus(ON_THE_WAY);
+    if let Some((known, before)) = work.doubt {
         let lost = known.clone();
         let held = store
             .write(move |conn| outbox::look_up(conn, node, &lost, before))
@@ -289,6 +313,7 @@ impl State {
     pub(super) fn seen(&mut self, seen: Seen, now: Timestamp) {
         let handover = self.parts.store.handover();
         self.nodes.working = false;
+        self.nodes.looking_up = false;
         if let Some(error) = &seen.error {
             tracing::warn!(%error, "the other processes cannot be told or seen; trying again");
             self.nodes.pause_until = Some(Instant::now() + AWAY);

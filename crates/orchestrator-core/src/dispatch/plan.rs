@@ -66,6 +66,11 @@ impl Plan {
         self.known.len()
     }
 
+    /// Whether this is held.
+    pub(crate) fn holds(&self, seq: i64) -> bool {
+        self.known.contains_key(&seq)
+    }
+
     /// The numbers of what is held.
     pub(crate) fn known(&self) -> BTreeSet<i64> {
         self.known.keys().copied().collect()

@@ -1,12 +1,16 @@
 //! Deliveries that wait in the database: which app's are due when, and taking them.
+//!
+//! Apps take turns: one with a long queue does not keep the others' delayed and repeated deliveries
+//! waiting. What was gone through once is not gone through again, because on PostgreSQL what was
+//! taken stays in the index for as long as any other transaction is open.
 
-use std::collections::{HashMap, HashSet};
-use std::time::Duration;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use shared::clock::Timestamp;
 use shared::id::AppId;
 use store::StoreError;
-use store::outbox::{self, Delivery, Due};
+use store::outbox::{self, Delivery, Due, Span};
 use store::triggers::PARKED;
 
 use super::{Dispatcher, Event, State};
@@ -17,31 +21,78 @@ const CLAIM: usize = 256;
 const WORTH: usize = 64;
 /// How long is waited when the database is away, or somebody else holds what comes first.
 const AGAIN: Duration = Duration::from_millis(500);
+/// Looking at all apps takes at most one part in so many of the time …
+const SELDOM: u32 = 20;
+/// … but is not put off for longer.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// Where an app's deliveries are looked for next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Next {
+    /// When.
+    at: Timestamp,
+    /// None waits that was due before.
+    from: Timestamp,
+    /// From here to `from` all were gone through; those behind others with the same key were left.
+    passed: Option<Timestamp>,
+}
+
+impl Next {
+    fn at(due: Timestamp) -> Self {
+        Self {
+            at: due,
+            from: due,
+            passed: None,
+        }
+    }
+
+    /// Where to start when those that were left are to be seen too.
+    fn start(self) -> Timestamp {
+        self.passed
+            .map_or(self.from, |passed| passed.min(self.from))
+    }
+}
 
 /// What is known about them.
 #[derive(Default)]
 pub(super) struct Waiting {
-    /// When an app's first is due, as far as is known.
-    due: HashMap<AppId, Timestamp>,
+    /// Where an app's first is, as far as is known.
+    due: HashMap<AppId, Next>,
     /// When the first of those was due that are being taken, or could not be taken yet.
     late: HashMap<AppId, Timestamp>,
-    /// Apps with deliveries behind others with the same key.
-    blocked: HashSet<AppId>,
+    /// Apps with deliveries behind others with the same key, and when the first was due.
+    blocked: HashMap<AppId, Timestamp>,
+    /// When it was an app's turn: the number of the turn.
+    turns: HashMap<AppId, u64>,
+    turn: u64,
     /// Whether a transaction is under way.
     claiming: bool,
-    /// Whether all apps are to be looked at.
+    /// Whether all apps are to be looked at, and not before when.
     look: bool,
+    look_after: Option<Timestamp>,
+}
+
+/// What was found in a span.
+pub(super) struct Taken {
+    deliveries: Vec<Delivery>,
+    /// There are more of them.
+    more: bool,
+    /// When the next is due.
+    next: Option<Timestamp>,
+    /// Some are due and not free.
+    left: bool,
 }
 
 /// What was taken.
 pub(super) enum Claimed {
-    /// Of one app: the deliveries, when the next is due, whether some are due and not free.
+    /// Of one app.
     App {
         app: AppId,
-        result: Result<(Vec<Delivery>, Option<Timestamp>, bool), StoreError>,
+        next: Next,
+        result: Result<Taken, StoreError>,
     },
-    /// When the first of every app is due.
-    All(Result<Vec<Due>, StoreError>),
+    /// When the first of every app is due, and how long it took to find out.
+    All(Result<Vec<Due>, StoreError>, Duration),
 }
 
 impl Waiting {
@@ -55,23 +106,50 @@ impl Waiting {
 
     /// An app has a delivery that is due then.
     pub(super) fn expect(&mut self, app: AppId, due_at: Timestamp) {
-        if due_at == PARKED {
-            return;
+        if due_at != PARKED {
+            self.look_at(app, Next::at(due_at));
         }
-        let due = self.due.entry(app).or_insert(due_at);
-        *due = due_at.min(*due);
+    }
+
+    /// Any of an app's deliveries may be due.
+    pub(super) fn expect_any(&mut self, app: AppId, now: Timestamp) {
+        let from = Timestamp(i64::MIN);
+        self.look_at(
+            app,
+            Next {
+                from,
+                ..Next::at(now)
+            },
+        );
+    }
+
+    fn look_at(&mut self, app: AppId, more: Next) {
+        let next = self.due.entry(app).or_insert(more);
+        let passed = [next.passed, more.passed].into_iter().flatten().min();
+        *next = Next {
+            at: next.at.min(more.at),
+            from: next.from.min(more.from),
+            passed,
+        };
     }
 
     /// A lane of an app has become free: what was behind it may go.
     pub(super) fn lane_free(&mut self, app: AppId, now: Timestamp) {
-        if self.blocked.remove(&app) {
-            self.expect(app, now);
+        if let Some(from) = self.blocked.remove(&app) {
+            self.look_at(
+                app,
+                Next {
+                    from,
+                    ..Next::at(now)
+                },
+            );
         }
     }
 
     /// When the first of all is due, as far as is known.
     pub(super) fn first_due(&self) -> Option<Timestamp> {
-        self.due.values().chain(self.late.values()).copied().min()
+        let due = self.due.values().map(|next| next.at);
+        due.chain(self.late.values().copied()).min()
     }
 
     /// An app is gone.
@@ -79,11 +157,17 @@ impl Waiting {
         self.due.remove(&app);
         self.late.remove(&app);
         self.blocked.remove(&app);
+        self.turns.remove(&app);
     }
 
     /// Whether something is due.
     pub(super) fn wants(&self, now: Timestamp) -> bool {
-        self.due.values().any(|due| *due <= now)
+        self.due.values().any(|next| next.at <= now)
+    }
+
+    /// Whether something is being taken.
+    pub(super) fn is_claiming(&self) -> bool {
+        self.claiming
     }
 
     /// All apps are to be looked at.
@@ -93,31 +177,105 @@ impl Waiting {
 
     /// When the next claim is due. Apps without room in memory are looked at when there is.
     pub(super) fn next_due(&self, parts: &Dispatcher) -> Option<Timestamp> {
-        let handover = parts.store.handover();
-        if self.claiming || !handover.holds() || handover.is_in_doubt() {
+        if self.claiming {
             return None;
         }
-        let room = |app: &AppId| parts.store.handover().room(*app) >= WORTH;
-        self.due
+        let look = self.look.then_some(self.look_after).flatten();
+        let handover = parts.store.handover();
+        if !handover.holds() || handover.is_in_doubt() {
+            return look;
+        }
+        let room = |app: &AppId| handover.room(*app) >= WORTH;
+        let due = self.due.iter().filter(|(app, _)| room(app));
+        due.map(|(_, next)| next.at).chain(look).min()
+    }
+
+    /// Whether all apps are to be looked at now.
+    fn begins_look(&mut self, now: Timestamp) -> bool {
+        let begins = self.look && self.look_after.is_none_or(|after| after <= now);
+        self.look &= !begins;
+        begins
+    }
+
+    /// The app whose turn it is among those with something due and room for it.
+    fn begin(&mut self, now: Timestamp, room: &dyn Fn(AppId) -> bool) -> Option<(AppId, Next)> {
+        let due = self
+            .due
             .iter()
-            .filter(|(app, _)| room(app))
-            .map(|(_, due)| *due)
-            .min()
+            .filter(|(app, next)| next.at <= now && room(**app));
+        let turn = |app: &AppId| self.turns.get(app).copied().unwrap_or(0);
+        let app = *due.min_by_key(|(app, next)| (turn(app), next.at))?.0;
+        let mut next = self.due.remove(&app)?;
+        self.turn += 1;
+        self.turns.insert(app, self.turn);
+        self.late.entry(app).or_insert(next.at);
+        if let Some(blocked) = self.blocked.remove(&app) {
+            next.from = next.from.min(blocked);
+        }
+        Some((app, next))
+    }
+
+    /// Notes what a claim has left to do. `shared`: others may hold what comes first, and do not
+    /// tell.
+    fn end(&mut self, (app, next): (AppId, Next), taken: &Taken, now: Timestamp, shared: bool) {
+        self.late.remove(&app);
+        if taken.more
+            && let Some(last) = taken.deliveries.last()
+        {
+            let more = Next {
+                at: now,
+                from: last.due_at,
+                passed: Some(next.start()),
+            };
+            self.look_at(app, more);
+            return;
+        }
+        if let Some(due) = taken.next {
+            self.expect(app, due);
+        }
+        if !taken.left {
+            return;
+        }
+        let from = next.start();
+        if from < next.from {
+            // They were left a while ago, and may be free by now.
+            self.look_at(
+                app,
+                Next {
+                    from,
+                    ..Next::at(now)
+                },
+            );
+            return;
+        }
+        self.blocked.insert(app, from);
+        if shared {
+            let at = now.plus(AGAIN);
+            self.look_at(
+                app,
+                Next {
+                    from,
+                    ..Next::at(at)
+                },
+            );
+        }
     }
 }
 
 impl State {
     pub(super) fn start_claim(&mut self, now: Timestamp) {
         let parts = &self.parts;
-        if self.waiting.claiming {
+        if self.waiting.claiming || self.nodes.is_looking_up() {
             return;
         }
         let store = parts.store.clone();
         // Looking takes no lease; what it finds is a reason to renew one that is over.
-        if std::mem::take(&mut self.waiting.look) {
+        if self.waiting.begins_look(now) {
             self.waiting.claiming = true;
             self.events.report(async move {
-                Event::Claimed(Claimed::All(store.read(outbox::waiting_apps).await))
+                let start = Instant::now();
+                let all = store.read(outbox::waiting_apps).await;
+                Event::Claimed(Claimed::All(all, start.elapsed()))
             });
             return;
         }
@@ -125,83 +283,84 @@ impl State {
         if !handover.holds() || handover.is_in_doubt() {
             return;
         }
-        let mut due = self.waiting.due.iter().filter(|(_, due)| **due <= now);
-        let Some(app) = due.find_map(|(app, _)| (handover.room(*app) >= WORTH).then_some(*app))
-        else {
+        let room = |app| handover.room(app) >= WORTH;
+        let Some((app, next)) = self.waiting.begin(now, &room) else {
             return;
         };
         let most = handover.room(app).min(CLAIM);
         let node = handover.node();
         self.waiting.claiming = true;
-        if let Some(due) = self.waiting.due.remove(&app) {
-            self.waiting.late.entry(app).or_insert(due);
-        }
-        self.waiting.blocked.remove(&app);
         self.events.report(async move {
+            let span = move |from| Span { from, to: now };
             let result = store
                 .write(move |conn| {
-                    let taken = outbox::claim(conn, app, node, now, most)?;
-                    let more = taken.len() == most;
+                    let deliveries = outbox::claim(conn, app, node, span(next.from), most)?;
+                    let more = deliveries.len() == most;
+                    let left = !more && outbox::overdue(conn, app, span(next.start()))?;
                     let next = if more {
-                        Some(now)
+                        None
                     } else {
                         outbox::due(conn, app, now)?
                     };
-                    let blocked = !more && outbox::overdue(conn, app, now)?;
-                    Ok((taken, next, blocked))
+                    Ok(Taken {
+                        deliveries,
+                        more,
+                        next,
+                        left,
+                    })
                 })
                 .await;
-            Event::Claimed(Claimed::App { app, result })
+            Event::Claimed(Claimed::App { app, next, result })
         });
     }
 
     pub(super) fn claimed(&mut self, claimed: Claimed, now: Timestamp) {
         self.waiting.claiming = false;
+        let handover = self.parts.store.handover();
         match claimed {
-            Claimed::All(Ok(all)) => {
+            Claimed::All(Ok(all), took) => {
+                self.waiting.look_after = Some(now.plus((took * SELDOM).min(LOOK)));
                 for due in all {
                     self.waiting.expect(due.app, due.at);
                 }
             }
-            Claimed::All(Err(error)) => {
+            Claimed::All(Err(error), _) => {
                 tracing::warn!(%error, "the outbox cannot be read; trying again");
+                self.waiting.look_after = Some(now.plus(AGAIN));
                 self.waiting.look = true;
             }
             Claimed::App {
                 app,
-                result: Ok((taken, next, blocked)),
+                next,
+                result: Ok(taken),
             } => {
-                self.waiting.late.remove(&app);
-                self.parts.store.handover().adopt(app, taken.len());
-                if !taken.is_empty() {
+                let shared = handover.is_shared();
+                self.waiting.end((app, next), &taken, now, shared);
+                handover.adopt(app, taken.deliveries.len());
+                if !taken.deliveries.is_empty() {
                     self.nodes.busy(&self.parts);
                 }
-                for delivery in taken {
+                for delivery in taken.deliveries {
                     self.plan.add(delivery, now);
-                }
-                if let Some(next) = next {
-                    self.waiting.expect(app, next);
-                }
-                if blocked {
-                    self.waiting.blocked.insert(app);
-                    if self.parts.store.handover().is_shared() {
-                        // Those before may be in another process's hands, which does not tell.
-                        self.waiting.expect(app, now.plus(AGAIN));
-                    }
                 }
             }
             Claimed::App {
                 app,
+                next,
                 result: Err(error),
             } => {
                 tracing::warn!(%error, "deliveries cannot be taken; trying again");
                 // They may have been taken all the same.
-                if self.parts.store.handover().is_shared() {
-                    self.parts.store.handover().doubt();
+                if handover.is_shared() {
+                    handover.doubt();
                     self.nodes.doubt();
                 }
-                self.waiting.expect(app, now.plus(AGAIN));
+                let at = now.plus(AGAIN);
+                self.waiting.look_at(app, Next { at, ..next });
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,12 +17,13 @@ pub struct Due {
     pub at: Timestamp,
 }
 
-/// A delivery with a key is behind an earlier one that waits for its time or is in other hands. The
+/// A delivery with a key is behind an earlier one that waits for its time, is before what is looked at,
+/// or is in other hands. The
 /// first of its lane may have failed, and be due later than those behind it: it is taken alone, so
 /// that none of them gets ahead of it. Behind the first the times only grow.
 const FREE: &str = "(order_key IS NULL OR (NOT EXISTS (SELECT 1 FROM deliveries e \
     WHERE e.app_id = d.app_id AND e.trigger_key = d.trigger_key AND e.order_key = d.order_key \
-    AND e.seq < d.seq AND ((e.node IS NULL AND e.due_at > ?2) \
+    AND e.seq < d.seq AND ((e.node IS NULL AND (e.due_at > ?2 OR e.due_at < ?5)) \
     OR (e.node IS NOT NULL AND e.node <> ?3))) \
     AND (d.seq = (SELECT MIN(e.seq) FROM deliveries e WHERE e.app_id = d.app_id \
     AND e.trigger_key = d.trigger_key AND e.order_key = d.order_key AND e.node IS NULL) \
@@ -32,12 +33,31 @@ const FREE: &str = "(order_key IS NULL OR (NOT EXISTS (SELECT 1 FROM deliveries 
     AND e.trigger_key = d.trigger_key AND e.order_key = d.order_key AND e.node IS NULL \
     ORDER BY e.seq LIMIT 1 OFFSET 1))))";
 
+/// When deliveries were due that are asked for. Those before `from` are known not to wait any more.
+/// Without that bound a claim would go through all that was ever taken, for as long as another
+/// transaction keeps PostgreSQL from cleaning up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Not before.
+    pub from: Timestamp,
+    /// Not after: now.
+    pub to: Timestamp,
+}
+
+impl Span {
+    /// Everything that is due.
+    pub const fn until(to: Timestamp) -> Self {
+        let from = Timestamp(i64::MIN);
+        Self { from, to }
+    }
+}
+
 /// Takes an app's deliveries whose time has come, oldest first.
 pub fn claim(
     conn: &mut dyn Conn,
     app: AppId,
     node: NodeId,
-    now: Timestamp,
+    span: Span,
     most: usize,
 ) -> Result<Vec<Delivery>, StoreError> {
     // One claimer of an app at a time: it takes many at once, and keeps those with a key in order.
@@ -48,15 +68,16 @@ pub fn claim(
     };
     let sql = format!(
         "SELECT seq FROM deliveries d WHERE app_id = ?1 AND node IS NULL AND due_at <= ?2 \
-         AND {FREE} ORDER BY due_at, seq LIMIT ?4 {locked}"
+         AND due_at >= ?5 AND {FREE} ORDER BY due_at, seq LIMIT ?4 {locked}"
     );
     let found = conn.query(
         &sql,
         &[
             app.as_bytes().into(),
-            now.as_micros().into(),
+            span.to.as_micros().into(),
             node.as_bytes().into(),
             (most as i64).into(),
+            span.from.as_micros().into(),
         ],
     )?;
     if found.is_empty() {
@@ -66,9 +87,9 @@ pub fn claim(
         .iter()
         .map(|row| row.int(0))
         .collect::<Result<_, _>>()?;
-    let list = crate::dialect::numbers(conn, 1);
+    let taken = crate::dialect::is_one_of(conn, "seq", 1);
     let sql = format!(
-        "UPDATE deliveries SET node = ?2, epoch = epoch + 1 WHERE seq IN ({list}) \
+        "UPDATE deliveries SET node = ?2, epoch = epoch + 1 WHERE {taken} \
          RETURNING {COLUMNS}"
     );
     let seqs = serde_json::json!(seqs).to_string();
@@ -95,10 +116,15 @@ pub fn waiting_apps(conn: &mut dyn Conn) -> Result<Vec<Due>, StoreError> {
 }
 
 /// Whether an app has a waiting delivery whose time has come.
-pub fn overdue(conn: &mut dyn Conn, app: AppId, now: Timestamp) -> Result<bool, StoreError> {
+pub fn overdue(conn: &mut dyn Conn, app: AppId, span: Span) -> Result<bool, StoreError> {
     let row = conn.query_one(
-        "SELECT 1 FROM deliveries WHERE app_id = ?1 AND node IS NULL AND due_at <= ?2 LIMIT 1",
-        &[app.as_bytes().into(), now.as_micros().into()],
+        "SELECT 1 FROM deliveries WHERE app_id = ?1 AND node IS NULL AND due_at >= ?2 \
+         AND due_at <= ?3 LIMIT 1",
+        &[
+            app.as_bytes().into(),
+            span.from.as_micros().into(),
+            span.to.as_micros().into(),
+        ],
     )?;
     Ok(row.is_some())
 }

@@ -108,12 +108,13 @@ pub fn remove_node(conn: &mut dyn Conn, node: NodeId) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// Tells the other processes that share the database that there is something to do. It says
-/// nothing else, may be lost, and has a transaction of its own: a notification takes a lock that
-/// all commits wait for.
-pub fn notify(conn: &mut dyn Conn) -> Result<(), StoreError> {
+/// Tells the other processes that share the database that there is something to do. It says only
+/// who tells, so that a process does not follow itself. It may be lost, and has a transaction of its
+/// own: a notification takes a lock that all commits wait for.
+pub fn notify(conn: &mut dyn Conn, node: NodeId) -> Result<(), StoreError> {
     if conn.dialect() == Dialect::Postgres {
-        conn.query("SELECT CAST(pg_notify('picloud', '') AS TEXT)", &[])?;
+        let sql = "SELECT CAST(pg_notify('picloud', ?1) AS TEXT)";
+        conn.query(sql, &[node.to_string().as_str().into()])?;
     }
     Ok(())
 }

@@ -63,9 +63,12 @@ fn complete(conn: &mut dyn Conn, done: &[(i64, i64)]) -> Result<u64, StoreError>
         return Ok(0);
     }
     let pairs = crate::dialect::pairs(conn, 1);
-    let sql = format!("DELETE FROM deliveries WHERE (seq, epoch) IN ({pairs})");
+    let found = crate::dialect::is_one_of(conn, "seq", 2);
+    let sql = format!("DELETE FROM deliveries WHERE {found} AND (seq, epoch) IN ({pairs})");
     let list = serde_json::json!(done).to_string();
-    let gone = conn.execute(&sql, &[list.as_str().into()])?;
+    let seqs: Vec<i64> = done.iter().map(|(seq, _)| *seq).collect();
+    let seqs = serde_json::json!(seqs).to_string();
+    let gone = conn.execute(&sql, &[list.as_str().into(), seqs.as_str().into()])?;
     Ok((done.len() as u64).saturating_sub(gone))
 }
 

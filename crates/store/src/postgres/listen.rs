@@ -34,16 +34,25 @@ fn hear(url: &str, handover: &Weak<Handover>) {
     if client.batch_execute("LISTEN picloud").is_err() {
         return;
     }
+    // What was notified while nobody listened.
+    let mut foreign = true;
     loop {
-        match handover.upgrade() {
-            Some(handover) => handover.tell(Notice::Foreign),
+        let own = match handover.upgrade() {
+            Some(handover) => {
+                if foreign {
+                    handover.tell(Notice::Foreign);
+                }
+                handover.node().to_string()
+            }
             None => return,
-        }
+        };
         match client.notifications().blocking_iter().next() {
-            Ok(Some(_)) => {}
+            Ok(Some(first)) => foreign = first.payload() != own,
             Ok(None) | Err(_) => return,
         }
         // One look serves all that came at once.
-        while let Ok(Some(_)) = client.notifications().iter().next() {}
+        while let Ok(Some(next)) = client.notifications().iter().next() {
+            foreign |= next.payload() != own;
+        }
     }
 }

@@ -5,7 +5,7 @@ use shared::id::{AppId, ContentHash, ExecutionId, NodeId};
 use store::apps::{self, AppRow, EnvRow};
 use store::dead_letters::DeadLetter;
 use store::deployment;
-use store::outbox::{self, Failed, Sent};
+use store::outbox::{self, Failed, Sent, Span};
 use store::people;
 
 use crate::executions::record;
@@ -77,7 +77,7 @@ fn send_and_fail(db: &Db, app: AppId) {
             .unwrap();
     }
     let delivery = db
-        .write(move |conn| outbox::claim(conn, app, NodeId::new(NOW), NOW, 1))
+        .write(move |conn| outbox::claim(conn, app, NodeId::new(NOW), Span::until(NOW), 1))
         .remove(0);
     let dead = Box::new(DeadLetter::of(&delivery, "{}".to_owned(), NOW));
     db.write(move |conn| outbox::settle(conn, &[], &[Failed::Dead(dead, delivery)], NOW));

@@ -1,11 +1,27 @@
 //! The order of events with the same key when the process that held them ends.
 
+use shared::clock::Timestamp;
 use shared::event::Message;
-use shared::id::NodeId;
-use store::outbox::{self, Failed};
+use shared::id::{AppId, NodeId};
+use store::outbox::{self, Failed, Span};
 
 use crate::events::{CONSUMER, all, app_with, claim, message, numbers, send, sent, settle};
 use crate::support::{Db, NOW, after, on_both};
+
+/// Takes an app's deliveries two at a time, as a dispatcher does: each claim goes on where the one
+/// before has ended, and what was left is looked for at the end.
+fn little_by_little(db: &Db, app: AppId, node: NodeId, to: Timestamp) -> Vec<i64> {
+    let (mut taken, mut span) = (Vec::new(), Span::until(to));
+    loop {
+        let some = db.write(move |conn| outbox::claim(conn, app, node, span, 2));
+        taken.extend(numbers(&some));
+        match some.last() {
+            Some(last) => span.from = last.due_at,
+            None if span == Span::until(to) => return taken,
+            None => span = Span::until(to),
+        }
+    }
+}
 
 fn a_claim_that_is_full_keeps_a_failed_one_before_those_behind_it(db: &Db) {
     let app = app_with(db, "shop", &[CONSUMER]);
@@ -34,13 +50,37 @@ fn a_claim_that_is_full_keeps_a_failed_one_before_those_behind_it(db: &Db) {
     let order = numbers(&all(db, app));
     // The process ends; another takes what was its, little by little.
     db.write(move |conn| outbox::take_over(conn, gone, 100));
-    let heir = NodeId::new(NOW);
-    let mut taken = Vec::new();
-    for _ in 0..order.len() {
-        let some = db.write(move |conn| outbox::claim(conn, app, heir, after(3), 2));
-        taken.extend(numbers(&some));
-    }
+    let taken = little_by_little(db, app, NodeId::new(NOW), after(3));
     assert_eq!(taken, order);
 }
 
-on_both!(a_claim_that_is_full_keeps_a_failed_one_before_those_behind_it);
+fn a_claim_leaves_out_what_was_gone_through_before(db: &Db) {
+    let app = app_with(db, "shop", &[CONSUMER]);
+    for delay_ms in [1_000, 2_000, 3_000] {
+        send(
+            db,
+            app,
+            Message {
+                delay_ms,
+                ..message("1")
+            },
+        );
+    }
+    let span = |from, to| Span {
+        from: after(from),
+        to: after(to),
+    };
+    let order = numbers(&all(db, app));
+    let node = NodeId::new(NOW);
+    let taken = db.write(move |conn| outbox::claim(conn, app, node, span(2, 2), 10));
+    assert_eq!(numbers(&taken), order[1..2]);
+    assert!(!db.read(move |conn| outbox::overdue(conn, app, span(2, 2))));
+    assert!(db.read(move |conn| outbox::overdue(conn, app, span(1, 2))));
+    let rest = claim(db, app, node, after(3));
+    assert_eq!(numbers(&rest), [order[0], order[2]]);
+}
+
+on_both![
+    a_claim_that_is_full_keeps_a_failed_one_before_those_behind_it,
+    a_claim_leaves_out_what_was_gone_through_before,
+];

@@ -11,7 +11,7 @@ use shared::trigger::TriggerSpec;
 use store::dead_letters::{self, DeadLetter};
 use store::effects;
 use store::handover::Notice;
-use store::outbox::{self, Delivery, Failed, OutboxError, Sent};
+use store::outbox::{self, Delivery, Failed, OutboxError, Sent, Span};
 use store::{StoreError, triggers};
 
 use crate::kv::{json, put};
@@ -98,7 +98,7 @@ pub(crate) fn all(db: &Db, app: AppId) -> Vec<Delivery> {
 }
 
 pub(crate) fn claim(db: &Db, app: AppId, node: NodeId, now: Timestamp) -> Vec<Delivery> {
-    db.write(move |conn| outbox::claim(conn, app, node, now, 100))
+    db.write(move |conn| outbox::claim(conn, app, node, Span::until(now), 100))
 }
 
 pub(crate) fn settle(db: &Db, done: Vec<(i64, i64)>, failed: Vec<Failed>) -> u64 {
@@ -231,7 +231,7 @@ fn claims_take_what_is_due_in_order_and_once(db: &Db) {
     assert!(claim(db, app, NodeId::new(NOW), after(1)).is_empty());
     let next = db.read(move |conn| outbox::due(conn, app, after(1)));
     assert_eq!(next, Some(after(2)));
-    assert!(!db.read(move |conn| outbox::overdue(conn, app, after(1))));
+    assert!(!db.read(move |conn| outbox::overdue(conn, app, Span::until(after(1)))));
     let apps = db.read(outbox::waiting_apps);
     assert_eq!(apps.len(), 2);
 }
@@ -247,7 +247,7 @@ fn a_key_is_handled_in_order_across_processes(db: &Db) {
     }
     let (first, second) = (NodeId::new(NOW), NodeId::new(NOW));
     let one = db
-        .write(move |conn| outbox::claim(conn, app, first, NOW, 1))
+        .write(move |conn| outbox::claim(conn, app, first, Span::until(NOW), 1))
         .remove(0);
     let others = claim(db, app, second, NOW);
     let keys: Vec<_> = others.iter().map(|d| d.order_key.as_deref()).collect();
@@ -256,7 +256,7 @@ fn a_key_is_handled_in_order_across_processes(db: &Db) {
         [Some("y")],
         "the others are behind one in other hands"
     );
-    assert!(db.read(move |conn| outbox::overdue(conn, app, NOW)));
+    assert!(db.read(move |conn| outbox::overdue(conn, app, Span::until(NOW))));
     // It fails and is tried again later: the ones behind it wait with it.
     let retry = Failed::Retry {
         delivery: one,
