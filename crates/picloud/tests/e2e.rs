@@ -7,6 +7,8 @@ mod any_bytes;
 mod deploys;
 #[path = "e2e/events.rs"]
 mod events;
+#[path = "e2e/exhaustion.rs"]
+mod exhaustion;
 #[path = "e2e/idle.rs"]
 mod idle;
 #[path = "e2e/json_suite.rs"]

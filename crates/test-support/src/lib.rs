@@ -9,5 +9,5 @@ mod postgres;
 mod server;
 
 pub use disk::{Disk, is_mount_point};
-pub use postgres::Postgres;
+pub use postgres::{Postgres, Session};
 pub use server::{Reply, Server, Setup, binary, raise_file_limit, send};

@@ -2,6 +2,7 @@
 //! nothing on the network. It keeps `fsync` on and ends with the test process, even a killed one.
 
 mod install;
+mod session;
 mod supervisor;
 mod template;
 
@@ -16,6 +17,8 @@ use tempfile::TempDir;
 
 use install::{Account, Install};
 use supervisor::{Stop, Supervisor};
+
+pub use session::Session;
 
 /// The role the tests are.
 const USER: &str = "picloud";
@@ -107,10 +110,24 @@ impl Postgres {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
+    /// A connection that stays open, to hold something.
+    ///
+    /// # Panics
+    /// When psql does not start.
+    pub fn session(&self, url: &str) -> Session {
+        Session::open(Command::new(self.install.program("psql")), url)
+    }
+
     /// Stops the server as an administrator would; its open connections are cut. It has stopped
     /// when this returns.
     pub fn stop(&mut self) {
         self.end(Stop::Fast);
+    }
+
+    /// Stops it in immediate mode: its processes end at once, and the next start has to recover from
+    /// the log.
+    pub fn stop_immediately(&mut self) {
+        self.end(Stop::Immediate);
     }
 
     /// Kills it; the next start has to recover from the log.

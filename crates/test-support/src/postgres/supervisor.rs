@@ -36,6 +36,8 @@ const READY: &str = "database system is ready to accept connections";
 pub(super) enum Stop {
     /// Connections are cut, everything is written.
     Fast,
+    /// Connections are cut, nothing is written; the next start recovers from the log.
+    Immediate,
     /// The server is killed; the processes of its connections end when they notice.
     Kill,
 }
@@ -98,6 +100,7 @@ impl Supervisor {
     pub(super) fn end(mut self, how: Stop) {
         let signal: &[u8] = match how {
             Stop::Fast => b"INT\n",
+            Stop::Immediate => b"QUIT\n",
             Stop::Kill => b"KILL\n",
         };
         let pipe = self.pipe.as_mut().expect("it runs");
