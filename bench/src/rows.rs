@@ -1,8 +1,12 @@
-//! The rows of the budget table.
+//! The rows of the budget table. Those of events: throughput (`events`, `events_pg`), beside a held
+//! transaction (`events_held`), after faults of PostgreSQL (`events_faults`), beside an app that floods
+//! its queue (`flood`, `flood_pg`), and how soon a handler starts (`wake`, `wake_pg`).
 
 mod cold;
 mod compute;
 mod events;
+mod faults;
+mod flood;
 mod idle;
 mod live;
 mod memory;
@@ -37,7 +41,7 @@ pub(crate) struct Plan {
 
 type Measure = fn(&Plan) -> Result<Row>;
 
-const ROWS: [(&str, Measure); 17] = [
+const ROWS: [(&str, Measure); 20] = [
     ("hello", peaks::hello),
     ("json", peaks::json),
     ("kv_get", peaks::kv_get),
@@ -52,6 +56,9 @@ const ROWS: [(&str, Measure); 17] = [
     ("events", events::sqlite),
     ("events_pg", events::postgres),
     ("events_held", events::held),
+    ("events_faults", faults::faults),
+    ("flood", flood::sqlite),
+    ("flood_pg", flood::postgres),
     ("wake", wake::sqlite),
     ("wake_pg", wake::postgres),
     ("compute", compute::compute),

@@ -184,7 +184,15 @@ impl PiCloud {
         if !status.is_success() {
             return Err(format!("{method} {path}: {status} {text}").into());
         }
+        if text.is_empty() {
+            return Ok(Value::Null);
+        }
         Ok(serde_json::from_str(&text)?)
+    }
+
+    /// Removes something.
+    pub(crate) fn delete(&self, path: &str) -> Result<()> {
+        self.api("DELETE", path, &Value::Null).map(drop)
     }
 
     /// Makes an app.
