@@ -7,8 +7,9 @@
 //!
 //! The other app has 20,000 messages waiting and is sent at least ten times as many as its handlers
 //! can do: handlers that wait and hold their places, handlers that use the processor, and handlers
-//! that do nothing, which leaves the queues and the database as the bottleneck. There are ten times
-//! as many of its messages as of the calm app's in every case.
+//! that fail, so that every attempt is written down and made again. Handlers that do nothing are sent
+//! as much as is answered, which leaves the queues and the database as the bottleneck. There are ten
+//! times as many of its messages as of the calm app's in every case.
 
 mod noise;
 

@@ -16,7 +16,7 @@ use shared::event::Cause;
 use shared::id::{AppId, EventId, ExecutionId, NodeId, RootId};
 use shared::invocation::TriggerKind;
 
-use crate::conn::{Conn, Param, Row};
+use crate::conn::{Conn, Dialect, Param, Row};
 use crate::error::StoreError;
 use crate::handover::{Backlog, Hold, Notice};
 
@@ -400,10 +400,16 @@ pub fn queues(
 
 /// Removes everything that waits for an app that goes.
 pub(crate) fn forget(conn: &mut dyn Conn, app: AppId) -> Result<(), StoreError> {
-    conn.execute(
-        "DELETE FROM deliveries WHERE app_id = ?1",
-        &[app.as_bytes().into()],
-    )?;
+    // In the order in which ends are written, so that neither waits for the other.
+    let locked = match conn.dialect() {
+        Dialect::Sqlite => "",
+        Dialect::Postgres => "FOR UPDATE",
+    };
+    let sql = format!(
+        "DELETE FROM deliveries WHERE seq IN (SELECT seq FROM deliveries WHERE app_id = ?1 \
+         ORDER BY seq {locked})"
+    );
+    conn.execute(&sql, &[app.as_bytes().into()])?;
     conn.note(Notice::Removed(app));
     Ok(())
 }

@@ -34,7 +34,7 @@ pub(super) struct Kind {
     pub(super) names: [&'static str; 5],
 }
 
-pub(super) const KINDS: [Kind; 3] = [
+pub(super) const KINDS: [Kind; 4] = [
     Kind {
         script: "flood_waits",
         rate: Some(RATE),
@@ -55,6 +55,17 @@ pub(super) const KINDS: [Kind; 3] = [
             "handlers compute: p99 from the request, ms",
             "handlers compute: flood sent, msg/s",
             "handlers compute: flood handled, msg/s",
+        ],
+    },
+    Kind {
+        script: "flood_fails",
+        rate: Some(RATE),
+        names: [
+            "handlers fail: p99, ms",
+            "handlers fail: p99 of delayed ones, ms",
+            "handlers fail: p99 from the request, ms",
+            "handlers fail: flood sent, msg/s",
+            "handlers fail: flood given up, msg/s",
         ],
     },
     Kind {

@@ -4,7 +4,7 @@ use shared::clock::Timestamp;
 use shared::id::NodeId;
 
 use super::Delivery;
-use crate::conn::Conn;
+use crate::conn::{Conn, Dialect};
 use crate::dead_letters::{self, DeadLetter};
 use crate::error::StoreError;
 
@@ -50,11 +50,31 @@ pub fn settle(
     failed: &[Failed],
     now: Timestamp,
 ) -> Result<u64, StoreError> {
+    if !failed.is_empty() {
+        lock(conn, done, failed)?;
+    }
     let mut stale = complete(conn, done)?;
     for one in failed {
         stale += u64::from(!fail(conn, one, now)?);
     }
     Ok(stale)
+}
+
+/// Locks what several statements are about to change, in the order of the numbers, as one statement
+/// would: an app that is removed meanwhile locks its deliveries in that order too.
+fn lock(conn: &mut dyn Conn, done: &[(i64, i64)], failed: &[Failed]) -> Result<(), StoreError> {
+    if conn.dialect() == Dialect::Sqlite {
+        return Ok(());
+    }
+    let found = crate::dialect::is_one_of(conn, "seq", 1);
+    let sql = format!("SELECT seq FROM deliveries WHERE {found} ORDER BY seq FOR UPDATE");
+    let done = done.iter().map(|(seq, _)| *seq);
+    let seqs: Vec<i64> = done
+        .chain(failed.iter().map(|f| f.delivery().seq))
+        .collect();
+    let seqs = serde_json::json!(seqs).to_string();
+    conn.query(&sql, &[seqs.as_str().into()])?;
+    Ok(())
 }
 
 /// Removes deliveries that were handled; how many were not there any more under their epoch.

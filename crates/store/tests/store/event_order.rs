@@ -3,10 +3,10 @@
 use shared::clock::Timestamp;
 use shared::event::Message;
 use shared::id::{AppId, NodeId};
-use store::outbox::{self, Failed, Span};
+use store::outbox::{self, Failed, OutboxError, Span};
 
 use crate::events::{CONSUMER, all, app_with, claim, message, numbers, send, sent, settle};
-use crate::support::{Db, NOW, after, on_both};
+use crate::support::{Db, NOW, after, block_on, on_both};
 
 /// Takes an app's deliveries two at a time, as a dispatcher does: each claim goes on where the one
 /// before has ended, and what was left is looked for at the end.
@@ -80,7 +80,42 @@ fn a_claim_leaves_out_what_was_gone_through_before(db: &Db) {
     assert_eq!(numbers(&rest), [order[0], order[2]]);
 }
 
+/// Ends are written in the order in which attempts end, here the last first.
+fn an_app_that_goes_and_the_ends_of_its_events_do_not_block_each_other(db: &Db) {
+    for round in 0..8 {
+        let app = app_with(db, &format!("shop{round}"), &[CONSUMER]);
+        let (queue, sender) = ("mail".parse().unwrap(), sent(app, NOW));
+        db.try_write(move |conn| {
+            for _ in 0..300 {
+                outbox::send(conn, sender, &queue, &message("1"))?;
+            }
+            Ok::<_, OutboxError>(())
+        })
+        .unwrap();
+        let held =
+            db.write(move |conn| outbox::claim(conn, app, NodeId::new(NOW), Span::until(NOW), 300));
+        let retry = |delivery| Failed::Retry {
+            delivery,
+            due_at: after(60),
+            keep: false,
+        };
+        let failed: Vec<Failed> = held.into_iter().rev().map(retry).collect();
+        let ends = db
+            .store
+            .write(move |conn| outbox::settle(conn, &[], &failed, NOW));
+        let goes = db.store.write(move |conn| store::apps::delete(conn, app));
+        std::thread::scope(|scope| {
+            let ends = scope.spawn(|| block_on(ends));
+            let goes = scope.spawn(|| block_on(goes));
+            ends.join().unwrap().unwrap();
+            goes.join().unwrap().unwrap();
+        });
+        assert!(all(db, app).is_empty());
+    }
+}
+
 on_both![
+    an_app_that_goes_and_the_ends_of_its_events_do_not_block_each_other,
     a_claim_that_is_full_keeps_a_failed_one_before_those_behind_it,
     a_claim_leaves_out_what_was_gone_through_before,
 ];
