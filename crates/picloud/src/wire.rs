@@ -15,7 +15,7 @@ use orchestrator_core::{
     ScriptHost, TailFilter, TailItem,
 };
 use services_core::Services;
-use shared::clock::{SharedClock, SystemClock};
+use shared::clock::SharedClock;
 use shared::id::AppId;
 use shared::seam::{BoxFuture, Executor};
 use store::handover::BacklogLimit;
@@ -45,7 +45,7 @@ impl Platform {
         store: &Store,
         base_url: &str,
     ) -> Result<Self, CommandError> {
-        let clock: SharedClock = Arc::new(SystemClock);
+        let clock: SharedClock = store.clock();
         let services = Arc::new(Services::new(store.clone(), Arc::clone(&clock)));
         let host = ScriptHost::new(services);
         let executor = LocalExecutor::new(

@@ -4,6 +4,7 @@
 //! it holds no business rule.
 
 pub mod apps;
+mod clock;
 mod conn;
 mod counters;
 pub mod dead_letters;
@@ -26,6 +27,7 @@ mod sqlite;
 mod store;
 pub mod triggers;
 
+pub use clock::StoreClock;
 pub use conn::{Conn, Dialect, Param, Row, Value};
 pub use error::StoreError;
 pub use open::OpenError;

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use shared::clock::{Clock as _, SystemClock};
 use shared::id::NodeId;
 
+use crate::clock::StoreClock;
 use crate::conn::Dialect;
 use crate::counters::Counters;
 use crate::error::StoreError;
@@ -206,12 +207,12 @@ fn back_up(
     Ok(())
 }
 
-/// Connects to PostgreSQL, waiting for it up to `patience`, and migrates it.
+/// Connects to PostgreSQL, waiting for it up to `patience`, migrates it, and asks it for the time.
 pub(crate) fn open_postgres(
     url: &str,
     patience: Duration,
     counters: &Counters,
-) -> Result<::postgres::Client, OpenError> {
+) -> Result<(::postgres::Client, StoreClock), OpenError> {
     let mut client = wait_for_postgres(url, patience)?;
     let mut statements = std::collections::HashMap::new();
     let failure = |e: ::postgres::Error| OpenError::Store(postgres::engine_error(&e));
@@ -238,11 +239,12 @@ pub(crate) fn open_postgres(
         migrate::applied(&mut conn, version, name)?;
         conn.client.batch_execute("COMMIT").map_err(failure)?;
     }
+    let clock = StoreClock::of_database(&mut conn)?;
     client
         .execute("SELECT pg_advisory_unlock($1)", &[&MIGRATION_LOCK])
         .map_err(failure)?;
     postgres::set_up(&mut client)?;
-    Ok(client)
+    Ok((client, clock))
 }
 
 fn wait_for_postgres(url: &str, patience: Duration) -> Result<::postgres::Client, OpenError> {

@@ -8,6 +8,7 @@ use shared::clock::{Clock as _, SystemClock};
 use shared::id::NodeId;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::clock::StoreClock;
 use crate::conn::{Conn, Dialect};
 use crate::counters::Counters;
 use crate::error::StoreError;
@@ -87,6 +88,7 @@ struct Inner {
     counters: Arc<Counters>,
     handover: Arc<Handover>,
     place: [u8; 16],
+    clock: Arc<StoreClock>,
     _lock: DirectoryLock,
 }
 
@@ -113,29 +115,25 @@ impl Store {
         let shared = matches!(config.database, Database::Postgres(_));
         let node = NodeId::new(SystemClock.now());
         let handover = Arc::new(Handover::new(node, shared, config.backlog));
-        let engine = match &config.database {
+        let (engine, clock) = match &config.database {
             Database::Sqlite => {
                 let connection = open_sqlite(&config.directory, &counters)?;
                 if !config.durable {
                     crate::sqlite::relax(&connection)?;
                 }
-                Engine::Sqlite(Sqlite::start(
+                let sqlite = Sqlite::start(
                     file_in(&config.directory),
                     connection,
                     Arc::clone(&counters),
                     config.group_commit,
                     &handover,
-                )?)
+                )?;
+                (Engine::Sqlite(sqlite), StoreClock::of_machine())
             }
             Database::Postgres(url) => {
-                let client = open_postgres(url, config.patience, &counters)?;
-                Engine::Postgres(Postgres::start(
-                    url,
-                    client,
-                    config.lanes,
-                    &counters,
-                    &handover,
-                )?)
+                let (client, clock) = open_postgres(url, config.patience, &counters)?;
+                let postgres = Postgres::start(url, client, config.lanes, &counters, &handover)?;
+                (Engine::Postgres(postgres), clock)
             }
         };
         Ok(Self {
@@ -144,6 +142,7 @@ impl Store {
                 counters,
                 handover,
                 place,
+                clock: Arc::new(clock),
                 _lock: lock,
             }),
         })
@@ -203,6 +202,11 @@ impl Store {
             Engine::Sqlite(sqlite) => Some(sqlite.read_here(work)),
             Engine::Postgres(_) => None,
         }
+    }
+
+    /// What time it is for everybody who uses this database.
+    pub fn clock(&self) -> Arc<StoreClock> {
+        Arc::clone(&self.inner.clock)
     }
 
     /// Where this process's dispatcher takes over what is written.

@@ -1,8 +1,9 @@
 //! Firing schedules. Every process tries; the database lets one of them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use shared::clock::Timestamp;
+use shared::clock::{SharedClock, Timestamp};
 use store::{StoreError, schedules};
 
 use super::{Dispatcher, Event, Mailbox};
@@ -50,9 +51,9 @@ impl Cron {
         }
         self.firing = true;
         self.look = false;
-        let store = parts.store.clone();
+        let (store, clock) = (parts.store.clone(), Arc::clone(&parts.clock));
         events.report(async move {
-            let next = round(&store, now).await;
+            let next = round(&store, clock).await;
             Event::Cron(Fired { next, now })
         });
     }
@@ -69,10 +70,15 @@ impl Cron {
     }
 }
 
-async fn round(store: &store::Store, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-    let due = store
-        .read(move |conn| schedules::due(conn, now, ROUND))
-        .await?;
+async fn round(store: &store::Store, clock: SharedClock) -> Result<Option<Timestamp>, StoreError> {
+    let time = store.clock();
+    let read = store.read(move |conn| {
+        // A time has come when it has for all: nobody fires early because its own clock is wrong.
+        time.measure(conn)?;
+        let now = clock.now();
+        Ok::<_, StoreError>((now, schedules::due(conn, now, ROUND)?))
+    });
+    let (now, due) = read.await?;
     let mut stuck = false;
     for row in due {
         // Each in a transaction of its own: one that cannot be fired does not hold up the others.

@@ -10,6 +10,7 @@ use shared::clock::Timestamp;
 use shared::id::NodeId;
 
 use super::{COLUMNS, Delivery, delivery};
+use crate::clock::expression;
 use crate::conn::{Conn, Dialect};
 use crate::error::StoreError;
 use crate::handover::LEASE;
@@ -23,17 +24,10 @@ pub struct Node {
     pub left: Option<Duration>,
 }
 
-fn clock(conn: &dyn Conn) -> &'static str {
-    match conn.dialect() {
-        Dialect::Sqlite => "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
-        Dialect::Postgres => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
-    }
-}
-
 /// Says that a process is there, and where it keeps its data: at most one process at a time runs
 /// at a place, so whoever was there before is gone.
 pub fn renew_lease(conn: &mut dyn Conn, node: NodeId, place: [u8; 16]) -> Result<(), StoreError> {
-    let clock = clock(conn);
+    let clock = expression(conn);
     let sql = format!(
         "INSERT INTO nodes (id, place, lease_until) VALUES (?1, ?2, {clock} + ?3) \
          ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until"
@@ -49,7 +43,7 @@ pub fn renew_lease(conn: &mut dyn Conn, node: NodeId, place: [u8; 16]) -> Result
 /// Renews the lease of a process, in the transaction that makes it hold more. `false`: another
 /// process has taken it for dead.
 pub fn hold_lease(conn: &mut dyn Conn, node: NodeId) -> Result<bool, StoreError> {
-    let clock = clock(conn);
+    let clock = expression(conn);
     let sql = format!("UPDATE nodes SET lease_until = {clock} + ?2 WHERE id = ?1");
     let lease = LEASE.as_micros() as i64;
     let changed = conn.execute(&sql, &[node.as_bytes().into(), lease.into()])?;
@@ -58,7 +52,7 @@ pub fn hold_lease(conn: &mut dyn Conn, node: NodeId) -> Result<bool, StoreError>
 
 /// All processes that have said they are there and not that they leave.
 pub fn nodes(conn: &mut dyn Conn) -> Result<Vec<(Node, [u8; 16])>, StoreError> {
-    let clock = clock(conn);
+    let clock = expression(conn);
     let sql = format!("SELECT id, lease_until - {clock}, place FROM nodes ORDER BY id");
     conn.query(&sql, &[])?
         .iter()
