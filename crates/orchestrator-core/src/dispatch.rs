@@ -32,7 +32,7 @@ use plan::Plan;
 
 pub use tail::{AttemptItem, AttemptTail};
 
-/// Longest sleep: the machine's clock may be set meanwhile.
+/// Longest sleep: the clock that counts, the machine's or the database's, may be set meanwhile.
 const LONGEST_SLEEP: Duration = Duration::from_mins(15);
 /// How often is looked for work when nobody tells.
 const POLL: Duration = Duration::from_secs(1);
@@ -227,11 +227,7 @@ impl State {
                 self.waiting.expect_any(app, now);
                 self.nodes.tell();
             }
-            Event::Notice(Notice::Foreign) => {
-                self.nodes.look();
-                self.cron.look();
-                self.waiting.look();
-            }
+            Event::Notice(Notice::Foreign) => self.look(),
             Event::Finished(finished) => self.finished(*finished, now),
             Event::Settled(settled) => self.settled(settled, now),
             Event::Claimed(claimed) => self.claimed(claimed, now),
@@ -242,13 +238,21 @@ impl State {
 
     /// Looks for what nobody told about.
     fn poll(&mut self) {
-        if self.parts.config.hints || self.polled_at.is_some_and(|at| at.elapsed() < POLL) {
-            return;
+        let hints = self.parts.config.hints;
+        if !hints && self.polled_at.is_none_or(|at| at.elapsed() >= POLL) {
+            self.polled_at = Some(Instant::now());
+            self.look();
         }
-        self.polled_at = Some(Instant::now());
-        self.waiting.look();
-        self.cron.look();
+        if self.nodes.look_in_time() {
+            self.look();
+        }
+    }
+
+    /// Looks at everything.
+    fn look(&mut self) {
         self.nodes.look();
+        self.cron.look();
+        self.waiting.look();
     }
 
     /// Starts everything that can be started now.

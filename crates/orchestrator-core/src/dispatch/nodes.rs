@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use shared::clock::Timestamp;
 use shared::id::NodeId;
-use store::handover::RENEW;
+use store::handover::{LEASE, RENEW};
 use store::outbox::{self, Delivery, Node};
 use store::{Store, StoreError};
 
@@ -21,6 +21,9 @@ const BATCH: usize = 1_000;
 const QUIET: Duration = Duration::from_millis(200);
 /// How long is waited when the database is away.
 const AWAY: Duration = Duration::from_millis(500);
+/// Everything is looked at so often, although others tell: one that is killed between a commit and
+/// telling of it has told nobody, and nobody can tell that a connection is half dead.
+const LOOK: Duration = LEASE;
 /// Younger deliveries may be on their way from their transaction to the plan.
 const ON_THE_WAY: Duration = Duration::from_secs(1);
 /// When what is held is looked up once more after a doubt: the database may carry out a commit after
@@ -38,7 +41,8 @@ pub(super) struct Nodes {
     /// The others are to be told that there is work.
     tell: bool,
     told_at: Option<Instant>,
-    /// The others are to be looked at: now, or when the first lease ends.
+    /// The others and the database's clock are to be looked at: now, or when the first lease ends,
+    /// with everything else.
     look: bool,
     watch_at: Option<Instant>,
     /// What this process holds is to be looked up, not before; nothing is claimed until then.
@@ -52,9 +56,14 @@ pub(super) struct Nodes {
 }
 
 /// What one round has found.
+#[derive(Default)]
 pub(super) struct Seen {
     renewed: Option<Instant>,
+    /// Whether the others were to be told, and were.
+    to_tell: bool,
     told: bool,
+    /// Whether the others were to be looked at, and who is there.
+    to_look: bool,
     others: Option<Vec<Node>>,
     freed: bool,
     /// Whether what this process holds was to be looked up.
@@ -65,6 +74,7 @@ pub(super) struct Seen {
 }
 
 /// What a round is to do.
+#[derive(Debug)]
 struct Work {
     renew: bool,
     tell: bool,
@@ -75,12 +85,8 @@ struct Work {
 }
 
 impl Nodes {
-    /// Frees what earlier processes held, and says that this one is there.
-    pub(super) async fn sign_on(parts: &Dispatcher) -> Result<Self, StoreError> {
-        let store = &parts.store;
-        let node = store.handover().node();
-        let shared = store.handover().is_shared();
-        let mut nodes = Self {
+    fn new(shared: bool) -> Self {
+        Self {
             shared,
             working: false,
             renewed_at: None,
@@ -92,7 +98,15 @@ impl Nodes {
             again_at: None,
             looking_up: false,
             pause_until: None,
-        };
+        }
+    }
+
+    /// Frees what earlier processes held, and says that this one is there.
+    pub(super) async fn sign_on(parts: &Dispatcher) -> Result<Self, StoreError> {
+        let store = &parts.store;
+        let node = store.handover().node();
+        let shared = store.handover().is_shared();
+        let mut nodes = Self::new(shared);
         if !shared {
             while store
                 .write(move |conn| outbox::release_own(conn, node, BATCH))
@@ -147,6 +161,16 @@ impl Nodes {
         self.looking_up
     }
 
+    /// Whether it is time to look at everything; then the others are.
+    pub(super) fn look_in_time(&mut self) -> bool {
+        let over = self.watch_at.is_some_and(|at| at <= Instant::now());
+        if over {
+            self.watch_at = None;
+            self.look = true;
+        }
+        over
+    }
+
     fn renew_at(&self) -> Instant {
         self.renewed_at.map_or_else(Instant::now, |at| at + RENEW)
     }
@@ -178,35 +202,51 @@ impl Nodes {
         (busy, claiming): (bool, bool),
         known: &dyn Fn() -> BTreeSet<i64>,
     ) {
-        let now = Instant::now();
-        let over = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        let paused = self.pause_until.is_some_and(|until| until > now);
-        if self.working || paused {
+        let Some(work) = self.work(Instant::now(), parts.clock.now(), (busy, claiming), known)
+        else {
             return;
+        };
+        let (store, catalog) = (parts.store.clone(), std::sync::Arc::clone(&parts.catalog));
+        events.report(async move { Event::Nodes(round(&store, &catalog, work).await) });
+    }
+
+    /// What is to be done at a moment, when nothing is being done: it counts as begun.
+    fn work(
+        &mut self,
+        at: Instant,
+        now: Timestamp,
+        (busy, claiming): (bool, bool),
+        known: &dyn Fn() -> BTreeSet<i64>,
+    ) -> Option<Work> {
+        let paused = self.pause_until.is_some_and(|until| until > at);
+        if self.working || paused {
+            return None;
         }
+        let since = |last: Option<Instant>, pause| last.is_none_or(|last| last + pause <= at);
         // The second look is for what is older.
-        let age = [(self.doubt_at, ON_THE_WAY), (self.again_at, LONG_AGO)];
-        let age = age.into_iter().find(|(at, _)| !claiming && over(*at));
-        let clock = parts.clock.now();
+        let ages = [(self.doubt_at, ON_THE_WAY), (self.again_at, LONG_AGO)];
+        let over = |due: Option<Instant>| due.is_some_and(|due| due <= at);
+        let age = ages.into_iter().find(|(due, _)| !claiming && over(*due));
         let work = Work {
-            renew: self.shared && busy && self.renew_at() <= now,
-            tell: over(self.tell_at()),
-            look: self.look || over(self.watch_at),
-            doubt: age.map(|(_, age)| (known(), clock.minus(age))),
+            renew: self.shared && busy && since(self.renewed_at, RENEW),
+            tell: self.tell && since(self.told_at, QUIET),
+            look: self.look,
+            doubt: age.map(|(_, age)| (known(), now.minus(age))),
         };
         if !(work.renew || work.tell || work.look || work.doubt.is_some()) {
-            return;
+            return None;
         }
         self.working = true;
         self.pause_until = None;
+        // What comes up meanwhile is another reason: this round may be past where it matters.
+        self.tell &= !work.tell;
+        self.look &= !work.look;
         if work.doubt.is_some() {
             self.looking_up = true;
-            // A doubt that comes up meanwhile is another.
             self.doubt_at = None;
-            self.again_at = self.again_at.filter(|at| *at > now);
+            self.again_at = self.again_at.filter(|again| *again > at);
         }
-        let (store, catalog) = (parts.store.clone(), std::sync::Arc::clone(&parts.catalog));
-        events.report(async move { Event::Nodes(round(&store, &catalog, work).await) });
+        Some(work)
     }
 }
 
@@ -232,13 +272,10 @@ async fn free(store: &Store, dead: NodeId) -> Result<bool, StoreError> {
 
 async fn round(store: &Store, catalog: &LiveCatalog, work: Work) -> Seen {
     let mut seen = Seen {
-        renewed: None,
-        told: false,
-        others: None,
-        freed: false,
+        to_tell: work.tell,
+        to_look: work.look,
         doubted: work.doubt.is_some(),
-        held: None,
-        error: None,
+        ..Seen::default()
     };
     if let Err(error) = try_round(store, catalog, work, &mut seen).await {
         seen.error = Some(error);
@@ -254,10 +291,12 @@ async fn try_round(
 ) -> Result<(), StoreError> {
     let node = store.handover().node();
     if work.renew {
-        let (at, place) = (Instant::now(), store.place());
-        store
-            .write(move |conn| outbox::renew_lease(conn, node, place))
-            .await?;
+        let (at, place, time) = (Instant::now(), store.place(), store.clock());
+        let renew = store.write(move |conn| {
+            outbox::renew_lease(conn, node, place)?;
+            time.measure(conn)
+        });
+        renew.await?;
         seen.renewed = Some(at);
     }
     if work.tell {
@@ -266,8 +305,12 @@ async fn try_round(
     }
     if work.look {
         follow(store, catalog).await?;
-        let mut others = Vec::new();
-        for (other, _) in store.read(outbox::nodes).await? {
+        let (mut others, time) = (Vec::new(), store.clock());
+        let read = store.read(move |conn| {
+            time.measure(conn)?;
+            outbox::nodes(conn)
+        });
+        for (other, _) in read.await? {
             if other.id == node {
                 continue;
             }
@@ -317,6 +360,8 @@ impl State {
         if let Some(error) = &seen.error {
             tracing::warn!(%error, "the other processes cannot be told or seen; trying again");
             self.nodes.pause_until = Some(Instant::now() + AWAY);
+            self.nodes.tell |= seen.to_tell && !seen.told;
+            self.nodes.look |= seen.to_look && seen.others.is_none();
             if seen.doubted && seen.held.is_none() && self.nodes.doubt_at.is_none() {
                 self.nodes.doubt_at = Some(Instant::now());
             }
@@ -331,13 +376,12 @@ impl State {
             }
         }
         if seen.told {
-            self.nodes.tell = false;
             self.nodes.told_at = Some(Instant::now());
         }
         if let Some(others) = seen.others {
-            self.nodes.look = false;
             let first = others.iter().filter_map(|other| other.left).min();
-            self.nodes.watch_at = first.map(|left| Instant::now() + left + QUIET);
+            let pause = first.map_or(LOOK, |left| LOOK.min(left + QUIET));
+            self.nodes.watch_at = Some(Instant::now() + pause);
         }
         if seen.freed {
             self.waiting.look();
@@ -374,3 +418,6 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
