@@ -10,6 +10,7 @@
 
 mod crash {
     pub(crate) mod app;
+    pub(crate) mod cron;
     pub(crate) mod load;
     pub(crate) mod nodes;
     pub(crate) mod quiet;

@@ -1,5 +1,5 @@
 //! Test harness: a running PiCloud, a throw-away PostgreSQL, a disk whose power can be cut, the
-//! ledger of what a server promised.
+//! ledger of what a server promised, the ticks of its schedules.
 //!
 //! Only tests import this crate; it is the only one whose functions panic on failure.
 
@@ -7,6 +7,7 @@ mod disk;
 pub mod ledger;
 mod postgres;
 mod server;
+pub mod ticks;
 
 pub use disk::{Disk, is_mount_point};
 pub use postgres::{Postgres, Session};

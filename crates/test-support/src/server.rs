@@ -73,6 +73,22 @@ impl Setup {
         self
     }
 
+    /// With a clock that is wrong by so many seconds. Only the time of day is: timers are right.
+    ///
+    /// # Panics
+    /// When libfaketime is missing.
+    #[must_use]
+    pub fn clock_off_by(self, seconds: i64) -> Self {
+        let library = process::faketime().unwrap_or_else(|| {
+            panic!("a server with a wrong clock needs `apt-get install libfaketime`")
+        });
+        self.variable("LD_PRELOAD", &library.display().to_string())
+            .variable("FAKETIME", &format!("{seconds:+}s"))
+            .variable("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            // A killed process would leave its shared memory behind.
+            .variable("FAKETIME_DISABLE_SHM", "1")
+    }
+
     /// With a setting, like `ceiling.wall`.
     #[must_use]
     pub fn set(mut self, key: &str, value: &str) -> Self {

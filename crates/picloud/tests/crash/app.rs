@@ -47,9 +47,6 @@ fn on_change(event) {
 fn on_request(req) {
     note("later", req.query.key, req.query.sequence, ctx().attempt, "-");
 }
-fn on_tick(event) {
-    kv::collection("ticks").append("all", event.scheduled_for);
-}
 "#;
 const LIST: &str = r#"
 let options = #{limit: 20};
@@ -57,31 +54,23 @@ if "cursor" in req.query { options.cursor = req.query.cursor; }
 kv::collection("seen").list(options)
 "#;
 
-/// What is deployed; with `ticks` there is a schedule of every second.
-fn release(ticks: bool) -> Value {
-    let mut triggers = vec![
+/// What is deployed.
+fn release() -> Value {
+    let triggers = [
         json!({"kind": "queue", "queue": "ledger", "script": "handle", "handler": "on_message",
                "retry": {"attempts": 5, "base": "50ms"}}),
         json!({"kind": "kv", "collection": "watched", "script": "handle",
                "handler": "on_change"}),
     ];
-    if ticks {
-        triggers.push(
-            json!({"kind": "cron", "schedule": "* * * * * *", "catch_up": "all",
-            "script": "handle", "handler": "on_tick"}),
-        );
-    }
     json!({
         "replace": true,
         "scripts": {
             "send": {"source": SEND}, "batch": {"source": BATCH}, "put": {"source": PUT},
             "list": {"source": LIST}, "handle": {"source": format!("{HANDLER}{ON_MESSAGE}")},
-            "ticks": {"source": "kv::collection(\"ticks\").get(\"all\")"},
         },
         "routes": [
             {"path": "/send", "script": "send"}, {"path": "/batch", "script": "batch"},
             {"path": "/put", "script": "put"}, {"path": "/list", "script": "list"},
-            {"path": "/ticks", "script": "ticks"},
             {"path": "/later", "script": "handle", "handler": "on_request", "mode": "async"},
         ],
         "triggers": triggers,
@@ -89,15 +78,10 @@ fn release(ticks: bool) -> Value {
 }
 
 /// Makes the app.
-pub(crate) fn deploy(server: &Server, ticks: bool) {
+pub(crate) fn deploy(server: &Server) {
     server.default_app(APP);
-    redeploy(server, ticks);
-}
-
-/// Deploys to it again.
-pub(crate) fn redeploy(server: &Server, ticks: bool) {
     let path = format!("/apps/{APP}/releases");
-    server.api("POST", &path, &release(ticks)).expect(201);
+    server.api("POST", &path, &release()).expect(201);
 }
 
 /// Waits for a condition; panics with what `state` tells when it does not come.

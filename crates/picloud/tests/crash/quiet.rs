@@ -46,7 +46,7 @@ fn send(server: &Server, ledger: &Ledger, events: u64) {
 fn every_event_is_handled_once(name: &'static str, setup: Setup, events: u64) {
     let folder = tempfile::TempDir::new().unwrap();
     let server = setup.start();
-    deploy(&server, false);
+    deploy(&server);
     let ledger = Ledger::new(&folder.path().join("ledger"));
     let start = std::time::Instant::now();
     send(&server, &ledger, events);

@@ -28,7 +28,7 @@ impl Loop {
     fn new(setup: Setup) -> Self {
         let folder = tempfile::TempDir::new().unwrap();
         let server = setup.start();
-        deploy(&server, false);
+        deploy(&server);
         let seed = seed();
         println!("seed {seed}");
         Self {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -68,4 +69,12 @@ pub fn raise_file_limit(wanted: u64) {
     setrlimit(Resource::Nofile, raised).unwrap_or_else(|error| {
         panic!("this test needs {wanted} open files ({error}); raise `ulimit -Hn`")
     });
+}
+
+/// The library that shows a process another time, where Debian puts it.
+pub(super) fn faketime() -> Option<PathBuf> {
+    let folders = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    folders
+        .map(|folder| folder.path().join("faketime/libfaketime.so.1"))
+        .find(|library| library.is_file())
 }
