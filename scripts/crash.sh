@@ -10,7 +10,7 @@ cycles=${CYCLES:-200}
 export CRASH_CYCLES=$((cycles / 2))                          # SIGKILL, per engine
 export CRASH_POWER_CYCLES=${POWER_CYCLES:-$((cycles / 4))}   # power cuts, per loop
 export CRASH_NODE_CYCLES=${NODE_CYCLES:-5}
-export CRASH_TICKS=${TICKS:-60}
+export CRASH_TICKS=${TICKS:-5000}                            # of 50 schedules of every second
 export CRASH_EVENTS=${EVENTS:-100000}
 [ -z "${SEED:-}" ] || export CRASH_SEED=$SEED
 
@@ -25,11 +25,12 @@ done
 
 say "building"
 cargo build --quiet -p picloud -p picloud-cli
-say "SIGKILL cycles: $((CRASH_CYCLES * 2)) on two engines; power cuts: $CRASH_POWER_CYCLES of a server, twice as many of the store; events without a fault: $CRASH_EVENTS"
+say "SIGKILL cycles: $((CRASH_CYCLES * 2)) on two engines; power cuts: $CRASH_POWER_CYCLES of a server, twice as many of the store; events without a fault: $CRASH_EVENTS; ticks of schedules: $CRASH_TICKS"
 report=${CARGO_TARGET_DIR:-target}/crash.log
 status=0
 {
   cargo test --quiet -p test-support --lib ledger
+  cargo test --quiet -p test-support --lib ticks
   cargo test --quiet -p store --test store power:: -- --nocapture --test-threads=1
   cargo test --quiet -p picloud --test crash -- --nocapture --test-threads=1
 } >"$report" 2>&1 || status=1

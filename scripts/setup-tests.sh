@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the build and the tests need: a C compiler (SQLite) and a PostgreSQL server.
+# Installs what the build and the tests need: a C compiler (SQLite), a PostgreSQL server, and libfaketime
+# for servers with wrong clocks.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -23,3 +24,4 @@ if ! have_postgres; then
   install_packages postgresql
   have_postgres || fail "the package postgresql brought no initdb; the tests need a PostgreSQL server"
 fi
+ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || install_packages libfaketime
