@@ -227,7 +227,15 @@ impl State {
                 self.waiting.expect_any(app, now);
                 self.nodes.tell();
             }
-            Event::Notice(Notice::Foreign) => self.look(),
+            Event::Notice(Notice::Foreign) => {
+                self.nodes.meet();
+                self.look();
+            }
+            Event::Notice(Notice::Unheard) => {
+                // Whoever hears it answers, so that both know of each other.
+                self.nodes.tell();
+                self.look();
+            }
             Event::Finished(finished) => self.finished(*finished, now),
             Event::Settled(settled) => self.settled(settled, now),
             Event::Claimed(claimed) => self.claimed(claimed, now),

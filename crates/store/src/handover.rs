@@ -44,8 +44,10 @@ pub enum Notice {
     Removed(AppId),
     /// An app's triggers and schedules may have changed.
     Activated(AppId),
-    /// Another process has written something, or may have while nobody listened.
+    /// Another process is there, and may have written something.
     Foreign,
+    /// Nobody has listened until now: another process may have written something.
+    Unheard,
 }
 
 /// What waits in an app's outbox.
@@ -304,7 +306,9 @@ impl Handover {
                     }
                     committed != Some(false)
                 }
-                Notice::Unsure | Notice::Activated(_) | Notice::Foreign => committed != Some(false),
+                Notice::Unsure | Notice::Activated(_) | Notice::Foreign | Notice::Unheard => {
+                    committed != Some(false)
+                }
             };
             if keep && let Some(dispatcher) = &state.dispatcher {
                 // A dispatcher that has ended needs no notice.

@@ -21,8 +21,9 @@ const BATCH: usize = 1_000;
 const QUIET: Duration = Duration::from_millis(200);
 /// How long is waited when the database is away.
 const AWAY: Duration = Duration::from_millis(500);
-/// Everything is looked at so often, although others tell: one that is killed between a commit and
-/// telling of it has told nobody, and nobody can tell that a connection is half dead.
+/// Where there are others, everything is looked at so often, although they tell: one that is killed
+/// between a commit and telling of it has told nobody, and nobody can tell that a connection is half
+/// dead.
 const LOOK: Duration = LEASE;
 /// Younger deliveries may be on their way from their transaction to the plan.
 const ON_THE_WAY: Duration = Duration::from_secs(1);
@@ -35,6 +36,8 @@ const LONG_AGO: Duration = Duration::from_secs(5);
 /// What is known about the other processes, and what they are to be told.
 pub(super) struct Nodes {
     shared: bool,
+    /// Others have been there since the start. A process that is alone looks at nothing by itself.
+    company: bool,
     /// Whether a transaction is under way.
     working: bool,
     renewed_at: Option<Instant>,
@@ -88,6 +91,7 @@ impl Nodes {
     fn new(shared: bool) -> Self {
         Self {
             shared,
+            company: false,
             working: false,
             renewed_at: None,
             tell: false,
@@ -142,6 +146,24 @@ impl Nodes {
     /// The others are to be told that something waits.
     pub(super) fn tell(&mut self) {
         self.tell = self.shared;
+    }
+
+    /// Another process is there; it is to know of this one too.
+    pub(super) fn meet(&mut self) {
+        if !self.company {
+            self.company = true;
+            self.tell();
+        }
+    }
+
+    /// The others were looked at: the next time is when the first lease ends, or a while later.
+    fn looked(&mut self, others: &[Node]) {
+        if !others.is_empty() {
+            self.meet();
+        }
+        let first = others.iter().filter_map(|other| other.left).min();
+        let pause = first.map_or(LOOK, |left| LOOK.min(left + QUIET));
+        self.watch_at = self.company.then(|| Instant::now() + pause);
     }
 
     /// The others are to be looked at.
@@ -378,10 +400,8 @@ impl State {
         if seen.told {
             self.nodes.told_at = Some(Instant::now());
         }
-        if let Some(others) = seen.others {
-            let first = others.iter().filter_map(|other| other.left).min();
-            let pause = first.map_or(LOOK, |left| LOOK.min(left + QUIET));
-            self.nodes.watch_at = Some(Instant::now() + pause);
+        if let Some(others) = &seen.others {
+            self.nodes.looked(others);
         }
         if seen.freed {
             self.waiting.look();

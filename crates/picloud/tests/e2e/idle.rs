@@ -86,14 +86,30 @@ fn an_idle_server_runs_no_sql_and_does_not_wake_up() {
 }
 
 #[test]
-fn an_idle_server_on_postgresql_looks_at_the_others_and_no_more() {
+fn an_idle_server_alone_on_postgresql_does_nothing_either() {
     let url = Postgres::shared().fresh();
     let server = started(setup().postgres(&url));
     used(&server);
     let (statements, switches) = watched(&server);
-    assert!(statements <= LOOK, "{statements} statements");
+    assert_eq!(statements, 0, "SQL without a request");
     assert!(
-        switches <= LOOK * SWITCHES,
+        switches <= SWITCHES,
         "{switches} wake-ups without a request"
     );
+}
+
+#[test]
+fn idle_servers_on_one_database_look_at_the_others_and_no_more() {
+    let url = Postgres::shared().fresh();
+    let server = started(setup().postgres(&url));
+    let other = setup().postgres(&url).start();
+    used(&server);
+    for server in [&server, &other] {
+        let (statements, switches) = watched(server);
+        assert!(statements <= LOOK, "{statements} statements");
+        assert!(
+            switches <= LOOK * SWITCHES,
+            "{switches} wake-ups without a request"
+        );
+    }
 }

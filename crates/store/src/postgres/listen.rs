@@ -34,25 +34,25 @@ fn hear(url: &str, handover: &Weak<Handover>) {
     if client.batch_execute("LISTEN picloud").is_err() {
         return;
     }
-    // What was notified while nobody listened.
-    let mut foreign = true;
+    let mut notice = Some(Notice::Unheard);
     loop {
         let own = match handover.upgrade() {
             Some(handover) => {
-                if foreign {
-                    handover.tell(Notice::Foreign);
+                if let Some(notice) = notice {
+                    handover.tell(notice);
                 }
                 handover.node().to_string()
             }
             None => return,
         };
-        match client.notifications().blocking_iter().next() {
-            Ok(Some(first)) => foreign = first.payload() != own,
+        let mut foreign = match client.notifications().blocking_iter().next() {
+            Ok(Some(first)) => first.payload() != own,
             Ok(None) | Err(_) => return,
-        }
+        };
         // One look serves all that came at once.
         while let Ok(Some(next)) = client.notifications().iter().next() {
             foreign |= next.payload() != own;
         }
+        notice = foreign.then_some(Notice::Foreign);
     }
 }

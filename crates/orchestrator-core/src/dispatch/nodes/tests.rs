@@ -80,3 +80,22 @@ fn a_process_alone_with_its_database_tells_nobody() {
     nodes.look();
     assert_eq!(begun(&mut nodes, Instant::now(), true), None);
 }
+
+#[test]
+fn a_process_looks_by_itself_only_once_it_has_met_another() {
+    let at = Instant::now();
+    let mut nodes = quiet(at);
+    nodes.looked(&[]);
+    assert!(nodes.watch_at.is_none(), "alone");
+    nodes.meet();
+    assert_eq!(
+        begun(&mut nodes, at, false),
+        Some((false, true, false)),
+        "the other has to know of this one"
+    );
+    nodes.working = false;
+    nodes.meet();
+    assert_eq!(begun(&mut nodes, at, false), None, "once");
+    nodes.looked(&[]);
+    assert!(nodes.watch_at.is_some());
+}
