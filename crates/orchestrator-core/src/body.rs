@@ -59,6 +59,11 @@ impl From<BoxBody> for Body {
 }
 
 impl Body {
+    /// Whether it is not there as a whole.
+    pub(crate) fn comes_in_pieces(&self) -> bool {
+        matches!(self.bytes, Content::Boxed(_))
+    }
+
     /// Forgets the bytes, keeps what is held; how many there were, if that was known.
     pub(crate) fn empty(&mut self) -> Option<u64> {
         let length = http_body::Body::size_hint(self).exact();

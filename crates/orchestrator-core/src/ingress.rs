@@ -229,6 +229,9 @@ impl Future for Answering {
         if reply::leaves_bytes_unread(response.status()) {
             this.pace.refused();
         }
+        if response.body().comes_in_pieces() {
+            this.pace.write_at_once();
+        }
         response.body_mut().busy = this.busy.take();
         Poll::Ready(Ok(response))
     }

@@ -38,6 +38,8 @@ pub(super) struct Pace {
     multiplexed: Cell<bool>,
     /// The client may still be sending what we will not read.
     refused: Cell<bool>,
+    /// The next write waits until the other connections that have something to do had their turn.
+    last_in_line: Cell<bool>,
 }
 
 impl Pace {
@@ -49,6 +51,7 @@ impl Pace {
             since: Cell::new(None),
             multiplexed: Cell::new(false),
             refused: Cell::new(false),
+            last_in_line: Cell::new(false),
         })
     }
 
@@ -72,6 +75,12 @@ impl Pace {
     /// The answer went out before the request was read to its end.
     pub(super) fn refused(&self) {
         self.refused.set(true);
+    }
+
+    /// The answer comes in pieces, of which each goes out when it is there: a body that breaks off
+    /// takes with it what was not written.
+    pub(super) fn write_at_once(&self) {
+        self.last_in_line.set(false);
     }
 
     fn is_refused(&self) -> bool {
@@ -106,8 +115,6 @@ pub(super) struct ClientIo {
     start_from: usize,
     start_to: usize,
     patience: Duration,
-    /// The next write waits until the other connections that have something to do had their turn.
-    last_in_line: bool,
     /// Bytes passed over after the last answer.
     lingered: usize,
     /// Exists only while the client's window is full, or while it sends after the last answer.
@@ -123,7 +130,6 @@ impl ClientIo {
             start_from: 0,
             start_to: 0,
             patience,
-            last_in_line: false,
             lingered: 0,
             stalled: None,
         }
@@ -188,8 +194,8 @@ impl ClientIo {
     /// what was read. Answers that go out one after the other wake a client that sleeps once, not
     /// each time, and waking costs more than writing. Nobody waits for it on an idle worker: the
     /// task is polled again at once.
-    fn gives_way(&mut self, cx: &Context<'_>) -> bool {
-        let gives_way = std::mem::take(&mut self.last_in_line);
+    fn gives_way(&self, cx: &Context<'_>) -> bool {
+        let gives_way = self.pace.last_in_line.take();
         if gives_way {
             cx.waker().wake_by_ref();
         }
@@ -239,7 +245,7 @@ impl AsyncRead for ClientIo {
         ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
         if buffer.filled().len() > before {
             this.pace.bytes_came();
-            this.last_in_line = true;
+            this.pace.last_in_line.set(true);
         }
         Poll::Ready(Ok(()))
     }
