@@ -70,7 +70,8 @@ impl Scheduler {
         self.waiting() > 0 || self.burst.get() >= self.slice
     }
 
-    fn waiting(&self) -> usize {
+    /// Scripts waiting for a turn.
+    pub(crate) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
     }
 

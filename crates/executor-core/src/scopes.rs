@@ -10,9 +10,9 @@ use crate::sdk::ctx::Ctx;
 use crate::sdk::req::Req;
 
 /// Variables a kept scope has room for.
-const ROOM: usize = 64;
+const ROOM: usize = 16;
 /// A run with fewer operations cannot have needed more room: each makes at most two variables.
-const SMALL_RUN: u64 = 30;
+const SMALL_RUN: u64 = 7;
 /// Scopes kept.
 const KEPT: usize = 64;
 /// Constants of every run.

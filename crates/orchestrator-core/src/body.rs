@@ -23,6 +23,8 @@ pub(crate) struct Body {
     pub(crate) busy: Option<Busy>,
     /// The permits of the request.
     pub(crate) admitted: Option<Admitted>,
+    /// It does not wait for the answers of other connections.
+    pub(crate) at_once: bool,
 }
 
 #[derive(Default)]
@@ -42,8 +44,7 @@ impl From<Bytes> for Body {
         };
         Self {
             bytes,
-            busy: None,
-            admitted: None,
+            ..Self::default()
         }
     }
 }
@@ -52,18 +53,13 @@ impl From<BoxBody> for Body {
     fn from(body: BoxBody) -> Self {
         Self {
             bytes: Content::Boxed(body),
-            busy: None,
-            admitted: None,
+            at_once: true,
+            ..Self::default()
         }
     }
 }
 
 impl Body {
-    /// Whether it is not there as a whole.
-    pub(crate) fn comes_in_pieces(&self) -> bool {
-        matches!(self.bytes, Content::Boxed(_))
-    }
-
     /// Forgets the bytes, keeps what is held; how many there were, if that was known.
     pub(crate) fn empty(&mut self) -> Option<u64> {
         let length = http_body::Body::size_hint(self).exact();

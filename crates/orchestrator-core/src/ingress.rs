@@ -229,7 +229,7 @@ impl Future for Answering {
         if reply::leaves_bytes_unread(response.status()) {
             this.pace.refused();
         }
-        if response.body().comes_in_pieces() {
+        if response.body().at_once {
             this.pace.write_at_once();
         }
         response.body_mut().busy = this.busy.take();

@@ -80,12 +80,13 @@ fn run(
     let metrics = internal_url(listeners.internal.as_ref());
     let (ended, delivered) = watch::channel(false);
     let tasks = start_tasks(config, &platform.orchestrator, runtime, stop, ended);
-    let internal = start_internal(&platform.orchestrator, listeners.internal, stop)?;
-    let workers = start_workers(&platform, listeners.public, runtime, stop, delivered)?;
+    // Before it answers: whoever sees that it is ready may sign in.
     let token = platform.manager.issue_local_token();
     let credentials = Credentials::new(&listeners.url, &token, &config.data_dir);
     let files = LocalFiles::write(&credentials, &config.data_dir, env)
         .map_err(CommandError::io("cannot write the local credential"))?;
+    let internal = start_internal(&platform.orchestrator, listeners.internal, stop)?;
+    let workers = start_workers(&platform, listeners.public, runtime, stop, delivered)?;
     let welcome = Welcome {
         data_dir: &config.data_dir,
         took: started.elapsed(),
