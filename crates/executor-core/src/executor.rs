@@ -277,13 +277,6 @@ impl Executor for LocalExecutor {
         send(self.least_loaded(), invocation)
     }
 
-    fn is_contended(&self) -> bool {
-        HERE.with_borrow(|here| {
-            let worker = here.as_ref().map(|(worker, _)| worker);
-            worker.is_some_and(|worker| worker.scheduler.waiting() > 0)
-        })
-    }
-
     fn warm(&self, script: Arc<ScriptImage>) -> BoxFuture<Result<(), ScriptError>> {
         let compiler = Arc::clone(&self.compiler);
         Box::pin(async move {

@@ -1,7 +1,8 @@
 //! Turns for scripts that used their first slice.
 //!
-//! One turn lies between two polls of the reactor, so new requests, which run at once, get at
-//! least half of a loaded worker. Turns go around between apps, not between scripts; an app that
+//! At most one turn lies between two polls of the reactor, and while new requests come, which run
+//! at once, the next turn waits until they had twice the time of the last: they get two thirds of a
+//! loaded worker. Turns go around between apps, not between scripts; an app that
 //! overran its slices pays with skipped turns (deficit round robin). An idle scheduler does not
 //! wake.
 
@@ -12,7 +13,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use shared::id::AppId;
 use tokio::sync::Notify;
@@ -20,6 +21,11 @@ use tokio::sync::Notify;
 /// Polls of the reactor that a granted turn may stay untaken before the next is granted: its
 /// task may have others before it, or its owner may not poll it at all.
 const PATIENCE: u32 = 16;
+
+/// Time for new requests between two turns, in times of the first.
+const NEW_REQUESTS_SHARE: u32 = 2;
+/// Slices of one turn that count for that.
+const MOST_SLICES: u32 = 4;
 
 /// A script waiting for its turn.
 #[derive(Default)]
@@ -48,6 +54,8 @@ pub(crate) struct Scheduler {
     outstanding: RefCell<Option<Rc<Ticket>>>,
     /// Time first slices took since the reactor was last polled.
     burst: Cell<Duration>,
+    /// Until then new requests go before turns.
+    rest_until: Cell<Option<Instant>>,
     wake: Notify,
 }
 
@@ -60,6 +68,7 @@ impl Scheduler {
             asking: Cell::new(0),
             outstanding: RefCell::new(None),
             burst: Cell::new(Duration::ZERO),
+            rest_until: Cell::new(None),
             wake: Notify::new(),
         }
     }
@@ -109,6 +118,9 @@ impl Scheduler {
 
     /// Charges what a turn really took.
     pub(crate) fn charge(&self, app: AppId, used: Duration) {
+        // One native call may overrun by far; what others wait for it is bounded.
+        let share = used.min(self.slice * MOST_SLICES) * NEW_REQUESTS_SHARE;
+        self.rest_until.set(Instant::now().checked_add(share));
         let over = used.saturating_sub(self.slice);
         if !over.is_zero()
             && let Some(turns) = self
@@ -129,20 +141,28 @@ impl Scheduler {
     pub(crate) async fn grant(self: Rc<Self>) {
         loop {
             let mut patience = PATIENCE;
+            let mut requests = false;
             while self.asking.get() > 0 || self.burst.get() >= self.slice {
                 let outstanding = self.outstanding.borrow().is_some();
                 if outstanding && patience > 0 {
                     patience -= 1;
-                } else {
+                } else if !(requests && self.rests()) {
                     patience = PATIENCE;
                     self.grant_one();
                 }
-                // Deferred by the runtime until it has polled the reactor.
+                // Deferred by the runtime until it has polled the reactor, and behind what that
+                // brought.
                 tokio::task::yield_now().await;
-                self.burst.set(Duration::ZERO);
+                requests = !self.burst.replace(Duration::ZERO).is_zero();
             }
             self.wake.notified().await;
         }
+    }
+
+    /// Whether it is the time of new requests.
+    fn rests(&self) -> bool {
+        let until = self.rest_until.get();
+        until.is_some_and(|until| Instant::now() < until)
     }
 
     fn grant_one(&self) {

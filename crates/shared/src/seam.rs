@@ -29,12 +29,6 @@ pub trait Executor: Send + Sync + 'static {
     /// Runs on the least loaded worker; callable from any thread. Dropping the future cancels.
     fn submit(&self, invocation: Box<Invocation>) -> BoxFuture<Outcome>;
 
-    /// Whether long-running scripts wait for turns on the calling thread: what can be sent should
-    /// not wait as well.
-    fn is_contended(&self) -> bool {
-        false
-    }
-
     /// Compiles a script and its modules so that the first call finds them ready.
     fn warm(&self, script: Arc<ScriptImage>) -> BoxFuture<Result<(), ScriptError>>;
 }

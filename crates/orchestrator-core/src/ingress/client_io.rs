@@ -77,8 +77,8 @@ impl Pace {
         self.refused.set(true);
     }
 
-    /// The answer goes out when it is there: it comes in pieces, and a body that breaks off takes
-    /// with it what was not written, or long scripts run here.
+    /// The answer comes in pieces, of which each goes out when it is there: a body that breaks off
+    /// takes with it what was not written.
     pub(super) fn write_at_once(&self) {
         self.last_in_line.set(false);
     }

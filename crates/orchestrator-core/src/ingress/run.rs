@@ -107,8 +107,6 @@ impl Ingress {
             input: Some(Input::Http(http_input(parts, params, body, facts))),
         });
         let outcome = self.executor.execute(invocation);
-        // Between two turns of long scripts the reactor has to see new requests.
-        let at_once = self.executor.is_contended();
         let record = PendingRecord::new(record::Run {
             ingress: Arc::clone(self),
             app,
@@ -124,7 +122,6 @@ impl Ingress {
             own,
             last,
             admitted,
-            at_once,
         }
     }
 
@@ -185,16 +182,13 @@ struct Started {
     own: bool,
     last: Last,
     admitted: Admitted,
-    at_once: bool,
 }
 
 impl Started {
     async fn finish(self) -> Result<Response<Body>, Error> {
         let outcome = self.outcome.await;
         let mut response = reply::of_outcome(outcome, self.record, self.own);
-        let body = response.body_mut();
-        body.admitted = Some(self.admitted);
-        body.at_once |= self.at_once;
+        response.body_mut().admitted = Some(self.admitted);
         self.last.apply(&mut response);
         Ok(response)
     }
