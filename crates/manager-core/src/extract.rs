@@ -172,7 +172,7 @@ impl FromRequestParts<Arc<Manager>> for PathParams {
 }
 
 /// `If-Match`: carry out only when the state is still the one the client saw.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct IfMatch(Option<String>);
 
 impl IfMatch {

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use shared::api::{App, CreateAppRequest, Page, UpdateAppRequest};
 use shared::clock::Timestamp;
+use shared::error::Kind;
 use shared::id::AppId;
 use shared::limits::{LimitSettings, Limits};
 use shared::name::{AppSlug, DomainName};
@@ -202,27 +203,42 @@ fn changed(old: &AppRow, body: UpdateAppRequest, now: Timestamp) -> AppRow {
     }
 }
 
+/// How often the database is asked to remove an app.
+const DELETE_TRIES: u32 = 3;
+
 /// Delete an app with everything it owns.
 #[utoipa::path(delete, path = "/apps/{app}", operation_id = "deleteApp", tag = "apps",
     params(("app" = AppSlug, Path, description = "The app's name."),
         ("If-Match" = Option<String>, Header, description = "The `ETag` the change is based on.")),
     responses((status = 204, description = "Deleted.")))]
 pub(crate) async fn delete(caller: InApp<CanAdmin>, if_match: IfMatch) -> ApiResult<StatusCode> {
-    let (person, now) = (caller.principal, caller.manager.clock().now());
     let id = caller.app.id;
-    caller
-        .manager
-        .store()
-        .write::<_, ApiError>(move |conn| {
-            let app = apps::get(conn, id)?;
-            let app = app.ok_or_else(|| ApiError::not_found("there is no such app"))?;
-            if_match.check(&tag_of(&app), "the app")?;
-            apps::delete(conn, id)?;
-            Ok(audit(conn, &person, now, "apps.delete", app.slug.as_str())?)
-        })
-        .await?;
+    let mut tries = 1;
+    loop {
+        match try_to_delete(&caller, if_match.clone()).await {
+            // Runs of the app write while it goes: PostgreSQL ends one of two writes that wait for
+            // each other.
+            Err(error) if error.error.kind == Kind::Unavailable && tries < DELETE_TRIES => {
+                tries += 1;
+            }
+            deleted => break deleted?,
+        }
+    }
     caller.manager.refresh(id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn try_to_delete(caller: &InApp<CanAdmin>, if_match: IfMatch) -> ApiResult<()> {
+    let (person, now) = (caller.principal.clone(), caller.manager.clock().now());
+    let id = caller.app.id;
+    let delete = caller.manager.store().write::<_, ApiError>(move |conn| {
+        let app = apps::get(conn, id)?;
+        let app = app.ok_or_else(|| ApiError::not_found("there is no such app"))?;
+        if_match.check(&tag_of(&app), "the app")?;
+        apps::delete(conn, id)?;
+        Ok(audit(conn, &person, now, "apps.delete", app.slug.as_str())?)
+    });
+    delete.await
 }
 
 /// The limits of one run of a script of this app.
