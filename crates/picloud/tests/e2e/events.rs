@@ -5,29 +5,14 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use test_support::{Postgres, Server, Setup};
 
-use crate::support::{deploy_with, setup, started};
+use crate::support::{setup, with_a_queue};
 
-const SEND: &str = "queue::send(\"mail\", req.query.n.parse_int())";
-const HANDLE: &str = "kv::collection(\"seen\").incr(`${event.message}`, 1)";
 /// How often each message was handled.
 const SEEN: &str = "let all = #{};
     for item in kv::collection(\"seen\").list(#{limit: 1000}).items { all[item.key] = item.value; }
     all";
 /// How long something that has to happen may take on a machine that does other things too.
 const PATIENCE: Duration = Duration::from_mins(1);
-
-fn with_a_queue(setup: Setup) -> Server {
-    let server = started(setup);
-    let scripts = [
-        ("send", SEND),
-        ("handle", HANDLE),
-        ("seen", SEEN),
-        ("pure", "\"still here\""),
-    ];
-    let consumer = json!([{"kind": "queue", "queue": "mail", "script": "handle"}]);
-    deploy_with(&server, &scripts, &consumer);
-    server
-}
 
 /// Waits until so many messages were handled, and looks that none was handled twice.
 fn each_is_handled_once(server: &Server, messages: usize) {
@@ -49,7 +34,7 @@ fn each_is_handled_once(server: &Server, messages: usize) {
 }
 
 fn without_hints(setup: Setup) {
-    let server = with_a_queue(setup.set("events.hints", "off"));
+    let server = with_a_queue(setup.set("events.hints", "off"), SEEN);
     for n in 0..50 {
         server.get(&format!("/send?n={n}")).expect(200);
     }
@@ -69,7 +54,7 @@ fn without_hints_everything_is_handled_on_postgresql() {
 #[test]
 fn pure_scripts_answer_while_the_database_is_away_and_events_go_on_when_it_is_back() {
     let mut postgres = Postgres::start();
-    let server = with_a_queue(setup().postgres(&postgres.fresh()));
+    let server = with_a_queue(setup().postgres(&postgres.fresh()), SEEN);
     server.get("/send?n=0").expect(200);
     each_is_handled_once(&server, 1);
     postgres.stop();

@@ -6,12 +6,10 @@ use std::thread::Scope;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use test_support::{Postgres, Server, Setup};
+use test_support::{Postgres, Server};
 
-use crate::support::{deploy_with, setup, started};
+use crate::support::{setup, with_a_queue};
 
-const SEND: &str = "queue::send(\"mail\", req.query.n.parse_int())";
-const HANDLE: &str = "kv::collection(\"seen\").incr(`${event.message}`, 1)";
 const SEEN: &str = "kv::collection(\"seen\").list(#{limit: 1000}).items.map(|item| item.key)";
 /// Of the server to the database.
 const CONNECTIONS: &str = "8";
@@ -86,19 +84,6 @@ impl Sent<'_> {
     }
 }
 
-fn with_a_queue(setup: Setup) -> Server {
-    let server = started(setup);
-    let scripts = [
-        ("send", SEND),
-        ("handle", HANDLE),
-        ("seen", SEEN),
-        ("pure", "\"still here\""),
-    ];
-    let consumer = json!([{"kind": "queue", "queue": "mail", "script": "handle"}]);
-    deploy_with(&server, &scripts, &consumer);
-    server
-}
-
 fn sent(server: &Server) -> Sent<'_> {
     Sent {
         server,
@@ -114,7 +99,7 @@ fn when_the_database_has_no_connection_left_nothing_is_lost() {
     postgres.sql(&admin, "CREATE ROLE limited LOGIN");
     postgres.sql(&admin, "CREATE DATABASE limited OWNER limited");
     let url = postgres.url("limited").replace("picloud@", "limited@");
-    let server = with_a_queue(setup().postgres(&url));
+    let server = with_a_queue(setup().postgres(&url), SEEN);
     let sent = sent(&server);
     std::thread::scope(|scope| {
         sent.send_at_once(scope, 100);
@@ -138,7 +123,7 @@ fn when_all_connections_are_stuck_nothing_is_lost() {
     let postgres = Postgres::start();
     let url = postgres.fresh();
     let setup = setup().postgres(&url);
-    let server = with_a_queue(setup.set("database.connections", CONNECTIONS));
+    let server = with_a_queue(setup.set("database.connections", CONNECTIONS), SEEN);
     let sent = sent(&server);
     std::thread::scope(|scope| {
         sent.send_at_once(scope, 100);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use test_support::{Postgres, Server};
+use test_support::{Postgres, Server, Setup};
 
 use crate::support::{APP, deploy_with, setup, started};
 
@@ -73,9 +73,8 @@ fn watched(server: &Server) -> (u64, u64) {
     (statements(server) - quiet, switches)
 }
 
-#[test]
-fn an_idle_server_runs_no_sql_and_does_not_wake_up() {
-    let server = started(setup());
+fn does_nothing_when_idle(setup: Setup) {
+    let server = started(setup);
     used(&server);
     let (statements, switches) = watched(&server);
     assert_eq!(statements, 0, "SQL without a request");
@@ -86,16 +85,14 @@ fn an_idle_server_runs_no_sql_and_does_not_wake_up() {
 }
 
 #[test]
+fn an_idle_server_runs_no_sql_and_does_not_wake_up() {
+    does_nothing_when_idle(setup());
+}
+
+#[test]
 fn an_idle_server_alone_on_postgresql_does_nothing_either() {
     let url = Postgres::shared().fresh();
-    let server = started(setup().postgres(&url));
-    used(&server);
-    let (statements, switches) = watched(&server);
-    assert_eq!(statements, 0, "SQL without a request");
-    assert!(
-        switches <= SWITCHES,
-        "{switches} wake-ups without a request"
-    );
+    does_nothing_when_idle(setup().postgres(&url));
 }
 
 #[test]

@@ -39,3 +39,23 @@ pub(crate) fn deploy_with(server: &Server, scripts: &[(&str, &str)], triggers: &
         )
         .expect(201);
 }
+
+/// Sends a message to a queue.
+const SEND: &str = "queue::send(\"mail\", req.query.n.parse_int())";
+/// Counts how often each message is handled.
+const HANDLE: &str = "kv::collection(\"seen\").incr(`${event.message}`, 1)";
+
+/// A server whose app sends to a queue at `/send?n=1`, tells at `/seen` what `seen` makes of the
+/// counts of its handler, and has a script without state at `/pure`.
+pub(crate) fn with_a_queue(setup: Setup, seen: &str) -> Server {
+    let server = started(setup);
+    let scripts = [
+        ("send", SEND),
+        ("handle", HANDLE),
+        ("seen", seen),
+        ("pure", "\"still here\""),
+    ];
+    let consumer = json!([{"kind": "queue", "queue": "mail", "script": "handle"}]);
+    deploy_with(&server, &scripts, &consumer);
+    server
+}
