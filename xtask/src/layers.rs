@@ -64,7 +64,8 @@ const OWNED: &[(&str, &[&str])] = &[
     ("ureq", &["picloud-cli", "test-support", "picloud-bench"]),
     ("clap", &["node", "picloud", "picloud-cli", "picloud-bench"]),
     ("tracing-subscriber", &["node"]),
-    ("mimalloc", &["picloud", "picloud-bench"]),
+    ("libmimalloc-sys", &["executor-core"]),
+    ("mimalloc", &["executor-core", "picloud-bench"]),
 ];
 
 /// All that `shared` may import: small crates without I/O.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use executor_core::{ExecutorConfig, LocalExecutor, MeteredAlloc};
+use executor_core::{ExecutorConfig, LocalExecutor, MeteredAlloc, Mimalloc};
 use shared::clock::{Clock as _, SystemClock};
 use shared::event::Cause;
 use shared::id::{AppId, ContentHash, ExecutionId, RequestId};
@@ -21,7 +21,7 @@ use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
 #[global_allocator]
-static ALLOC: MeteredAlloc<mimalloc::MiMalloc> = MeteredAlloc(mimalloc::MiMalloc);
+static ALLOC: MeteredAlloc<Mimalloc> = MeteredAlloc(Mimalloc);
 
 /// These scripts only compute.
 struct NoHost;

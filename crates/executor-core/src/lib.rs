@@ -31,6 +31,6 @@ mod worker;
 
 pub use executor::{ExecutorConfig, LocalExecutor};
 pub use fault::install_fault_handler;
-pub use meter::MeteredAlloc;
+pub use meter::{MeteredAlloc, Mimalloc};
 pub use stats::{ExecutorStats, WorkerStats};
 pub use validate::Validator;

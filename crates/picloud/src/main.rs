@@ -5,7 +5,6 @@ mod commands;
 mod error;
 mod local;
 mod serve;
-
 mod welcome;
 mod wire;
 
@@ -13,12 +12,12 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use executor_core::{MeteredAlloc, Mimalloc};
 use node::config::ConfigArgs;
 
 /// Counts what scripts allocate; everything else passes through.
 #[global_allocator]
-static ALLOC: executor_core::MeteredAlloc<mimalloc::MiMalloc> =
-    executor_core::MeteredAlloc(mimalloc::MiMalloc);
+static ALLOC: MeteredAlloc<Mimalloc> = MeteredAlloc(Mimalloc);
 
 /// Self-hosted serverless platform: upload a Rhai script, get an HTTP endpoint
 #[derive(Debug, Parser)]
