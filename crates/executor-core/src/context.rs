@@ -24,6 +24,7 @@ use crate::meter::{Account, unmetered};
 use crate::sdk::req::Parsed;
 use crate::tx::Transaction;
 
+use crate::tick::FIRST_LOOK;
 pub(crate) use crate::tick::{charge, hurry, reserve, tick};
 
 /// Smallest cost of a log line, so that empty lines are bounded too.
@@ -182,7 +183,7 @@ impl Context {
             started: now,
             operations: Cell::new(0),
             granted: Cell::new(0),
-            next_clock: Cell::new(0),
+            next_clock: Cell::new(FIRST_LOOK),
             clock_every: Cell::new(1),
             looked_at: Cell::new(Duration::ZERO),
             host_calls: Cell::new(0),

@@ -19,6 +19,9 @@ use crate::context::{
 /// Most operations between two looks at the clock: about 4 microseconds of an ordinary script, of
 /// which reading the clock is under 1 %.
 const CLOCK_EVERY: u64 = 64;
+/// The first operation that looks at the clock. Scripts of fewer are over before it matters, and each
+/// of their natives is bounded by itself.
+pub(crate) const FIRST_LOOK: u64 = 4;
 /// Time between two looks that shows that operations are slow ones.
 const SLOW: Duration = Duration::from_micros(50);
 
