@@ -7,6 +7,10 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 /// Connections the system queues per listener.
 const BACKLOG: i32 = 4_096;
+/// Most the system takes of an answer before it was sent. It would take 4 MiB of each client that
+/// does not read, and report room only when a third of that was read: a slow reader would look like
+/// one that does not read at all.
+const UNSENT_BYTES: u32 = 64 << 10;
 
 /// One listener per worker on the same address. Port 0 picks a free one, the same for all.
 ///
@@ -30,6 +34,9 @@ pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<TcpListener>>
 
 fn shared(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = socket(address, true)?;
+    // Accepted connections inherit both.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
@@ -59,7 +66,29 @@ fn explain(address: SocketAddr, error: &io::Error) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+    use std::net::TcpStream;
+
     use super::*;
+
+    #[test]
+    fn the_system_takes_little_of_an_answer_that_is_not_read() {
+        let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0)), 1)
+            .unwrap()
+            .remove(0);
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let (mut accepted, _peer) = listener.accept().unwrap();
+        assert!(accepted.nodelay().unwrap());
+        accepted.set_nonblocking(true).unwrap();
+        let (piece, mut taken) = ([0; 16 << 10], 0);
+        while let Ok(count) = accepted.write(&piece) {
+            taken += count;
+        }
+        // The client's system takes up to its window as well.
+        assert!(taken < 1 << 20, "{taken} bytes");
+        drop(client);
+    }
 
     #[test]
     fn workers_share_a_port_and_a_second_program_is_told() {
