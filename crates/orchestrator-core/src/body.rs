@@ -15,6 +15,10 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// A body of a type only its maker knows.
 pub type BoxBody = UnsyncBoxBody<Bytes, BoxError>;
 
+/// Most bytes of a body that go to the connection at a time: it copies them behind the head, and
+/// keeps the room until it ends.
+const PIECE_BYTES: usize = 32 << 10;
+
 /// The body of an answer, and what is held until it has gone out.
 #[derive(Default)]
 pub(crate) struct Body {
@@ -78,6 +82,10 @@ impl http_body::Body for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match &mut self.bytes {
             Content::Empty => Poll::Ready(None),
+            Content::Full(bytes) if bytes.len() > PIECE_BYTES => {
+                let piece = bytes.split_to(PIECE_BYTES);
+                Poll::Ready(Some(Ok(Frame::data(piece))))
+            }
             Content::Full(bytes) => {
                 let bytes = std::mem::take(bytes);
                 self.bytes = Content::Empty;

@@ -18,7 +18,7 @@ pub(crate) enum HostMatch<'a, T> {
 #[derive(Clone, Debug)]
 pub(crate) struct Hosts<T> {
     /// Sorted: comparing a few names costs less than hashing one.
-    exact: BTreeMap<Box<str>, Arc<T>>,
+    exact: BTreeMap<Arc<str>, Arc<T>>,
     /// Keyed by what follows the star, dot included: `.example.com`.
     wildcard: BTreeMap<Box<str>, Arc<T>>,
     default: Option<Arc<T>>,
@@ -51,8 +51,19 @@ impl<T> Hosts<T> {
         self.default = Some(Arc::clone(app));
     }
 
+    /// The host of a request and what it leads to; `None` when it is not a host. Most requests name
+    /// a host as it is written here, which then need not be copied.
+    pub(crate) fn resolve(&self, authority: &str) -> Option<(Arc<str>, HostMatch<'_, Arc<T>>)> {
+        if let Some((host, app)) = self.exact.get_key_value(authority) {
+            return Some((Arc::clone(host), HostMatch::Own(app)));
+        }
+        let host = normalize(authority)?;
+        let found = self.find(&host);
+        Some((host, found))
+    }
+
     /// The app for a host: exact beats wildcard (one label) beats the default.
-    pub(crate) fn find(&self, host: &str) -> HostMatch<'_, Arc<T>> {
+    fn find(&self, host: &str) -> HostMatch<'_, Arc<T>> {
         if let Some(app) = self.exact.get(host) {
             return HostMatch::Own(app);
         }
@@ -70,7 +81,7 @@ impl<T> Hosts<T> {
 const HOST_BYTES: usize = 253;
 
 /// The host of a request without its port, lower case; `None` when it is not a host.
-pub(crate) fn normalize(authority: &str) -> Option<Arc<str>> {
+fn normalize(authority: &str) -> Option<Arc<str>> {
     if let Some(rest) = authority.strip_prefix('[') {
         let (address, after) = rest.split_once(']')?;
         let port_ok = after.is_empty() || after.strip_prefix(':').is_some_and(port);
@@ -118,6 +129,21 @@ mod tests {
         ] {
             assert_eq!(hosts.find(host), want, "{host}");
         }
+    }
+
+    #[test]
+    fn a_host_leads_to_the_same_app_however_it_is_written() {
+        let (a, b) = (Arc::new('a'), Arc::new('b'));
+        let mut hosts = Hosts::default();
+        hosts.add_slug(&"shop".parse().unwrap(), &a);
+        hosts.set_default(&b);
+        let own = Some(("shop.localhost".into(), HostMatch::Own(&a)));
+        for written in ["shop.localhost", "SHOP.localhost.", "shop.localhost:8080"] {
+            assert_eq!(hosts.resolve(written), own, "{written}");
+        }
+        let other = Some(("localhost".into(), HostMatch::Unclaimed(Some(&b))));
+        assert_eq!(hosts.resolve("localhost:8080"), other);
+        assert_eq!(hosts.resolve("shop.localhost/"), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod listen;
 mod network;
 mod record;
 mod reply;
+mod round;
 mod run;
 
 use std::convert::Infallible;
@@ -42,7 +43,7 @@ use crate::admission::{Gate, Permit, Rate};
 use crate::body::{Body, BoxBody};
 use crate::catalog::{LiveApp, LiveCatalog, LiveRoute};
 use crate::health::Health;
-use crate::hosts::{HostMatch, normalize};
+use crate::hosts::HostMatch;
 use crate::metrics::Metrics;
 use crate::recorder::Recorder;
 use crate::tokens::TokenCheck;
@@ -92,8 +93,9 @@ pub struct IngressConfig {
     /// How long a client may take for a request's head, how long a body may stay below the
     /// slowest accepted rate, and how long an answer may wait for its reader.
     pub client_patience: Duration,
-    /// How long a connection may be idle between two requests. Longer than common proxies keep
-    /// theirs, so that it is not us who closes under a request.
+    /// How long a connection may be idle between two requests at least; it is closed before it was
+    /// idle for twice that time. Longer than common proxies keep theirs, so that it is not us who
+    /// closes under a request.
     pub idle: Duration,
     /// How long requests under way may take when the server stops.
     pub drain: Duration,
@@ -282,7 +284,14 @@ impl Ingress {
         {
             return Ok(reply::url_too_long(URL_BYTES, id).into());
         }
-        let host = host_of(&request)?;
+        let authority = authority_of(&request)?;
+        let live = self.catalog.live();
+        let (host, found) = live.hosts.resolve(authority).ok_or_else(bad_host)?;
+        let (app, own) = match found {
+            HostMatch::Own(app) => (Some(Arc::clone(app)), true),
+            HostMatch::Unclaimed(app) => (app.map(Arc::clone), false),
+        };
+        drop(live);
         let (ip, scheme) = self.client_of(request.headers(), peer.ip());
         let facts = Facts {
             id,
@@ -291,12 +300,6 @@ impl Ingress {
             scheme,
             host,
         };
-        let live = self.catalog.live();
-        let (app, own) = match live.hosts.find(&facts.host) {
-            HostMatch::Own(app) => (Some(Arc::clone(app)), true),
-            HostMatch::Unclaimed(app) => (app.map(Arc::clone), false),
-        };
-        drop(live);
         if is_platform_path(path) {
             return match &self.control {
                 Some(control) if !own => Ok(self.control(control, request, facts)),
@@ -434,18 +437,22 @@ fn platform_elsewhere() -> Error {
     Error::new(Kind::NotFound, "not_on_this_host", detail)
 }
 
-/// The host of a request. Exactly one, well-formed; HTTP/2 sends it as `:authority`.
-fn host_of<B>(request: &Request<B>) -> Result<Arc<str>, Error> {
-    let bad = |detail: &'static str| Error::new(Kind::InvalidInput, "bad_host", detail);
+fn no_host(detail: &'static str) -> Error {
+    Error::new(Kind::InvalidInput, "bad_host", detail)
+}
+
+fn bad_host() -> Error {
+    no_host("the Host header is not a host name")
+}
+
+/// The host of a request as it was sent. Exactly one; HTTP/2 sends it as `:authority`.
+fn authority_of<B>(request: &Request<B>) -> Result<&str, Error> {
     let mut values = request.headers().get_all(header::HOST).iter();
     let authority = request.uri().authority().map(http::uri::Authority::as_str);
-    let host = match (values.next(), values.next(), authority) {
-        (_, Some(_), _) => return Err(bad("the request has more than one Host header")),
-        (_, None, Some(authority)) => authority,
-        (Some(value), None, None) => value
-            .to_str()
-            .map_err(|_not_text| bad("the Host header is not a host name"))?,
-        (None, None, None) => return Err(bad("the request has no Host header")),
-    };
-    normalize(host).ok_or_else(|| bad("the Host header is not a host name"))
+    match (values.next(), values.next(), authority) {
+        (_, Some(_), _) => Err(no_host("the request has more than one Host header")),
+        (_, None, Some(authority)) => Ok(authority),
+        (Some(value), None, None) => value.to_str().map_err(|_not_text| bad_host()),
+        (None, None, None) => Err(no_host("the request has no Host header")),
+    }
 }

@@ -20,7 +20,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep};
 
 use super::Ingress;
-use super::client_io::{ClientIo, Pace};
+use super::client_io::{Awaited, ClientIo, Pace};
+use super::round::{Line, Round};
 
 /// Becomes true when the server stops.
 pub type Shutdown = watch::Receiver<bool>;
@@ -41,6 +42,7 @@ struct Worker {
     /// Who to tell that the server stops.
     wakers: RefCell<HashMap<u64, Waker>>,
     next: Cell<u64>,
+    round: Rc<Round>,
 }
 
 impl Worker {
@@ -64,6 +66,8 @@ pub async fn serve(
     let listener = TcpListener::from_std(listener)?;
     let worker = Rc::new(Worker::default());
     let mut connections = JoinSet::new();
+    let round = Rc::clone(&worker.round);
+    let rounds = tokio::task::spawn_local(poll_fn(move |cx| round.poll_rounds(cx)));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -98,6 +102,8 @@ pub async fn serve(
         );
         connections.shutdown().await;
     }
+    worker.round.send();
+    rounds.abort();
     Ok(())
 }
 
@@ -134,12 +140,11 @@ async fn connection(
     ingress: Arc<Ingress>,
     worker: Rc<Worker>,
 ) {
-    // Failing means that the client is gone, which the next read finds out.
-    drop(stream.set_nodelay(true));
+    let line = Line::new(stream, ingress.config.client_patience);
+    let (pace, round) = (Pace::new(), Rc::clone(&worker.round));
     let open = Open::new(Arc::clone(&ingress), worker);
-    let pace = Pace::new();
-    let mut io = ClientIo::new(stream, Rc::clone(&pace), ingress.config.client_patience);
-    let guard = Guard::new(&open, &pace, &ingress);
+    let mut io = ClientIo::new(Rc::clone(&line), round, Rc::clone(&pace));
+    let guard = Guard::new(&open, &pace, &line, &ingress);
     let Some(Some(http2)) = guard.run(pin!(io.is_http2()), |_| true).await else {
         return;
     };
@@ -182,15 +187,17 @@ async fn connection(
 struct Guard<'a> {
     open: &'a Open,
     pace: &'a Pace,
+    line: &'a Line,
     head: Duration,
     idle: Duration,
 }
 
 impl<'a> Guard<'a> {
-    fn new(open: &'a Open, pace: &'a Pace, ingress: &Ingress) -> Self {
+    fn new(open: &'a Open, pace: &'a Pace, line: &'a Line, ingress: &Ingress) -> Self {
         Self {
             open,
             pace,
+            line,
             head: ingress.config.client_patience,
             idle: ingress.config.idle,
         }
@@ -219,38 +226,46 @@ impl<'a> Guard<'a> {
             if !known {
                 // The task, and so its waker, stays the same.
                 known = true;
+                self.line.belongs_to(cx.waker());
                 let mut wakers = self.open.worker.wakers.borrow_mut();
                 wakers.insert(self.open.number, cx.waker().clone());
-                return self.too_slow(timer.as_mut(), true, cx);
+                wake_later(timer.as_mut(), cx);
             }
-            self.too_slow(timer.as_mut(), false, cx)
+            if let Poll::Ready(Err(_gone_or_slow)) = self.line.poll_left(cx) {
+                return Poll::Ready(None);
+            }
+            self.too_slow(timer.as_mut(), cx).map(|()| None)
         })
         .await
     }
 
     /// Looks at the pace. The timer is moved forward only when it fires, so that requests on a
-    /// busy connection never touch it.
-    fn too_slow<T>(
-        &self,
-        mut timer: Pin<&mut Sleep>,
-        first: bool,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<T>> {
-        let Some(deadline) = self.pace.deadline(self.head, self.idle) else {
-            return Poll::Pending;
-        };
-        let mut ask = first || timer.is_elapsed();
-        if timer.is_elapsed() || timer.deadline() > deadline {
-            if deadline <= Instant::now() {
-                return Poll::Ready(None);
+    /// busy connection never touch it, nor the clock: what is idle for one whole period of the
+    /// timer has been idle long enough.
+    fn too_slow(&self, mut timer: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
+        let until = match self.pace.awaited(self.head) {
+            Awaited::Head(until) if timer.is_elapsed() || timer.deadline() > until => {
+                (until > Instant::now()).then_some(until)
             }
-            timer.as_mut().reset(deadline);
-            ask = true;
-        }
-        if ask && timer.as_mut().poll(cx).is_ready() {
-            cx.waker().wake_by_ref();
-        }
+            Awaited::Request if timer.is_elapsed() => {
+                let begins = self.pace.begin_idle();
+                begins.then(|| Instant::now() + self.idle)
+            }
+            Awaited::Nothing | Awaited::Head(_) | Awaited::Request => return Poll::Pending,
+        };
+        let Some(until) = until else {
+            return Poll::Ready(());
+        };
+        timer.as_mut().reset(until);
+        wake_later(timer, cx);
         Poll::Pending
+    }
+}
+
+/// Has the task polled again when the timer fires.
+fn wake_later(timer: Pin<&mut Sleep>, cx: &mut Context<'_>) {
+    if timer.poll(cx).is_ready() {
+        cx.waker().wake_by_ref();
     }
 }
 

@@ -9,6 +9,7 @@ mod executor;
 mod hostile;
 mod limits;
 mod platform;
+mod readers;
 mod records;
 mod responses;
 mod routing;
