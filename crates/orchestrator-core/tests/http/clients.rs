@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use crate::server::{Answer, Server, Setup};
 
-fn impatient() -> Server {
+fn impatient(source: &str) -> Server {
     let mut setup = Setup::default();
     setup.ingress.client_patience = Duration::from_millis(150);
     setup.ingress.idle = Duration::from_millis(150);
     let server = Server::with(setup);
-    server.shop("echo");
+    server.shop(source);
     server
 }
 
 #[test]
 fn silence_in_any_phase_ends_the_connection() {
-    let server = impatient();
+    let server = impatient("echo");
     for start in [
         "",
         "P",
@@ -37,14 +37,27 @@ fn silence_in_any_phase_ends_the_connection() {
 
 #[test]
 fn an_idle_connection_is_closed_after_its_answer() {
-    let server = impatient();
+    let server = impatient("echo");
     let answer = server.raw(b"GET / HTTP/1.1\r\nHost: shop.localhost\r\n\r\n");
     assert_eq!(Answer::parse(&answer).status, 200);
 }
 
 #[test]
+fn an_idle_connection_is_closed_also_when_its_first_answer_took_time() {
+    let server = impatient("hang");
+    let mut stream = server.connect();
+    let request = b"GET / HTTP/1.1\r\nHost: shop.localhost\r\n\r\n";
+    stream.write_all(request).unwrap();
+    server.started();
+    server.fake.release.add_permits(1);
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    assert_eq!(Answer::parse(&answer).status, 200);
+}
+
+#[test]
 fn a_slow_body_gets_408() {
-    let server = impatient();
+    let server = impatient("echo");
     for request in [
         "Content-Length: 100\r\n\r\nsome",
         "Transfer-Encoding: chunked\r\n\r\n5\r\nab",
