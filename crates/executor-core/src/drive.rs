@@ -30,13 +30,40 @@ pub(crate) fn drive(
     program: Arc<Program>,
 ) -> LocalFuture<Outcome> {
     match worker.prepare(invocation, program) {
-        Ok(running) => Box::pin(to_the_end(running)),
+        Ok(running) => Box::pin(Drive {
+            new: Some(running),
+            rest: None,
+        }),
         Err(error) => Box::pin(ready(Outcome::failed(error))),
     }
 }
 
-async fn to_the_end(mut running: Running) -> Outcome {
-    match until_head(&mut running).await {
+/// A script until its outcome. Most never wait, and should not carry room for it.
+struct Drive {
+    new: Option<Running>,
+    rest: Option<LocalFuture<Outcome>>,
+}
+
+impl Future for Drive {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Outcome> {
+        if let Some(mut running) = self.new.take() {
+            match running.resume(Resumed::Go) {
+                Turned::Ended(output) => return Poll::Ready(finish(&running, output)),
+                Turned::Waits(what) => self.rest = Some(Box::pin(go_on(running, what))),
+            }
+        }
+        match &mut self.rest {
+            Some(rest) => rest.as_mut().poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// The rest of a run that waits.
+async fn go_on(mut running: Running, what: Yielded) -> Outcome {
+    match until_head(&mut running, what).await {
         Reached::End(output) => finish(&running, output),
         Reached::Head(head) => {
             let (sender, receiver) = mpsc::channel(STREAM_BUFFER);
@@ -60,16 +87,17 @@ enum Reached {
     End(RunOutput),
 }
 
-async fn until_head(running: &mut Running) -> Reached {
-    let mut with = Resumed::Go;
+async fn until_head(running: &mut Running, mut what: Yielded) -> Reached {
     loop {
+        let with = match what {
+            Yielded::Head(head) => return Reached::Head(head),
+            // A chunk without a head cannot happen; dropping it is the safe answer.
+            Yielded::Chunk(_) => Resumed::Go,
+            what => wait(running, what).await,
+        };
         match running.resume(with) {
             Turned::Ended(output) => return Reached::End(output),
-            Turned::Waits(Yielded::Head(head)) => return Reached::Head(head),
-            // A chunk without a head cannot happen; dropping it is the safe answer.
-            Turned::Waits(Yielded::Chunk(_)) => with = Resumed::Go,
-            // Boxed: most scripts never wait, and should not carry room for it.
-            Turned::Waits(what) => with = Box::pin(wait(running, what)).await,
+            Turned::Waits(next) => what = next,
         }
     }
 }

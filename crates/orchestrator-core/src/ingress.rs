@@ -193,9 +193,11 @@ impl Last {
 
 /// How a request is answered. What has to wait is boxed, so that a connection needs little memory
 /// and little is moved for a request.
-pub(crate) enum Step {
+enum Step {
     /// It is.
     Answer(Box<Response<Body>>),
+    /// When its script has run.
+    Running(Box<run::Started>),
     /// When this is ready.
     Later(LocalFuture<Result<Response<Body>, Error>>),
 }
@@ -221,6 +223,7 @@ impl Future for Answering {
         let this = &mut *self;
         let mut response = match &mut this.step {
             Step::Answer(response) => std::mem::take(&mut **response),
+            Step::Running(started) => ready!(started.poll(cx)),
             Step::Later(answer) => match ready!(answer.as_mut().poll(cx)) {
                 Ok(response) => response,
                 Err(error) => reply::problem(&error, this.id),

@@ -78,6 +78,14 @@ impl PendingRecord {
         }
     }
 
+    /// The record, for a new owner; nothing is left here.
+    pub(super) fn take(&mut self) -> Self {
+        Self {
+            run: self.run.take(),
+            status: self.status,
+        }
+    }
+
     pub(super) fn request(&self) -> Option<RequestId> {
         self.run.as_ref().map(|run| run.request)
     }

@@ -123,7 +123,11 @@ pub(super) fn drop_body(response: &mut Response<Body>) {
 }
 
 /// A script's outcome as an answer; records the run when it has ended.
-pub(super) fn of_outcome(outcome: Outcome, mut record: PendingRecord, own: bool) -> Response<Body> {
+pub(super) fn of_outcome(
+    outcome: Outcome,
+    record: &mut PendingRecord,
+    own: bool,
+) -> Response<Body> {
     let id = record.request();
     let id = id.expect("the run was only just started and has not ended");
     // 1xx is not for scripts: it would promise another answer.
@@ -147,7 +151,10 @@ pub(super) fn of_outcome(outcome: Outcome, mut record: PendingRecord, own: bool)
             record.ended(outcome.completion);
             Body::from(bytes)
         }
-        ResponseBody::Stream(stream) => Body::from(BoxBody::new(Streamed { stream, record })),
+        ResponseBody::Stream(stream) => {
+            let record = record.take();
+            Body::from(BoxBody::new(Streamed { stream, record }))
+        }
     };
     let mut response = Response::new(body);
     *response.status_mut() = script.status;

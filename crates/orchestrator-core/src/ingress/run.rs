@@ -1,6 +1,8 @@
 //! A request that has a route: admission, token, body, script, record.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -44,8 +46,7 @@ impl Ingress {
         let token = run.route.auth == RouteAuth::Token;
         let accepted = !matches!(run.route.mode, LiveMode::Sync);
         if !token && !accepted && incoming.is_end_stream() {
-            let started = self.start(run, parts, Bytes::new(), admitted);
-            return Step::Later(Box::pin(started.finish()));
+            return Step::Running(self.start(run, parts, Bytes::new(), admitted));
         }
         let ingress = Arc::clone(self);
         Step::Later(Box::pin(async move {
@@ -58,7 +59,10 @@ impl Ingress {
             };
             match ready.await {
                 Ok(body) if accepted => ingress.take(run, parts, body, admitted).await,
-                Ok(body) => ingress.start(run, parts, body, admitted).finish().await,
+                Ok(body) => {
+                    let mut started = ingress.start(run, parts, body, admitted);
+                    Ok(poll_fn(|cx| started.poll(cx)).await)
+                }
                 Err(error) => Ok(run.last.applied(reply::problem(&error, id))),
             }
         }))
@@ -82,7 +86,13 @@ impl Ingress {
         Ok(run.last.applied(response))
     }
 
-    fn start(self: &Arc<Self>, run: Run, parts: Parts, body: Bytes, admitted: Admitted) -> Started {
+    fn start(
+        self: &Arc<Self>,
+        run: Run,
+        parts: Parts,
+        body: Bytes,
+        admitted: Admitted,
+    ) -> Box<Started> {
         let Run {
             app,
             route,
@@ -116,13 +126,13 @@ impl Ingress {
             target,
             started_at,
         });
-        Started {
+        Box::new(Started {
             outcome,
             record,
             own,
             last,
-            admitted,
-        }
+            admitted: Some(admitted),
+        })
     }
 
     fn admit(&self, app: &LiveApp, route: &LiveRoute, now: Timestamp) -> Result<Admitted, Error> {
@@ -176,21 +186,22 @@ impl Ingress {
 }
 
 /// A run, and what is needed when it has ended.
-struct Started {
+pub(super) struct Started {
     outcome: LocalFuture<Outcome>,
     record: PendingRecord,
     own: bool,
     last: Last,
-    admitted: Admitted,
+    admitted: Option<Admitted>,
 }
 
 impl Started {
-    async fn finish(self) -> Result<Response<Body>, Error> {
-        let outcome = self.outcome.await;
-        let mut response = reply::of_outcome(outcome, self.record, self.own);
-        response.body_mut().admitted = Some(self.admitted);
+    /// Its answer; once.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<Body>> {
+        let outcome = ready!(self.outcome.as_mut().poll(cx));
+        let mut response = reply::of_outcome(outcome, &mut self.record, self.own);
+        response.body_mut().admitted = self.admitted.take();
         self.last.apply(&mut response);
-        Ok(response)
+        Poll::Ready(response)
     }
 }
 
