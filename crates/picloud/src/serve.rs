@@ -75,7 +75,7 @@ fn run(
     stop: &Stop,
     started: Instant,
 ) -> Result<(), CommandError> {
-    let platform = Platform::assemble(config, ingress, store, &listeners.base_url);
+    let platform = Platform::assemble(config, ingress, store, &listeners.base_url, stop);
     let platform = runtime.block_on(platform)?;
     let metrics = internal_url(listeners.internal.as_ref());
     let (ended, delivered) = watch::channel(false);

@@ -8,6 +8,7 @@ use http_body_util::BodyExt as _;
 use manager_core::{
     AttemptEvent, AttemptStream, Manager, ManagerConfig, Parts, TailEvent, TailStream,
 };
+use node::Stop;
 use node::config::{Config, ConfigError, DatabaseUrl, Layers};
 use orchestrator_core::{
     AttemptItem, AttemptTail, BoxBody, CatalogHandle, ControlHandler, ControlPlane, DispatchConfig,
@@ -21,7 +22,8 @@ use shared::seam::{BoxFuture, Executor};
 use store::handover::BacklogLimit;
 use store::{Database, Store, StoreConfig};
 use tokio::runtime::Handle;
-use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::WatchStream;
+use tokio_stream::{Stream, StreamExt as _};
 use tower::ServiceExt as _;
 
 use crate::admin_page;
@@ -44,6 +46,7 @@ impl Platform {
         ingress: IngressConfig,
         store: &Store,
         base_url: &str,
+        stop: &Stop,
     ) -> Result<Self, CommandError> {
         let clock: SharedClock = store.clock();
         let services = Arc::new(Services::new(store.clone(), Arc::clone(&clock)));
@@ -80,8 +83,8 @@ impl Platform {
             executor: seam,
             validator: Arc::new(Validator::default()),
             log: orchestrator.recorder(),
-            tail: tail(orchestrator.recorder()),
-            attempts: attempts(orchestrator.attempts()),
+            tail: tail(orchestrator.recorder(), stop.clone()),
+            attempts: attempts(orchestrator.attempts(), stop.clone()),
         };
         let manager = ManagerConfig {
             base_url: base_url.to_owned(),
@@ -182,23 +185,32 @@ fn control_handler(manager: &Arc<Manager>) -> ControlHandler {
     })
 }
 
-fn tail(recorder: Arc<Recorder>) -> manager_core::Tail {
+fn tail(recorder: Arc<Recorder>, stop: Stop) -> manager_core::Tail {
     Arc::new(move |app: AppId| -> TailStream {
         let lines = recorder.subscribe(app, TailFilter::default());
-        Box::pin(lines.map(|item| match item {
+        let events = lines.map(|item| match item {
             TailItem::Line(line) => TailEvent::Line(line.row.clone()),
             TailItem::Gap(missed) => TailEvent::Missed(missed),
-        }))
+        });
+        Box::pin(until_stop(events, &stop))
     })
 }
 
-fn attempts(tail: AttemptTail) -> manager_core::Attempts {
+fn attempts(tail: AttemptTail, stop: Stop) -> manager_core::Attempts {
     Arc::new(move |app: AppId| -> AttemptStream {
-        Box::pin(tail.subscribe(app).map(|item| match item {
+        let events = tail.subscribe(app).map(|item| match item {
             AttemptItem::Ended(attempt) => AttemptEvent::Ended(attempt),
             AttemptItem::Gap(missed) => AttemptEvent::Missed(missed),
-        }))
+        });
+        Box::pin(until_stop(events, &stop))
     })
+}
+
+/// A live tail has no end of its own: it ends when the server stops, which would wait for it.
+fn until_stop<S: Stream>(events: S, stop: &Stop) -> impl Stream<Item = S::Item> + use<S> {
+    let stops = WatchStream::new(stop.watch()).filter(|stops| *stops);
+    let ends = stops.map(|_true| None);
+    events.map(Some).merge(ends).map_while(|event| event)
 }
 
 /// Numbers of the parts the orchestrator knows nothing of.

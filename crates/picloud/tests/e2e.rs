@@ -15,6 +15,8 @@ mod idle;
 mod json_suite;
 #[path = "e2e/killed.rs"]
 mod killed;
+#[path = "e2e/stopping.rs"]
+mod stopping;
 #[path = "e2e/support.rs"]
 mod support;
 #[path = "e2e/waiting.rs"]
