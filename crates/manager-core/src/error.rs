@@ -65,7 +65,7 @@ impl From<StoreError> for ApiError {
             StoreError::NulInText => {
                 Self::invalid("a text in the request holds the character U+0000; remove it")
             }
-            StoreError::Unavailable(_) => {
+            StoreError::Unavailable(_) | StoreError::DiskFailed(_) => {
                 tracing::error!(%error, "the database is away");
                 Self::new(
                     Kind::Unavailable,

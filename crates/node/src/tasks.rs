@@ -22,6 +22,8 @@ pub enum TaskKind {
     Deliveries,
     /// Serves `/metrics` on the internal listener.
     InternalListener,
+    /// Waits for the disk to fail.
+    Disk,
 }
 
 /// How a task ends.
@@ -44,12 +46,13 @@ pub enum OnFailure {
 
 impl TaskKind {
     /// All kinds.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Worker,
         Self::Signals,
         Self::ExecutionRecords,
         Self::Deliveries,
         Self::InternalListener,
+        Self::Disk,
     ];
 
     /// The name in logs, and of its thread when it has one.
@@ -60,6 +63,7 @@ impl TaskKind {
             Self::ExecutionRecords => "execution-records",
             Self::Deliveries => "deliveries",
             Self::InternalListener => "internal-listener",
+            Self::Disk => "disk",
         }
     }
 
@@ -68,14 +72,16 @@ impl TaskKind {
         match self {
             Self::Worker | Self::Deliveries | Self::InternalListener => Cancel::Finishes,
             // What records are left is stored once more after the task is gone.
-            Self::Signals | Self::ExecutionRecords => Cancel::Dropped,
+            Self::Signals | Self::ExecutionRecords | Self::Disk => Cancel::Dropped,
         }
     }
 
     /// What its failure means.
     pub const fn on_failure(self) -> OnFailure {
         match self {
-            Self::Worker | Self::ExecutionRecords | Self::Deliveries => OnFailure::StopServer,
+            Self::Worker | Self::ExecutionRecords | Self::Deliveries | Self::Disk => {
+                OnFailure::StopServer
+            }
             Self::Signals | Self::InternalListener => OnFailure::Log,
         }
     }

@@ -182,7 +182,7 @@ async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(
 ) -> Result<T, StoreError> {
     loop {
         match step().await {
-            Err(error @ StoreError::Unavailable(_)) => {
+            Err(error) if error.is_temporary() => {
                 tracing::warn!(%error, "deliveries cannot begin; trying again");
                 tokio::time::sleep(POLL).await;
             }

@@ -152,7 +152,7 @@ impl Recorder {
         match stored {
             Ok(()) => self.trim(&records).await,
             Err(error) => {
-                if matches!(error, StoreError::Unavailable(_)) {
+                if error.is_temporary() {
                     self.put_back(records);
                 } else {
                     // Trying again would fail again, and hold up all others for ever.

@@ -79,7 +79,7 @@ fn run(
     let platform = runtime.block_on(platform)?;
     let metrics = internal_url(listeners.internal.as_ref());
     let (ended, delivered) = watch::channel(false);
-    let tasks = start_tasks(config, &platform.orchestrator, runtime, stop, ended);
+    let tasks = start_tasks(config, &platform.orchestrator, store, runtime, stop, ended);
     // Before it answers: whoever sees that it is ready may sign in.
     let token = platform.manager.issue_local_token();
     let credentials = Credentials::new(&listeners.url, &token, &config.data_dir);
@@ -142,12 +142,18 @@ fn internal_url(listener: Option<&TcpListener>) -> Option<String> {
 fn start_tasks(
     config: &Config,
     orchestrator: &Orchestrator,
+    store: &Store,
     runtime: &Runtime,
     stop: &Stop,
     ended: watch::Sender<bool>,
 ) -> Tasks {
     let mut tasks = Tasks::new(runtime.handle().clone(), stop.clone());
     tasks.spawn(TaskKind::Signals, node::stop_on_signals(stop.clone()));
+    let disk = store.clone();
+    tasks.spawn(
+        TaskKind::Disk,
+        async move { Err(disk.disk_failure().await) },
+    );
     let recorder = orchestrator.recorder();
     tasks.spawn(TaskKind::ExecutionRecords, async move {
         recorder.run().await;

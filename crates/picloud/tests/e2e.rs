@@ -5,6 +5,8 @@
 mod any_bytes;
 #[path = "e2e/deploys.rs"]
 mod deploys;
+#[path = "e2e/disk.rs"]
+mod disk;
 #[path = "e2e/events.rs"]
 mod events;
 #[path = "e2e/exhaustion.rs"]

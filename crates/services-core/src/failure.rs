@@ -10,7 +10,7 @@ use store::outbox::OutboxError;
 pub(crate) fn failure(service: &'static str, error: &StoreError) -> HostError {
     match error {
         StoreError::NulInText => HostError::Invalid(format!("{service}: {error}")),
-        StoreError::Unavailable(_) => {
+        StoreError::Unavailable(_) | StoreError::DiskFailed(_) => {
             tracing::warn!(service, %error, "a host call failed");
             HostError::Unavailable(format!(
                 "{service}: the database is not available; try again later"

@@ -14,6 +14,11 @@ pub enum StoreError {
     /// The database cannot be reached, or is full, or is closing.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// The disk failed under a write. What it keeps of earlier writes is unknown until another
+    /// process has read it again, so the store writes nothing any more (see
+    /// [`Store::disk_failure`](crate::Store::disk_failure)).
+    #[error("the disk failed: {0}")]
+    DiskFailed(String),
     /// A stored value that is not what the program wrote.
     #[error("column {at} holds {found}, expected {expected}")]
     Column {
@@ -70,8 +75,14 @@ impl StoreError {
             Self::Constraint(text) => Self::Constraint(text.clone()),
             Self::NulInText => Self::NulInText,
             Self::Unavailable(text) => Self::Unavailable(text.clone()),
+            Self::DiskFailed(text) => Self::DiskFailed(text.clone()),
             other => Self::Engine(other.to_string()),
         }
+    }
+
+    /// Whether the same may succeed later.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::DiskFailed(_))
     }
 
     /// Whether a unique or foreign key refused the write.

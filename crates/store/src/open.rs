@@ -151,6 +151,7 @@ pub(crate) fn open_sqlite(
         connection: &connection,
         counters,
         failed: false,
+        disk: None,
         handover: None,
         notices: Vec::new(),
     };

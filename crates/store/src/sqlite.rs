@@ -4,14 +4,16 @@
 mod engine;
 mod writer;
 
+use std::ffi::c_int;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::hooks::Wal;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::conn::{Conn, Dialect, Param, Row, Value};
 use crate::counters::Counters;
@@ -23,6 +25,9 @@ pub(crate) use engine::Sqlite;
 
 /// Older versions can corrupt a WAL database (fixed in 3.51.3).
 const OLDEST_SAFE_VERSION: i32 = 3_051_003;
+
+/// Pages of the log that make a checkpoint due: 4 MiB.
+const CHECKPOINT_PAGES: c_int = 1_000;
 
 /// Prepared statements kept per connection.
 const STATEMENT_CACHE: usize = 128;
@@ -46,7 +51,7 @@ pub(crate) fn connect(path: &Path, access: Access) -> Result<Connection, StoreEr
     if access == Access::Write {
         create_private(path)?;
     }
-    let connection = Connection::open_with_flags(path, flags).map_err(|e| engine_error(&e))?;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(|e| engine_error(&e))?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     connection
         .busy_timeout(Duration::from_secs(5))
@@ -64,7 +69,25 @@ pub(crate) fn connect(path: &Path, access: Access) -> Result<Connection, StoreEr
     connection
         .execute_batch(pragmas)
         .map_err(|e| engine_error(&e))?;
+    if access == Access::Write {
+        connection
+            .wal_hook(Some(checkpoint))
+            .map_err(|e| engine_error(&e))?;
+    }
     Ok(connection)
+}
+
+/// Moves the log into the database now and then. SQLite's own checkpoint does the same, but keeps
+/// quiet when the disk fails: the commit that met it reports it here.
+fn checkpoint(log: &mut Wal, pages: c_int) -> rusqlite::Result<()> {
+    if pages < CHECKPOINT_PAGES {
+        return Ok(());
+    }
+    match log.checkpoint() {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) => Err(error),
+        // A reader that is in the way, or no room: the next commit tries again.
+        _ => Ok(()),
+    }
 }
 
 /// Lets commits return before they are on the disk: a power cut may undo them.
@@ -105,6 +128,8 @@ pub(crate) struct SqliteConn<'c> {
     /// A statement failed, so the write must not be committed: PostgreSQL would not allow it
     /// either.
     pub(crate) failed: bool,
+    /// What the disk did, if it failed.
+    pub(crate) disk: Option<StoreError>,
     /// Where the dispatcher takes over; `None` on a connection that only reads.
     pub(crate) handover: Option<&'c Handover>,
     /// What to tell it after the commit.
@@ -126,18 +151,26 @@ impl Conn for SqliteConn<'_> {
 
     fn query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
         let result = self.try_query(sql, params);
-        self.failed |= result.is_err();
+        self.note_failure(result.as_ref().err());
         result
     }
 
     fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
         let result = self.try_execute(sql, params);
-        self.failed |= result.is_err();
+        self.note_failure(result.as_ref().err());
         result
     }
 }
 
 impl SqliteConn<'_> {
+    fn note_failure(&mut self, error: Option<&StoreError>) {
+        let Some(error) = error else { return };
+        self.failed = true;
+        if matches!(error, StoreError::DiskFailed(_)) {
+            self.disk.get_or_insert_with(|| error.again());
+        }
+    }
+
     fn try_query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
         refuse_nul(params)?;
         self.counters.statement();
@@ -220,17 +253,17 @@ fn value(value: ValueRef<'_>) -> Result<Value, StoreError> {
 
 /// The engine's error as ours.
 pub(crate) fn engine_error(error: &rusqlite::Error) -> StoreError {
-    use rusqlite::ErrorCode as Code;
+    use ErrorCode as Code;
     match error.sqlite_error_code() {
         Some(Code::ConstraintViolation) => StoreError::Constraint(error.to_string()),
         Some(
             Code::DiskFull
-            | Code::SystemIoFailure
             | Code::CannotOpen
             | Code::DatabaseBusy
             | Code::DatabaseLocked
             | Code::ReadOnly,
         ) => StoreError::Unavailable(error.to_string()),
+        Some(Code::SystemIoFailure) => StoreError::DiskFailed(error.to_string()),
         _ => StoreError::Engine(error.to_string()),
     }
 }

@@ -237,6 +237,16 @@ impl Store {
         self.inner.counters.commits()
     }
 
+    /// What the disk did, once it has failed under a write; pending until then. Nothing is written
+    /// any more: end the process, so that the next one reads what the disk has. PostgreSQL looks
+    /// after its own disk.
+    pub async fn disk_failure(&self) -> String {
+        match &self.inner.engine {
+            Engine::Sqlite(sqlite) => sqlite.disk_failure().await,
+            Engine::Postgres(_) => std::future::pending().await,
+        }
+    }
+
     /// Finishes what is queued and ends the threads. Call it outside of async code.
     pub fn close(&self) {
         match &self.inner.engine {

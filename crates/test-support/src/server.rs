@@ -287,6 +287,15 @@ impl Server {
         running.child.wait().expect("it ends")
     }
 
+    /// Waits for it to end by itself.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn ends(&mut self) -> ExitStatus {
+        let mut running = self.running.take().expect("the server runs");
+        running.child.wait().expect("it ends")
+    }
+
     /// Starts it again over the same data.
     pub fn restart(&mut self) {
         self.kill();

@@ -88,7 +88,7 @@ async fn round(store: &store::Store, clock: SharedClock) -> Result<Option<Timest
             .await;
         match fired {
             Ok(_events) => {}
-            Err(error @ StoreError::Unavailable(_)) => return Err(error),
+            Err(error) if error.is_temporary() => return Err(error),
             Err(error) => {
                 tracing::error!(schedule = %key, %error, "a schedule cannot be fired");
                 stuck = true;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{SqliteConn, connect, engine_error, writer};
 use crate::conn::Conn;
@@ -39,6 +39,7 @@ pub(crate) struct Sqlite {
     readers: OnceLock<Vec<mpsc::Sender<Message>>>,
     next_reader: AtomicUsize,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    failure: watch::Receiver<Option<String>>,
 }
 
 impl Sqlite {
@@ -53,6 +54,7 @@ impl Sqlite {
         let (writer, mut queue) = mpsc::channel(QUEUE);
         let for_thread = Arc::clone(&counters);
         let handover = Arc::clone(handover);
+        let (fails, failure) = watch::channel(None);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
@@ -62,9 +64,8 @@ impl Sqlite {
                     &for_thread,
                     &handover,
                     group_commit,
+                    &fails,
                 );
-                // Leaves a WAL of zero length, so that the next start has nothing to replay.
-                drop(connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA optimize;"));
             })
             .map_err(|e| StoreError::Unavailable(format!("cannot start the writer thread: {e}")))?;
         Ok(Self {
@@ -75,7 +76,21 @@ impl Sqlite {
             readers: OnceLock::new(),
             next_reader: AtomicUsize::new(0),
             threads: Mutex::new(vec![thread]),
+            failure,
         })
+    }
+
+    /// What the disk did, once it has failed.
+    pub(crate) async fn disk_failure(&self) -> String {
+        let mut failure = self.failure.clone();
+        let failed = match failure.wait_for(Option::is_some).await {
+            Ok(failed) => failed.clone(),
+            Err(_closed) => None,
+        };
+        match failed {
+            Some(failed) => failed,
+            None => std::future::pending().await,
+        }
     }
 
     /// The queue of the writer.
@@ -118,6 +133,7 @@ impl Sqlite {
                 connection,
                 counters: &self.counters,
                 failed: false,
+                disk: None,
                 handover: None,
                 notices: Vec::new(),
             })
@@ -171,6 +187,7 @@ fn read(connection: &Connection, counters: &Counters, mut job: Box<dyn Job>) {
             connection,
             counters,
             failed: false,
+            disk: None,
             handover: None,
             notices: Vec::new(),
         };

@@ -1,8 +1,10 @@
 //! The writer thread: it drains the queue, runs every closure in a savepoint, commits once, then
-//! answers all. While one commit waits for the disk the next batch gathers.
+//! answers all. While one commit waits for the disk the next batch gathers. When the disk fails, no
+//! write is answered well any more (`docs/adr/0017-a-failing-disk-ends-the-server.md`).
 
 use rusqlite::Connection;
-use tokio::sync::mpsc;
+use rusqlite::config::DbConfig;
+use tokio::sync::{mpsc, watch};
 
 use super::{SqliteConn, engine_error};
 use crate::counters::Counters;
@@ -13,6 +15,9 @@ use crate::job::{Job, Message};
 /// Closures in one transaction: bounds how long the first of them waits for its commit.
 const BATCH: usize = 256;
 
+/// What the disk did when it failed; nothing before.
+pub(super) type Failure = watch::Sender<Option<String>>;
+
 /// Runs until told to stop.
 pub(super) fn run(
     connection: &Connection,
@@ -20,7 +25,36 @@ pub(super) fn run(
     counters: &Counters,
     handover: &Handover,
     group_commit: bool,
+    failure: &Failure,
 ) {
+    let served = serve(connection, queue, counters, handover, group_commit);
+    let Err(error) = served else {
+        // Leaves a WAL of zero length, so that the next start has nothing to replay.
+        drop(connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA optimize;"));
+        return;
+    };
+    tracing::error!(%error, "nothing is written any more");
+    // The log is what the next start reads: it must not be taken for written into the database.
+    if let Err(error) = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) {
+        tracing::error!(%error, "the log may be removed when the database is closed");
+    }
+    failure.send_replace(Some(error.to_string()));
+    while let Some(message) = queue.blocking_recv() {
+        match message {
+            Message::Job(task) => task.job.finish(Err(error.again())),
+            Message::Stop => queue.close(),
+        }
+    }
+}
+
+/// Fails when the disk does.
+fn serve(
+    connection: &Connection,
+    queue: &mut mpsc::Receiver<Message>,
+    counters: &Counters,
+    handover: &Handover,
+    group_commit: bool,
+) -> Result<(), StoreError> {
     let batch = if group_commit { BATCH } else { 1 };
     let mut stopping = false;
     while !stopping {
@@ -43,29 +77,31 @@ pub(super) fn run(
                 None
             };
         }
-        commit_batch(connection, counters, handover, jobs);
+        commit_batch(connection, counters, handover, jobs)?;
     }
     while let Some(message) = queue.blocking_recv() {
         if let Message::Job(task) = message {
-            commit_batch(connection, counters, handover, vec![task.job]);
+            commit_batch(connection, counters, handover, vec![task.job])?;
         }
     }
+    Ok(())
 }
 
+/// Runs and answers some writes. Fails when the disk does.
 fn commit_batch(
     connection: &Connection,
     counters: &Counters,
     handover: &Handover,
     mut jobs: Vec<Box<dyn Job>>,
-) {
+) -> Result<(), StoreError> {
     if jobs.is_empty() {
-        return;
+        return Ok(());
     }
     if let Err(error) = statement(connection, "BEGIN IMMEDIATE") {
         for job in jobs {
             job.finish(Err(error.again()));
         }
-        return;
+        return only_the_disks(error);
     }
     // A batch of one needs no savepoint: its rollback is the transaction's.
     let alone = jobs.len() == 1;
@@ -76,7 +112,9 @@ fn commit_batch(
         outcomes.push(outcome);
         notices.push(noted);
     }
-    let commit = if connection.is_autocommit() {
+    let commit = if let Some(error) = outcomes.iter().find_map(failed_disk) {
+        Err(error)
+    } else if connection.is_autocommit() {
         Err(StoreError::given_up())
     } else if outcomes.iter().any(Result::is_ok) {
         statement(connection, "COMMIT").inspect(|()| counters.commit())
@@ -96,6 +134,20 @@ fn commit_batch(
             (Err(error), Ok(())) => Err(error.again()),
         });
     }
+    commit.or_else(only_the_disks)
+}
+
+/// A failure of the disk as one; any other concerns its caller only.
+fn only_the_disks(error: StoreError) -> Result<(), StoreError> {
+    match error {
+        StoreError::DiskFailed(_) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn failed_disk(outcome: &Result<(), StoreError>) -> Option<StoreError> {
+    let error = outcome.as_ref().err()?;
+    matches!(error, StoreError::DiskFailed(_)).then(|| error.again())
 }
 
 fn run_one(
@@ -117,12 +169,16 @@ fn run_one(
         connection,
         counters,
         failed: false,
+        disk: None,
         handover: Some(handover),
         notices: Vec::new(),
     };
     let keep = job.run(&mut conn) && !conn.failed;
     let notices = std::mem::take(&mut conn.notices);
-    (end_one(connection, keep, alone), notices)
+    match conn.disk.take() {
+        Some(error) => (Err(error), notices),
+        None => (end_one(connection, keep, alone), notices),
+    }
 }
 
 /// Keeps or undoes what one job did.

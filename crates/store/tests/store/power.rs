@@ -100,3 +100,26 @@ fn the_check_catches_a_writer_that_does_not_wait_for_the_disk() {
     let (all, gone) = cut(Role::Relaxed);
     assert!(gone > 0, "{all} writes, and no loss was seen");
 }
+
+/// The log of a database in a folder, in bytes.
+fn log_bytes(db: &Db) -> u64 {
+    let log = db.config.directory.join("picloud.db-wal");
+    std::fs::metadata(log).unwrap().len()
+}
+
+#[test]
+fn the_log_goes_into_the_database_as_it_grows() {
+    let db = Db::sqlite();
+    let app = db.app("shop").id;
+    for letter in ('a'..='z').chain('A'..='Z') {
+        let text = letter.to_string().repeat(1 << 20);
+        let changed = db.write(move |conn| {
+            let sql = "UPDATE apps SET description = ?1 WHERE id = ?2";
+            conn.execute(sql, &[text.as_str().into(), app.as_bytes().into()])
+        });
+        assert_eq!(changed, 1);
+    }
+    // A checkpoint is due at 4 MiB, and a commit has 1.
+    let bytes = log_bytes(&db);
+    assert!(bytes < 8 << 20, "{bytes}");
+}
