@@ -221,7 +221,7 @@ impl State {
                 self.nodes.tell();
             }
             Event::Notice(Notice::Removed(app)) => self.waiting.forget(app),
-            Event::Notice(Notice::Unsure) => self.nodes.doubt(),
+            Event::Notice(Notice::Unsure(doubt)) => self.nodes.doubt(doubt),
             Event::Notice(Notice::Activated(app)) => {
                 self.cron.look();
                 self.waiting.expect_any(app, now);

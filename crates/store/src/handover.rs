@@ -39,7 +39,7 @@ pub enum Notice {
         bytes: u64,
     },
     /// Nobody knows whether a write has happened: what this process holds must be looked up.
-    Unsure,
+    Unsure(Doubt),
     /// An app was removed with everything that waited.
     Removed(AppId),
     /// An app's triggers and schedules may have changed.
@@ -49,6 +49,10 @@ pub enum Notice {
     /// Nobody has listened until now: another process may have written something.
     Unheard,
 }
+
+/// A reason to look up what this process holds: later ones are larger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Doubt(pub u64);
 
 /// What waits in an app's outbox.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,8 +89,21 @@ struct State {
     backlog: HashMap<AppId, Backlog>,
     /// Until when this process's lease is good, as far as it knows.
     lease_until: Option<Instant>,
-    /// This process may hold more than its dispatcher knows, so what comes now could overtake it.
-    doubt: bool,
+    /// This process may hold more than its dispatcher knows, so what comes now could overtake it:
+    /// the last reason to think so, and the last one that was looked into.
+    doubt: Doubt,
+    certain: Doubt,
+}
+
+impl State {
+    fn is_in_doubt(&self) -> bool {
+        self.doubt > self.certain
+    }
+
+    fn doubt(&mut self) -> Doubt {
+        self.doubt.0 += 1;
+        self.doubt
+    }
 }
 
 /// Whether a delivery may be held from its birth.
@@ -228,7 +245,10 @@ impl Handover {
     pub(crate) fn hold(&self, app: AppId) -> Hold {
         let mut state = self.lock();
         let held = state.held.get(&app).copied().unwrap_or(0);
-        if state.dispatcher.is_none() || state.doubt || held >= HELD_PER_APP || state.total >= HELD
+        if state.dispatcher.is_none()
+            || state.is_in_doubt()
+            || held >= HELD_PER_APP
+            || state.total >= HELD
         {
             return Hold::No;
         }
@@ -246,18 +266,20 @@ impl Handover {
 
     /// Whether a write took place is not known: nothing is held from its birth until what this
     /// process holds has been looked up.
-    pub fn doubt(&self) {
-        self.lock().doubt = true;
+    pub fn doubt(&self) -> Doubt {
+        self.lock().doubt()
     }
 
     /// Whether there is such a doubt.
     pub fn is_in_doubt(&self) -> bool {
-        self.lock().doubt
+        self.lock().is_in_doubt()
     }
 
-    /// The dispatcher knows again all that this process holds.
-    pub fn certain(&self) {
-        self.lock().doubt = false;
+    /// What this process held was looked up because of this doubt. A later one stays: what it is
+    /// about may have been written too late to be seen.
+    pub fn certain(&self, of: Doubt) {
+        let mut state = self.lock();
+        state.certain = state.certain.max(of);
     }
 
     /// Tells the dispatcher something that no transaction noted.
@@ -275,7 +297,9 @@ impl Handover {
         let mut state = self.lock();
         let held = |notice: &Notice| matches!(notice, Notice::Held(_));
         let mut unsure = committed.is_none() && notices.iter().any(held);
-        state.doubt |= unsure;
+        if unsure {
+            state.doubt();
+        }
         for notice in notices {
             let keep = match &notice {
                 Notice::Held(delivery) => {
@@ -284,7 +308,7 @@ impl Handover {
                     }
                     // One with a key could overtake another that is in doubt; it is looked up
                     // together with that.
-                    let known = !state.doubt || delivery.order_key.is_none();
+                    let known = !state.is_in_doubt() || delivery.order_key.is_none();
                     let keep = committed == Some(true) && known;
                     // One that commits during the look at what is held may not be seen by it.
                     unsure |= committed == Some(true) && !known;
@@ -306,7 +330,7 @@ impl Handover {
                     }
                     committed != Some(false)
                 }
-                Notice::Unsure | Notice::Activated(_) | Notice::Foreign | Notice::Unheard => {
+                Notice::Unsure(_) | Notice::Activated(_) | Notice::Foreign | Notice::Unheard => {
                     committed != Some(false)
                 }
             };
@@ -315,8 +339,11 @@ impl Handover {
                 dispatcher.send(notice).ok();
             }
         }
-        if unsure && let Some(dispatcher) = &state.dispatcher {
-            dispatcher.send(Notice::Unsure).ok();
+        if unsure {
+            let doubt = state.doubt();
+            if let Some(dispatcher) = &state.dispatcher {
+                dispatcher.send(Notice::Unsure(doubt)).ok();
+            }
         }
     }
 

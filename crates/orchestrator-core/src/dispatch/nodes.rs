@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use shared::clock::Timestamp;
 use shared::id::NodeId;
-use store::handover::{LEASE, RENEW};
+use store::handover::{Doubt, LEASE, RENEW};
 use store::outbox::{self, Delivery, Node};
 use store::{Store, StoreError};
 
@@ -48,6 +48,9 @@ pub(super) struct Nodes {
     /// with everything else.
     look: bool,
     watch_at: Option<Instant>,
+    /// The last doubt that this was told of, and when a look can clear it.
+    doubt: Doubt,
+    ripe_at: Option<Instant>,
     /// What this process holds is to be looked up, not before; nothing is claimed until then.
     doubt_at: Option<Instant>,
     /// It is to be looked up once more.
@@ -72,8 +75,26 @@ pub(super) struct Seen {
     /// Whether what this process holds was to be looked up.
     doubted: bool,
     /// What this process holds; what it had lost sight of has a new epoch.
-    held: Option<(Vec<Delivery>, BTreeSet<i64>)>,
+    held: Option<Held>,
     error: Option<StoreError>,
+}
+
+/// What this process holds, and what was known of it before.
+struct Held {
+    deliveries: Vec<Delivery>,
+    known: BTreeSet<i64>,
+    doubt: Doubt,
+}
+
+/// A look at what this process holds.
+#[derive(Debug)]
+struct LookUp {
+    /// The numbers of what is known to be held.
+    known: BTreeSet<i64>,
+    /// What else was written before this time is lost sight of.
+    before: Timestamp,
+    /// The last doubt that it clears.
+    doubt: Doubt,
 }
 
 /// What a round is to do.
@@ -82,9 +103,8 @@ struct Work {
     renew: bool,
     tell: bool,
     look: bool,
-    /// The numbers of what is known to be held, when that is in doubt; what else was written before
-    /// this time is lost sight of.
-    doubt: Option<(BTreeSet<i64>, Timestamp)>,
+    /// When what is held is in doubt.
+    look_up: Option<LookUp>,
 }
 
 impl Nodes {
@@ -98,6 +118,8 @@ impl Nodes {
             told_at: None,
             look: shared,
             watch_at: None,
+            doubt: Doubt::default(),
+            ripe_at: None,
             doubt_at: None,
             again_at: None,
             looking_up: false,
@@ -172,9 +194,11 @@ impl Nodes {
     }
 
     /// Nobody knows whether a write of this process has happened.
-    pub(super) fn doubt(&mut self) {
+    pub(super) fn doubt(&mut self, doubt: Doubt) {
+        self.doubt = self.doubt.max(doubt);
         let now = Instant::now();
-        self.doubt_at = Some(now + ON_THE_WAY + Duration::from_millis(500));
+        self.ripe_at = Some(now + ON_THE_WAY + Duration::from_millis(500));
+        self.doubt_at = self.ripe_at;
         self.again_at = Some(now + LATE);
     }
 
@@ -249,13 +273,23 @@ impl Nodes {
         let ages = [(self.doubt_at, ON_THE_WAY), (self.again_at, LONG_AGO)];
         let over = |due: Option<Instant>| due.is_some_and(|due| due <= at);
         let age = ages.into_iter().find(|(due, _)| !claiming && over(*due));
+        // A look for another reason may come too early for a doubt.
+        let early = self.ripe_at.filter(|ripe| *ripe > at);
         let work = Work {
             renew: self.shared && busy && since(self.renewed_at, RENEW),
             tell: self.tell && since(self.told_at, QUIET),
             look: self.look,
-            doubt: age.map(|(_, age)| (known(), now.minus(age))),
+            look_up: age.map(|(_, age)| LookUp {
+                known: known(),
+                before: now.minus(age),
+                doubt: if early.is_some() {
+                    Doubt::default()
+                } else {
+                    self.doubt
+                },
+            }),
         };
-        if !(work.renew || work.tell || work.look || work.doubt.is_some()) {
+        if !(work.renew || work.tell || work.look || work.look_up.is_some()) {
             return None;
         }
         self.working = true;
@@ -263,9 +297,9 @@ impl Nodes {
         // What comes up meanwhile is another reason: this round may be past where it matters.
         self.tell &= !work.tell;
         self.look &= !work.look;
-        if work.doubt.is_some() {
+        if work.look_up.is_some() {
             self.looking_up = true;
-            self.doubt_at = None;
+            self.doubt_at = early;
             self.again_at = self.again_at.filter(|again| *again > at);
         }
         Some(work)
@@ -296,7 +330,7 @@ async fn round(store: &Store, catalog: &LiveCatalog, work: Work) -> Seen {
     let mut seen = Seen {
         to_tell: work.tell,
         to_look: work.look,
-        doubted: work.doubt.is_some(),
+        doubted: work.look_up.is_some(),
         ..Seen::default()
     };
     if let Err(error) = try_round(store, catalog, work, &mut seen).await {
@@ -344,12 +378,21 @@ async fn try_round(
         }
         seen.others = Some(others);
     }
-    if let Some((known, before)) = work.doubt {
-        let lost = known.clone();
-        let held = store
-            .write(move |conn| outbox::look_up(conn, node, &lost, before))
+    if let Some(LookUp {
+        known,
+        before,
+        doubt,
+    }) = work.look_up
+    {
+        let seqs = known.clone();
+        let deliveries = store
+            .write(move |conn| outbox::look_up(conn, node, &seqs, before))
             .await?;
-        seen.held = Some((held, known));
+        seen.held = Some(Held {
+            deliveries,
+            known,
+            doubt,
+        });
     }
     Ok(())
 }
@@ -406,11 +449,9 @@ impl State {
         if seen.freed {
             self.waiting.look();
         }
-        if let Some((held, known)) = seen.held {
-            self.compare(held, &known, now);
-            if self.nodes.doubt_at.is_none() {
-                self.parts.store.handover().certain();
-            }
+        if let Some(held) = seen.held {
+            self.compare(held.deliveries, &held.known, now);
+            self.parts.store.handover().certain(held.doubt);
         }
     }
 

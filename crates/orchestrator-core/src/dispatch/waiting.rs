@@ -352,8 +352,7 @@ impl State {
                 tracing::warn!(%error, "deliveries cannot be taken; trying again");
                 // They may have been taken all the same.
                 if handover.is_shared() {
-                    handover.doubt();
-                    self.nodes.doubt();
+                    self.nodes.doubt(handover.doubt());
                 }
                 let at = now.plus(AGAIN);
                 self.waiting.look_at(app, Next { at, ..next });

@@ -99,3 +99,22 @@ fn a_process_looks_by_itself_only_once_it_has_met_another() {
     nodes.looked(&[]);
     assert!(nodes.watch_at.is_some());
 }
+
+#[test]
+fn a_look_clears_only_a_doubt_that_is_old_enough() {
+    let at = Instant::now();
+    let mut nodes = quiet(at);
+    let cleared = |nodes: &mut Nodes, at| {
+        let work = nodes.work(at, Timestamp(0), (false, false), &BTreeSet::new);
+        nodes.working = false;
+        work.and_then(|work| work.look_up).map(|look| look.doubt)
+    };
+    nodes.doubt(Doubt(1));
+    assert_eq!(cleared(&mut nodes, at), None, "it comes too early");
+    // There is another reason to look at once.
+    nodes.doubt_at = Some(at);
+    assert_eq!(cleared(&mut nodes, at), Some(Doubt(0)));
+    let later = at + Duration::from_secs(2);
+    assert_eq!(cleared(&mut nodes, later), Some(Doubt(1)));
+    assert_eq!(cleared(&mut nodes, later), None);
+}
