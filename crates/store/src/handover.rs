@@ -93,6 +93,8 @@ struct State {
     /// the last reason to think so, and the last one that was looked into.
     doubt: Doubt,
     certain: Doubt,
+    /// The app whose waiting deliveries the dispatcher is taking.
+    claiming: Option<AppId>,
 }
 
 impl State {
@@ -240,16 +242,26 @@ impl Handover {
                 .is_some_and(|until| until > Instant::now() + Duration::from_secs(1))
     }
 
+    /// An app's waiting deliveries are being taken. Until [`Self::claimed`] the database may say of
+    /// some that this process holds them before its dispatcher knows: what is written behind them
+    /// must not be handed over first.
+    pub fn claims(&self, app: AppId) {
+        self.lock().claiming = Some(app);
+    }
+
+    /// The dispatcher knows what it has taken, or is in doubt about it.
+    pub fn claimed(&self) {
+        self.lock().claiming = None;
+    }
+
     /// Asks for a place for one more delivery; given back by [`Self::release`] or with an undone
-    /// transaction.
-    pub(crate) fn hold(&self, app: AppId) -> Hold {
+    /// transaction. `ordered`: it has a key.
+    pub(crate) fn hold(&self, app: AppId, ordered: bool) -> Hold {
         let mut state = self.lock();
         let held = state.held.get(&app).copied().unwrap_or(0);
-        if state.dispatcher.is_none()
-            || state.is_in_doubt()
-            || held >= HELD_PER_APP
-            || state.total >= HELD
-        {
+        let full = held >= HELD_PER_APP || state.total >= HELD;
+        let claims = ordered && state.claiming == Some(app);
+        if state.dispatcher.is_none() || state.is_in_doubt() || full || claims {
             return Hold::No;
         }
         state.total += 1;

@@ -176,7 +176,11 @@ pub(crate) fn insert(conn: &mut dyn Conn, new: &New<'_>) -> Result<(), StoreErro
     let mut new = *new;
     let blocked = queue_behind(conn, &mut new)?;
     let now = new.due_at <= new.created_at && !blocked;
-    let node = if now { hold(conn, new.app)? } else { None };
+    let node = if now {
+        hold(conn, new.app, new.order_key.is_some())?
+    } else {
+        None
+    };
     let inserted = insert_row(conn, &new, node);
     if inserted.is_err()
         && node.is_some()
@@ -197,8 +201,8 @@ pub(crate) fn insert(conn: &mut dyn Conn, new: &New<'_>) -> Result<(), StoreErro
 }
 
 /// Takes a place in this process's memory, if there is one.
-fn hold(conn: &mut dyn Conn, app: AppId) -> Result<Option<NodeId>, StoreError> {
-    let hold = conn.handover().map_or(Hold::No, |h| h.hold(app));
+fn hold(conn: &mut dyn Conn, app: AppId, ordered: bool) -> Result<Option<NodeId>, StoreError> {
+    let hold = conn.handover().map_or(Hold::No, |h| h.hold(app, ordered));
     match hold {
         Hold::No => Ok(None),
         Hold::By(node) => Ok(Some(node)),

@@ -290,6 +290,7 @@ impl State {
         let most = handover.room(app).min(CLAIM);
         let node = handover.node();
         self.waiting.claiming = true;
+        handover.claims(app);
         self.events.report(async move {
             let span = move |from| Span { from, to: now };
             let result = store
@@ -358,6 +359,7 @@ impl State {
                 self.waiting.look_at(app, Next { at, ..next });
             }
         }
+        self.parts.store.handover().claimed();
     }
 }
 

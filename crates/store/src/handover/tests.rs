@@ -39,14 +39,18 @@ fn nothing_overtakes_a_write_in_doubt() {
     let mut notices = handover.open(HashMap::new(), true);
     let app = AppId::new(NOW);
     for _ in 0..3 {
-        assert_eq!(handover.hold(app), Hold::By(node));
+        assert_eq!(handover.hold(app, true), Hold::By(node));
     }
     handover.publish(vec![delivery(app, 1, Some("x"))], None);
     let Ok(Notice::Unsure(first)) = notices.try_recv() else {
         panic!("the dispatcher is told");
     };
     assert!(handover.is_in_doubt());
-    assert_eq!(handover.hold(app), Hold::No, "it waits in the database");
+    assert_eq!(
+        handover.hold(app, true),
+        Hold::No,
+        "it waits in the database"
+    );
     // These were on their way. The first is behind the one in doubt, the second behind nothing.
     handover.publish(vec![delivery(app, 2, Some("x"))], Some(true));
     let Ok(Notice::Unsure(second)) = notices.try_recv() else {
@@ -57,9 +61,23 @@ fn nothing_overtakes_a_write_in_doubt() {
     assert_eq!(handover.room(app), HELD_PER_APP - 1);
     handover.certain(first);
     // The look for the first may not have seen the second, which nothing may overtake either.
-    assert_eq!(handover.hold(app), Hold::No);
+    assert_eq!(handover.hold(app, true), Hold::No);
     handover.certain(second);
-    assert_eq!(handover.hold(app), Hold::By(node));
+    assert_eq!(handover.hold(app, true), Hold::By(node));
+}
+
+#[test]
+fn nothing_overtakes_what_is_being_taken() {
+    let node = NodeId::new(NOW);
+    let handover = Handover::new(node, false, BacklogLimit::default());
+    let _notices = handover.open(HashMap::new(), true);
+    let (app, other) = (AppId::new(NOW), AppId::new(NOW));
+    handover.claims(app);
+    assert_eq!(handover.hold(app, true), Hold::No);
+    assert_eq!(handover.hold(app, false), Hold::By(node), "behind nothing");
+    assert_eq!(handover.hold(other, true), Hold::By(node));
+    handover.claimed();
+    assert_eq!(handover.hold(app, true), Hold::By(node));
 }
 
 #[test]
