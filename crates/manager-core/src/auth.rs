@@ -5,17 +5,13 @@
 
 mod capability;
 mod cross_site;
+mod decision;
 mod extractor;
-mod password;
 mod principal;
 mod session;
-mod throttle;
 
-pub(crate) use capability::{
-    CanAdmin, CanDeploy, CanInvoke, CanRead, Capability, Decided, Decision, SignedIn,
-};
+pub(crate) use capability::{CanAdmin, CanDeploy, CanInvoke, CanRead, Capability, SignedIn};
+pub(crate) use decision::{Decided, Decision};
 pub(crate) use extractor::{Authorized, InApp, Public, audit};
-pub(crate) use password::Passwords;
 pub(crate) use principal::{Principal, Via, scope_name};
 pub(crate) use session::{SESSION_LIFE, clear_cookie, session_cookie, session_secret};
-pub(crate) use throttle::Throttle;

@@ -27,9 +27,8 @@ use store::{Conn, StoreError};
 use crate::auth::{CanDeploy, InApp, Principal, audit};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::IfMatch;
-use crate::handlers::releases::view;
-use crate::handlers::{active_snapshot, domains_of};
 use crate::manager::Manager;
+use crate::model::{active_snapshot, domains_of, release_view};
 
 pub(crate) use check::check_limits;
 pub(crate) use rollback::roll_back;
@@ -217,7 +216,7 @@ impl Deploy {
         match stored.await {
             Ok(row) => {
                 self.manager.refresh(app).await?;
-                Ok(Some(view(&row, Some(row.number))))
+                Ok(Some(release_view(&row, Some(row.number))))
             }
             Err(Refused::Lost) => Ok(None),
             Err(Refused::Failed(error)) => Err(error),

@@ -81,6 +81,11 @@ impl From<StoreError> for ApiError {
     }
 }
 
+/// A query parameter that cannot be right.
+pub(crate) fn invalid_query(detail: impl Into<Cow<'static, str>>) -> ApiError {
+    ApiError::new(Kind::InvalidInput, code::INVALID_QUERY, detail)
+}
+
 /// Turns a refused unique key into "already exists".
 pub(crate) fn taken(detail: String) -> impl FnOnce(StoreError) -> ApiError {
     move |error| {

@@ -1,7 +1,5 @@
 //! `/docs/errors/{code}`: what an error means and what to do about it.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::RawPathParams;
 use axum::response::{IntoResponse as _, Response};
@@ -10,7 +8,6 @@ use http::{HeaderValue, header};
 use shared::error::Code;
 
 use crate::error::ApiError;
-use crate::manager::Manager;
 
 macro_rules! pages {
     ($($code:literal)+) => {
@@ -35,7 +32,8 @@ pages! {
     "webhook_unconfigured"
 }
 
-pub(crate) fn router() -> Router<Arc<Manager>> {
+/// The pages as routes.
+pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     // Pages for people, not an operation of the API: readable by everybody.
     Router::new().route("/docs/errors/{code}", get(page))
 }

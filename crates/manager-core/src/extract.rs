@@ -1,6 +1,5 @@
 //! Inputs of operations: strict, bounded, and with problems as rejections.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -16,7 +15,6 @@ use shared::error::{Kind, code};
 use shared::limits::fixed;
 
 use crate::error::{ApiError, ApiResult};
-use crate::manager::Manager;
 
 /// How long a client may take to send a body.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -25,10 +23,10 @@ const PATIENCE: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(crate) struct Json<T>(pub(crate) T);
 
-impl<T: DeserializeOwned> FromRequest<Arc<Manager>> for Json<T> {
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &Arc<Manager>) -> ApiResult<Self> {
+    async fn from_request(request: Request, _: &S) -> ApiResult<Self> {
         let refused =
             |detail: String| ApiError::new(Kind::InvalidInput, code::INVALID_JSON, detail);
         // A cross-site form cannot send this type without a preflight.
@@ -123,10 +121,10 @@ impl<T: IntoResponse> IntoResponse for Tagged<T> {
 #[derive(Debug)]
 pub(crate) struct Query<T>(pub(crate) T);
 
-impl<T: DeserializeOwned> FromRequestParts<Arc<Manager>> for Query<T> {
+impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Arc<Manager>) -> ApiResult<Self> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> ApiResult<Self> {
         #[expect(
             clippy::disallowed_types,
             reason = "this is the wrapper to use instead"
@@ -160,10 +158,10 @@ impl PathParams {
     }
 }
 
-impl FromRequestParts<Arc<Manager>> for PathParams {
+impl<S: Send + Sync> FromRequestParts<S> for PathParams {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &Arc<Manager>) -> ApiResult<Self> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> ApiResult<Self> {
         let raw = RawPathParams::from_request_parts(parts, state).await;
         let raw = raw.map_err(|_not_utf8| ApiError::invalid("the path is not UTF-8"))?;
         let own = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
@@ -197,13 +195,10 @@ impl IfMatch {
     }
 }
 
-impl FromRequestParts<Arc<Manager>> for IfMatch {
+impl<S: Sync> FromRequestParts<S> for IfMatch {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(
-        parts: &mut Parts,
-        _: &Arc<Manager>,
-    ) -> Result<Self, Self::Rejection> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let values: Vec<String> = parts
             .headers
             .get_all(header::IF_MATCH)
@@ -213,6 +208,9 @@ impl FromRequestParts<Arc<Manager>> for IfMatch {
         Ok(Self((!values.is_empty()).then(|| values.join(","))))
     }
 }
+
+/// Characters of a description.
+pub(crate) const DESCRIPTION: usize = 1_000;
 
 /// A text people write: bounded, without characters that would disturb a terminal.
 pub(crate) fn check_text(what: &str, text: &str, most: usize) -> ApiResult<()> {

@@ -1,11 +1,12 @@
 //! The control plane: admin API, use cases, authorization, releases, OpenAPI.
 //!
-//! [`Manager::router`] answers everything below `/api/v1`. The control plane is not on the path
+//! [`router`] answers everything below `/api/v1`. The control plane is not on the path
 //! of a request to a script: it writes to the store and tells the [`Catalog`] what changed.
 //!
 //! [`Catalog`]: shared::seam::Catalog
 
 mod auth;
+mod base_url;
 mod deploy;
 mod error;
 mod error_pages;
@@ -13,16 +14,18 @@ mod extract;
 mod handlers;
 mod layer;
 mod manager;
+mod model;
 mod openapi;
 mod operations;
+mod password;
 mod running;
 mod secret;
-mod view;
+mod throttle;
 
 pub use error_pages::ERROR_PAGES;
 pub use manager::{
     AttemptEvent, AttemptStream, Attempts, Manager, ManagerConfig, Parts, PeerInfo, Tail,
     TailEvent, TailStream,
 };
-pub use openapi::openapi_json;
+pub use operations::{openapi_json, router};
 pub use secret::Secret;

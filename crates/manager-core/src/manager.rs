@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::Router;
 use shared::clock::{SharedClock, Timestamp};
 use shared::error::{Error, Kind, code};
 use shared::id::AppId;
@@ -18,10 +17,11 @@ use store::{Store, StoreError, people};
 use tokio::sync::Semaphore;
 use tokio_stream::Stream;
 
-use crate::auth::{Passwords, Throttle};
+use crate::base_url::BaseUrl;
 use crate::error::{ApiError, ApiResult};
+use crate::password::Passwords;
 use crate::secret::{self, Secret, SecretKind};
-use crate::view::BaseUrl;
+use crate::throttle::Throttle;
 
 /// Runs and direct calls of scripts under way.
 const RUNS: usize = 64;
@@ -159,12 +159,6 @@ impl Manager {
         let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
         *local = Some(secret.hash());
         secret
-    }
-
-    /// All operations below `/api/v1`, and the error pages. Answers every path with a response;
-    /// it does not panic.
-    pub fn router(self: &Arc<Self>) -> Router {
-        crate::operations::router(self)
     }
 
     pub(crate) fn is_local(&self, text: &str) -> bool {

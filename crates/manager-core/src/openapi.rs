@@ -1,7 +1,6 @@
 //! The OpenAPI 3.1 document, made from the handlers.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 
 use shared::error::Problem;
 use shared::script_error::{Diagnostic, Severity};
@@ -18,6 +17,10 @@ use utoipa::openapi::{
 };
 
 use crate::auth::Decision;
+
+/// The document as text, for the operation that shows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Document(pub(crate) &'static str);
 
 /// The operations of a path with their methods.
 pub(crate) fn operations(
@@ -103,14 +106,4 @@ pub(crate) fn document(paths: Paths, schemas: BTreeMap<String, RefOr<Schema>>) -
         .paths(paths)
         .components(Some(components))
         .build()
-}
-
-/// The document as it is committed in `api/openapi.json` and served.
-pub fn openapi_json() -> &'static str {
-    static TEXT: OnceLock<String> = OnceLock::new();
-    TEXT.get_or_init(|| {
-        let document = crate::operations::document();
-        let text = serde_json::to_string_pretty(&document);
-        text.expect("the document is made of texts and maps") + "\n"
-    })
 }

@@ -1,27 +1,27 @@
 //! The one list of operations: router and OpenAPI document are made from it together.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use axum::Router;
 use axum::extract::Request;
 use axum::handler::Handler;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Router};
+use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Operation, ParameterIn, Paths};
 use utoipa::openapi::schema::Schema;
-use utoipa::openapi::{OpenApi, RefOr};
 use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
 use crate::auth::{Decided, Decision};
+use crate::error::invalid_query;
 use crate::handlers::{
     apps, dead_letters, domains, env, event_tail, events, executions, logs, modules, releases,
     routes as route_list, runs, scripts, sessions, setup, system, tokens, triggers,
 };
 use crate::manager::Manager;
-use crate::openapi;
-use crate::view::invalid_query;
+use crate::openapi::{self, Document};
 
 /// Where the API lives.
 pub(crate) const PREFIX: &str = "/api/v1";
@@ -184,17 +184,24 @@ async fn only_known(known: &[String], request: Request, next: Next) -> Response 
     }
 }
 
-/// The whole router.
-pub(crate) fn router(manager: &Arc<Manager>) -> Router {
+/// All operations below `/api/v1`, and the error pages. Answers every path with a response; it does
+/// not panic.
+pub fn router(manager: &Arc<Manager>) -> Router {
     Router::new()
         .nest(PREFIX, all().router)
         .merge(crate::error_pages::router())
+        .layer(Extension(Document(openapi_json())))
         .layer(from_fn_with_state(Arc::clone(manager), crate::layer::outer))
         .with_state(Arc::clone(manager))
 }
 
-/// The OpenAPI document.
-pub(crate) fn document() -> OpenApi {
-    let all = all();
-    openapi::document(all.paths, all.schemas)
+/// The OpenAPI document as it is committed in `api/openapi.json` and served.
+pub fn openapi_json() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| {
+        let all = all();
+        let document = openapi::document(all.paths, all.schemas);
+        let text = serde_json::to_string_pretty(&document);
+        text.expect("the document is made of texts and maps") + "\n"
+    })
 }

@@ -27,8 +27,8 @@ use store::deployment::{self, Deployment};
 
 use crate::auth::{CanDeploy, CanInvoke, Capability, InApp};
 use crate::error::{ApiError, ApiResult};
-use crate::handlers::limits_of;
 use crate::manager::Manager;
+use crate::model::limits_of;
 use record::Run;
 
 async fn load(manager: &Manager, app: &AppRow) -> ApiResult<Deployment> {

@@ -161,7 +161,7 @@ pub(crate) fn ingress_config(
 }
 
 fn control_handler(manager: &Arc<Manager>) -> ControlHandler {
-    let router = manager.router();
+    let router = manager_core::router(manager);
     Arc::new(move |mut request: Request<BoxBody>, peer: PeerInfo| {
         if admin_page::answers(request.uri().path()) {
             let page = admin_page::answer(&request);

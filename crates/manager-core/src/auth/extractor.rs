@@ -16,7 +16,7 @@ use store::{Conn, StoreError};
 
 use super::capability::Capability;
 use super::cross_site::{refuse_cross_site, require_same_origin};
-use super::principal::{Principal, authenticate};
+use super::principal::{Principal, Via, authenticate};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::PathParams;
 use crate::manager::{Manager, PeerInfo};
@@ -141,7 +141,7 @@ async fn identify<C: Capability>(
     let peer = peer_of(parts, manager);
     let principal = authenticate(manager, &parts.headers, peer.https).await?;
     // Only cookies are sent without the sender's intention.
-    if principal.via == super::Via::Session && (C::GUARD_READS || !is_safe(&parts.method)) {
+    if principal.via == Via::Session && (C::GUARD_READS || !is_safe(&parts.method)) {
         require_same_origin(&parts.headers)?;
     }
     principal.require::<C>()?;

@@ -12,8 +12,7 @@ use shared::release::{Cors, RouteSpec, Snapshot};
 use shared::routing::RouteTable;
 
 use crate::error::{ApiError, ApiResult};
-use crate::extract::check_text;
-use crate::handlers::DESCRIPTION;
+use crate::extract::{DESCRIPTION, check_text};
 
 /// Characters of a release's message.
 const MESSAGE: usize = 1_000;

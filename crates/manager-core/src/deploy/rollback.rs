@@ -7,7 +7,7 @@ use store::{Conn, apps, releases};
 use crate::auth::{CanDeploy, InApp, audit};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::IfMatch;
-use crate::handlers::releases::view;
+use crate::model::release_view;
 
 /// Serves release `to`, or the one before the active one, again. It is live on return.
 pub(crate) async fn roll_back(
@@ -38,7 +38,7 @@ pub(crate) async fn roll_back(
                 let name = format!("{} #{}", app.slug, row.number);
                 audit(conn, &person, now, "releases.rollback", &name)?;
             }
-            Ok(view(&row, Some(row.number)))
+            Ok(release_view(&row, Some(row.number)))
         })
         .await?;
     caller.manager.refresh(id).await?;

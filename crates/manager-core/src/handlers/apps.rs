@@ -5,27 +5,16 @@ use shared::api::{App, CreateAppRequest, Page, UpdateAppRequest};
 use shared::clock::Timestamp;
 use shared::error::Kind;
 use shared::id::AppId;
-use shared::limits::{LimitSettings, Limits};
+use shared::limits::LimitSettings;
 use shared::name::{AppSlug, DomainName};
 use store::apps::{self, AppRow};
-use store::{Conn, StoreError};
 
-use super::PageQuery;
 use crate::auth::{Authorized, CanAdmin, CanDeploy, CanRead, InApp, audit};
 use crate::deploy::check_limits;
 use crate::error::{ApiError, ApiResult, taken};
-use crate::extract::{Created, IfMatch, Json, Query, Tagged, check_text};
+use crate::extract::{Created, DESCRIPTION, IfMatch, Json, Query, Tagged, check_text};
 use crate::manager::Manager;
-use crate::view::{page, tag, time};
-
-/// Characters of a description.
-pub(crate) const DESCRIPTION: usize = 1_000;
-
-/// The domains of an app, for its URL.
-pub(crate) fn domains_of(conn: &mut dyn Conn, app: AppId) -> Result<Vec<DomainName>, StoreError> {
-    let domains = apps::domains(conn, app)?;
-    Ok(domains.into_iter().map(|(domain, _)| domain).collect())
-}
+use crate::model::{PageQuery, domains_of, page, tag, time};
 
 fn view(manager: &Manager, app: &AppRow, domains: &[DomainName]) -> App {
     App {
@@ -60,7 +49,6 @@ pub(crate) async fn list(
     caller: Authorized<CanRead>,
     Query(query): Query<PageQuery>,
 ) -> ApiResult<Json<Page<App>>> {
-    let limit = query.limit()?;
     let bound = caller.principal.bound_to();
     let manager = caller.manager;
     let reader = std::sync::Arc::clone(&manager);
@@ -74,10 +62,7 @@ pub(crate) async fn list(
                 .collect()
         })
         .await?;
-    page(all, query.cursor.as_deref(), limit, |app| {
-        app.name.to_string()
-    })
-    .map(Json)
+    page(all, &query, |app| app.name.to_string()).map(Json)
 }
 
 /// Make an app. The first one answers on hosts nobody claimed.
@@ -239,11 +224,4 @@ async fn try_to_delete(caller: &InApp<CanAdmin>, if_match: IfMatch) -> ApiResult
         Ok(audit(conn, &person, now, "apps.delete", app.slug.as_str())?)
     });
     delete.await
-}
-
-/// The limits of one run of a script of this app.
-pub(crate) fn limits_of(app: &AppRow, script: &LimitSettings, ceiling: &Limits) -> Limits {
-    Limits::default()
-        .with(&app.limits, ceiling)
-        .with(script, ceiling)
 }

@@ -19,13 +19,11 @@ use shared::name::AppSlug;
 use store::dead_letters::{self, DeadLetter as Row};
 use store::executions::ExecutionFilter;
 
-use super::events::{run_views, runs, some};
-use super::payload::{self, value};
-use super::{PageQuery, next_page};
+use super::payload;
 use crate::auth::{CanDeploy, CanRead, InApp, audit};
-use crate::error::{ApiError, ApiResult};
+use crate::error::{ApiError, ApiResult, invalid_query};
 use crate::extract::{Json, Query};
-use crate::view::{invalid_query, time};
+use crate::model::{PageQuery, dead_letter_view, next_page, run_views, runs, value};
 
 /// Ids in one request.
 const IDS: usize = 1_000;
@@ -38,33 +36,6 @@ const PURGE: i64 = 1_000;
 
 fn missing() -> ApiError {
     ApiError::not_found("there is no such dead letter; it was replayed or removed")
-}
-
-/// The first line of a stored error.
-fn first_line(error: &str) -> Option<String> {
-    let error = value(error.as_bytes());
-    let message = error.get("message").unwrap_or(&error).as_str()?;
-    message.lines().next().map(str::to_owned)
-}
-
-/// A dead letter on the wire.
-pub(super) fn view(row: &Row) -> DeadLetter {
-    DeadLetter {
-        id: row.id,
-        event: row.event,
-        kind: row.kind.as_str().to_owned(),
-        subject: row.subject.clone(),
-        trigger: some(row.trigger.clone()),
-        script: row.script.clone(),
-        handler: row.handler.clone(),
-        order_key: row.order_key.clone(),
-        error: first_line(&row.error),
-        attempts: row.attempts,
-        root: row.cause.root,
-        parent: row.cause.parent,
-        created_at: time(row.created_at),
-        died_at: time(row.died_at),
-    }
 }
 
 /// List the dead letters of an app, newest first.
@@ -93,7 +64,7 @@ pub(crate) async fn list(
         })
         .await?;
     let next_cursor = next_page(&mut rows, limit, |row| row.id.to_string());
-    let items = rows.iter().map(view).collect();
+    let items = rows.iter().map(dead_letter_view).collect();
     Ok(Json(Page { items, next_cursor }))
 }
 
@@ -135,7 +106,7 @@ pub(crate) async fn get(caller: InApp<CanRead>) -> ApiResult<Json<DeadLetterDeta
         _ => Vec::new(),
     };
     Ok(Json(DeadLetterDetail {
-        dead_letter: view(&row),
+        dead_letter: dead_letter_view(&row),
         payload: payload::shown(row.kind, &row.payload),
         error: value(row.error.as_bytes()),
         history,

@@ -8,7 +8,7 @@ use store::apps;
 use crate::auth::{CanDeploy, CanRead, InApp, audit};
 use crate::error::{ApiError, ApiResult, taken};
 use crate::extract::{Created, Json};
-use crate::view::time;
+use crate::model::time;
 
 /// List the domains of an app by name.
 #[utoipa::path(get, path = "/apps/{app}/domains", operation_id = "listDomains", tag = "domains",

@@ -13,7 +13,7 @@ use store::apps::{self, EnvRow};
 use crate::auth::{CanDeploy, InApp, audit};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{IfMatch, Json, Tagged};
-use crate::view::{tag, time};
+use crate::model::{tag, time};
 
 fn view(row: EnvRow) -> EnvVar {
     EnvVar {

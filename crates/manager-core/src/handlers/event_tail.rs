@@ -14,7 +14,7 @@ use crate::auth::{CanRead, InApp};
 use crate::error::ApiResult;
 use crate::extract::Query;
 use crate::manager::AttemptEvent;
-use crate::view::time;
+use crate::model::time;
 
 /// Which attempts to follow.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]

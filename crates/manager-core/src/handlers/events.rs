@@ -2,31 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use shared::api::{Delivery, Event, Execution, Page, Queue};
+use shared::api::{Delivery, Event, Page, Queue};
 use shared::clock::Timestamp;
-use shared::id::{AppId, EventId};
+use shared::id::EventId;
 use shared::name::{AppSlug, ScriptName};
 use shared::release::Snapshot;
 use shared::trigger::Source;
-use store::executions::{self, ExecutionFilter, ExecutionRow};
+use store::executions::ExecutionFilter;
 use store::outbox::{self, Pending, QueueRow};
-use store::{Conn, dead_letters, triggers};
+use store::{dead_letters, triggers};
 
-use super::dead_letters::view as dead_letter_view;
-use super::executions::view as execution_view;
-use super::{PageQuery, active_snapshot, next_page};
 use crate::auth::{CanRead, InApp};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Json, Query};
-use crate::view::time;
-
-/// Runs, deliveries and dead letters shown with one event.
-const SHOWN: i64 = 200;
-
-/// A text that is absent when it is empty.
-pub(super) fn some(text: String) -> Option<String> {
-    Some(text).filter(|text| !text.is_empty())
-}
+use crate::model::{
+    PageQuery, SHOWN, active_snapshot, dead_letter_view, next_page, run_views, runs, some, time,
+};
 
 /// The scripts of the active release's triggers by key.
 fn handlers(snapshot: &Snapshot) -> BTreeMap<String, ScriptName> {
@@ -151,26 +142,6 @@ pub(crate) async fn queues(
     let mut items = queue_views(rows, &snapshot, &after, now);
     let next_cursor = next_page(&mut items, limit, |queue| queue.name.clone());
     Ok(Json(Page { items, next_cursor }))
-}
-
-/// The latest runs of a filter, oldest first.
-pub(super) fn runs(
-    conn: &mut dyn Conn,
-    app: AppId,
-    filter: ExecutionFilter,
-) -> ApiResult<Vec<ExecutionRow>> {
-    let filter = ExecutionFilter {
-        limit: SHOWN,
-        ..filter
-    };
-    let mut rows = executions::list(conn, app, &filter)?;
-    rows.reverse();
-    Ok(rows)
-}
-
-/// Runs on the wire.
-pub(super) fn run_views(rows: Vec<ExecutionRow>) -> ApiResult<Vec<Execution>> {
-    rows.into_iter().map(execution_view).collect()
 }
 
 /// Show what became of an event: its attempts, the chain it belongs to, what still waits, and what

@@ -1,17 +1,15 @@
 //! Runs: the list and one of them.
 
 use serde::Deserialize;
-use shared::api::{Execution, ExecutionDetail, LogEntry, Page};
+use shared::api::{Execution, ExecutionDetail, Page};
 use shared::id::ExecutionId;
 use shared::name::AppSlug;
-use shared::script_error::ScriptError;
-use store::executions::{self, ExecutionFilter, ExecutionRow, LogFilter, LogRow};
+use store::executions::{self, ExecutionFilter, LogFilter};
 
-use super::{cursor, limit, next_page};
 use crate::auth::{CanRead, InApp};
-use crate::error::{ApiError, ApiResult};
+use crate::error::{ApiError, ApiResult, invalid_query};
 use crate::extract::{Json, Query};
-use crate::view::{invalid_query, parse_time, time};
+use crate::model::{cursor, error_of, execution_view, limit, line_view, next_page, parse_time};
 
 /// How a run can end, as filters and lists name it.
 const OUTCOMES: [&str; 8] = [
@@ -26,60 +24,6 @@ const OUTCOMES: [&str; 8] = [
 ];
 /// Most log lines shown with one run.
 const LINES: i64 = 10_000;
-
-fn corrupt(what: &str, id: ExecutionId) -> ApiError {
-    tracing::error!(%id, what, "a stored run does not parse");
-    ApiError::internal()
-}
-
-fn error_of(row: &ExecutionRow) -> ApiResult<Option<ScriptError>> {
-    let parse = |text: &String| serde_json::from_str(text);
-    let error = row.error.as_ref().map(parse).transpose();
-    error.map_err(|_bad_json| corrupt("error", row.id))
-}
-
-/// A stored run on the wire.
-pub(super) fn view(row: ExecutionRow) -> ApiResult<Execution> {
-    let error = error_of(&row)?;
-    let first_line = |error: ScriptError| error.message.lines().next().map(str::to_owned);
-    let script = row.script.parse();
-    Ok(Execution {
-        id: row.id,
-        script: script.map_err(|_bad_name| corrupt("script", row.id))?,
-        version: row.version,
-        release: row.release,
-        trigger: row.trigger,
-        target: row.target,
-        status: row.status.and_then(|status| u16::try_from(status).ok()),
-        outcome: row.outcome,
-        error: error.and_then(first_line),
-        started_at: time(row.started_at),
-        duration_ms: row.wall_us as f64 / 1_000.0,
-        cpu_ms: row.cpu_us as f64 / 1_000.0,
-        operations: row.operations,
-        memory_peak: row.memory_peak,
-        host_calls: row.host_calls,
-        event: row.event,
-        attempt: row.event.and(row.attempt),
-        root: row.root,
-        parent: row.parent,
-    })
-}
-
-/// A stored log line on the wire.
-pub(super) fn line_view(row: LogRow) -> ApiResult<LogEntry> {
-    let script = row.script.parse();
-    let parse = |text: &String| serde_json::from_str(text);
-    let fields = row.fields.as_ref().map(parse).transpose();
-    Ok(LogEntry {
-        at: time(row.at),
-        level: row.level,
-        script: script.map_err(|_bad_name| corrupt("script", row.execution))?,
-        execution: row.execution,
-        message: row.message,
-        fields: fields.map_err(|_bad_json| corrupt("log line", row.execution))?,
-    })
-}
 
 /// Which runs to list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -161,7 +105,10 @@ pub(crate) async fn list(
         .read::<_, ApiError>(move |conn| Ok(executions::list(conn, id, &filter)?))
         .await?;
     let next_cursor = next_page(&mut rows, limit, |row| row.id.to_string());
-    let items = rows.into_iter().map(view).collect::<ApiResult<_>>()?;
+    let items = rows
+        .into_iter()
+        .map(execution_view)
+        .collect::<ApiResult<_>>()?;
     Ok(Json(Page { items, next_cursor }))
 }
 
@@ -192,7 +139,7 @@ pub(crate) async fn get(caller: InApp<CanRead>) -> ApiResult<Json<ExecutionDetai
     Ok(Json(ExecutionDetail {
         request_id: row.request,
         error: error_of(&row)?,
-        execution: view(row)?,
+        execution: execution_view(row)?,
         logs: lines.into_iter().map(line_view).collect::<ApiResult<_>>()?,
     }))
 }

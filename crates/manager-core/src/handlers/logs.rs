@@ -13,13 +13,11 @@ use shared::name::AppSlug;
 use store::executions::{self, LogFilter, LogRow};
 use tokio_stream::{Stream, StreamExt as _};
 
-use super::executions::line_view;
-use super::{limit, next_page};
 use crate::auth::{CanRead, InApp};
-use crate::error::{ApiError, ApiResult};
+use crate::error::{ApiError, ApiResult, invalid_query};
 use crate::extract::{Json, Query};
 use crate::manager::TailEvent;
-use crate::view::{invalid_query, parse_time};
+use crate::model::{limit, line_view, next_page, parse_time};
 
 /// Between two signs of life of a tail. The timer lives as long as the connection.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(20);

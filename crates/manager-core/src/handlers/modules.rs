@@ -4,11 +4,10 @@ use shared::api::{Module, ModuleDetail, Page};
 use shared::name::{AppSlug, ModuleName};
 use shared::release::ModuleSpec;
 
-use super::active_snapshot;
-use super::scripts::source_of;
 use crate::auth::{CanRead, InApp};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::Json;
+use crate::model::{active_snapshot, source_of};
 
 fn view(name: ModuleName, spec: &ModuleSpec) -> Module {
     Module {

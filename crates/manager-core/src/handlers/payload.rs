@@ -7,13 +7,7 @@ use shared::event::request;
 use shared::invocation::TriggerKind;
 
 use crate::error::{ApiError, ApiResult};
-
-/// A stored JSON text; as text when nobody could hold it otherwise: messages may be nested more
-/// deeply, and numbers be larger, than a value can.
-pub(super) fn value(text: &[u8]) -> Value {
-    serde_json::from_slice(text)
-        .unwrap_or_else(|_too_deep| Value::String(String::from_utf8_lossy(text).into_owned()))
-}
+use crate::model::value;
 
 const fn is_request(kind: TriggerKind) -> bool {
     matches!(kind, TriggerKind::Http | TriggerKind::Webhook)

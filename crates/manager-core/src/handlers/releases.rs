@@ -8,26 +8,13 @@ use shared::api::{
 };
 use shared::limits::fixed;
 use shared::name::AppSlug;
-use store::releases::{self, ReleaseRow};
+use store::releases;
 
-use super::{PageQuery, next_page};
 use crate::auth::{CanDeploy, CanRead, InApp};
 use crate::deploy::{Deploy, roll_back};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Created, IfMatch, Json, Query, Tagged};
-use crate::view::time;
-
-/// A release as the wire shows it.
-pub(crate) fn view(row: &ReleaseRow, active: Option<i64>) -> Release {
-    Release {
-        number: row.number,
-        message: row.message.clone(),
-        author: row.author.clone(),
-        source: row.source.clone(),
-        active: active == Some(row.number),
-        created_at: time(row.created_at),
-    }
-}
+use crate::model::{PageQuery, next_page, release_view};
 
 /// Tell which sources a deploy needs to upload.
 #[utoipa::path(post, path = "/apps/{app}/contents/missing", operation_id = "missingContents",
@@ -99,7 +86,7 @@ pub(crate) async fn list(
         .read::<_, ApiError>(move |conn| Ok(releases::list(conn, id, before, limit as i64 + 1)?))
         .await?;
     let next_cursor = next_page(&mut rows, limit, |row| row.number.to_string());
-    let items = rows.iter().map(|row| view(row, active)).collect();
+    let items = rows.iter().map(|row| release_view(row, active)).collect();
     let tag = active.unwrap_or(0).to_string();
     Ok(Tagged(tag, Json(Page { items, next_cursor })))
 }
@@ -121,7 +108,7 @@ pub(crate) async fn get(caller: InApp<CanRead>) -> ApiResult<Tagged<Json<Release
         .await?;
     let row = row.ok_or_else(|| ApiError::not_found(format!("the app has no release {number}")))?;
     let detail = ReleaseDetail {
-        release: view(&row, active),
+        release: release_view(&row, active),
         snapshot: row.snapshot,
     };
     Ok(Tagged(number.to_string(), Json(detail)))

@@ -5,11 +5,10 @@ use shared::name::AppSlug;
 use shared::release::RouteSpec;
 use shared::routing::{Match, Method, RouteTable};
 
-use super::active_snapshot;
-use super::apps::domains_of;
 use crate::auth::{CanRead, InApp};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::Json;
+use crate::model::{active_snapshot, domains_of};
 
 /// List the routes of an app, by path.
 #[utoipa::path(get, path = "/apps/{app}/routes", operation_id = "listRoutes", tag = "routes",

@@ -1,18 +1,15 @@
 //! Scripts and their versions.
 
 use shared::api::{Page, Script, ScriptDetail, Version, VersionDetail};
-use shared::error::Error;
-use shared::id::ContentHash;
 use shared::name::{AppSlug, ScriptName};
 use shared::release::{RouteSpec, ScriptSpec, Snapshot};
 use store::Conn;
 use store::releases::{self, ContentKind, VersionRow};
 
-use super::{PageQuery, active_snapshot};
 use crate::auth::{CanRead, InApp};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Json, Query};
-use crate::view::{page, time};
+use crate::model::{PageQuery, active_snapshot, page, source_of, time};
 
 fn view(name: ScriptName, spec: ScriptSpec, routes: &[RouteSpec]) -> Script {
     let own = routes.iter().filter(|route| route.script == name);
@@ -26,18 +23,6 @@ fn view(name: ScriptName, spec: ScriptSpec, routes: &[RouteSpec]) -> Script {
         hash: spec.hash,
         limits: spec.limits,
     }
-}
-
-/// The source of something a release names.
-pub(super) fn source_of(
-    conn: &mut dyn Conn,
-    app: shared::id::AppId,
-    hash: ContentHash,
-) -> ApiResult<String> {
-    releases::content(conn, app, hash)?.ok_or_else(|| {
-        tracing::error!(%app, hash = hash.short(), "a stored source is missing");
-        Error::internal().into()
-    })
 }
 
 /// List the scripts an app serves, by name.
@@ -133,7 +118,6 @@ pub(crate) async fn versions(
     Query(query): Query<PageQuery>,
 ) -> ApiResult<Json<Page<Version>>> {
     let name: ScriptName = caller.params.get("script")?;
-    let limit = query.limit()?;
     let app = caller.app;
     let (rows, active) = caller
         .manager
@@ -145,7 +129,7 @@ pub(crate) async fn versions(
         .map(|row| version_view(row, active))
         .collect();
     let key = |version: &Version| version.version.to_string();
-    page(all, query.cursor.as_deref(), limit, key).map(Json)
+    page(all, &query, key).map(Json)
 }
 
 /// Show a version with its source.

@@ -7,10 +7,11 @@ use shared::error::{Kind, code};
 use shared::id::UserId;
 use store::people::{self, UserRow};
 
-use super::sessions::start_session;
-use crate::auth::{Passwords, Principal, Public, audit, session_cookie};
+use super::sessions::{check_email, start_session};
+use crate::auth::{Principal, Public, audit, session_cookie};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::Json;
+use crate::password::Passwords;
 
 /// Bucket of attempts with setup tokens; no e-mail address looks like it.
 const BUCKET: &str = "setup";
@@ -52,7 +53,7 @@ pub(crate) async fn create_owner(
     manager
         .throttle()
         .succeeded(BUCKET, caller.peer.address, &buckets);
-    let email = super::sessions::check_email(&body.email)?;
+    let email = check_email(&body.email)?;
     Passwords::check_new(&body.password, &email)?;
     let now = manager.clock().now();
     let user = UserRow {

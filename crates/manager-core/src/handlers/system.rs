@@ -1,5 +1,6 @@
 //! The instance: what it is, what was done to it, what its API is.
 
+use axum::Extension;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, header};
 use shared::api::{AuditEntry, Page, System};
@@ -7,11 +8,11 @@ use shared::id::AuditId;
 use shared::limits::{LimitSettings, Limits};
 use store::{Dialect, people};
 
-use super::{PageQuery, next_page};
 use crate::auth::{Authorized, CanAdmin, CanRead, Public};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Json, Query};
-use crate::view::time;
+use crate::model::{PageQuery, next_page, time};
+use crate::openapi::Document;
 
 fn settings(limits: &Limits) -> LimitSettings {
     LimitSettings {
@@ -76,11 +77,10 @@ pub(crate) async fn audit(
 /// This document.
 #[utoipa::path(get, path = "/openapi.json", operation_id = "getOpenApi", tag = "system",
     responses((status = 200, description = "The OpenAPI 3.1 document.", body = Object)))]
-pub(crate) async fn document(_caller: Public) -> Response {
+pub(crate) async fn document(
+    _caller: Public,
+    Extension(Document(text)): Extension<Document>,
+) -> Response {
     let kind = HeaderValue::from_static("application/json");
-    (
-        [(header::CONTENT_TYPE, kind)],
-        crate::openapi::openapi_json(),
-    )
-        .into_response()
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
 }

@@ -11,13 +11,12 @@ use shared::name::AppSlug;
 use store::people::{self, TokenRow};
 use store::{Conn, apps};
 
-use super::PageQuery;
 use crate::auth::{Authorized, CanAdmin, audit};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Created, Json, PathParams, Query, check_text};
 use crate::manager::Manager;
+use crate::model::{PageQuery, page, time};
 use crate::secret::{Secret, SecretKind};
-use crate::view::{page, time};
 
 /// Days a token lasts when its maker does not say.
 const DAYS: u32 = 90;
@@ -66,7 +65,6 @@ pub(crate) async fn list(
     caller: Authorized<CanAdmin>,
     Query(query): Query<PageQuery>,
 ) -> ApiResult<Json<Page<TokenView>>> {
-    let limit = query.limit()?;
     let tokens: Vec<TokenView> = caller
         .manager
         .store()
@@ -75,7 +73,7 @@ pub(crate) async fn list(
             tokens.iter().map(|token| view_in(conn, token)).collect()
         })
         .await?;
-    page(tokens, query.cursor.as_deref(), limit, |t| t.id.to_string()).map(Json)
+    page(tokens, &query, |token| token.id.to_string()).map(Json)
 }
 
 /// Make an API token. Its secret is shown in this answer and never again.

@@ -9,11 +9,10 @@ use shared::schedule::Schedule;
 use shared::trigger::TriggerSpec;
 use store::schedules;
 
-use super::active_snapshot;
 use crate::auth::{CanRead, InApp};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::Json;
-use crate::view::time;
+use crate::model::{active_snapshot, time};
 
 /// Times of a schedule that are shown.
 const RUNS: usize = 5;

@@ -19,7 +19,7 @@ use tokio_stream::{Stream, StreamExt as _};
 use super::record::{Run, failed_status};
 use crate::error::{ApiError, ApiResult};
 use crate::layer::Verbatim;
-use crate::view::time;
+use crate::model::time;
 
 /// Most bytes of a streamed answer shown in the result of a run.
 const COLLECTED: usize = 8 << 20;

@@ -180,7 +180,7 @@ impl World {
         let manager = Manager::new(config, parts).await.unwrap();
         Self {
             local: format!("Bearer {}", manager.issue_local_token().expose()),
-            router: manager.router(),
+            router: manager_core::router(&manager),
             clock,
             store,
             manager,
