@@ -6,12 +6,14 @@
     reason = "export_module registers only functions that are `pub`"
 )]
 
+pub(crate) mod answer;
 pub(crate) mod crypto;
 pub(crate) mod ctx;
 mod dead_letters;
 mod encoding;
 mod env;
 pub(crate) mod event;
+pub(crate) mod forms;
 mod html;
 mod invoke;
 pub(crate) mod json;
@@ -25,13 +27,14 @@ pub(crate) mod req;
 pub(crate) mod response;
 mod retry;
 mod time;
+pub(crate) mod transaction;
 mod tx;
 mod url;
 
 use rhai::plugin::Dynamic;
 use rhai::{Blob, ImmutableString, Module, combine_with_exported_module, exported_module};
 
-use crate::engine::{Result, wrong};
+use crate::language::engine::{Result, wrong};
 
 /// Adds the types of the SDK with their properties and methods.
 pub(crate) fn add_types_to(m: &mut Module) {

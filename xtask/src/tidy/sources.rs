@@ -8,9 +8,9 @@ const LINES: usize = 600;
 
 /// The files that may hold unsafe code, each with its safety argument on top.
 const UNSAFE: &[&str] = &[
-    "crates/executor-core/src/coroutine.rs",
-    "crates/executor-core/src/fault.rs",
-    "crates/executor-core/src/meter.rs",
+    "crates/executor-core/src/sandbox/coroutine.rs",
+    "crates/executor-core/src/sandbox/fault.rs",
+    "crates/executor-core/src/sandbox/meter.rs",
 ];
 
 /// Every file says what it is for.

@@ -61,7 +61,7 @@ fn unsafe_code_elsewhere_is_found() {
     assert_eq!(
         found(
             sources::unsafe_code,
-            &[("crates/executor-core/src/meter.rs", text)]
+            &[("crates/executor-core/src/sandbox/meter.rs", text)]
         ),
         [""; 0]
     );

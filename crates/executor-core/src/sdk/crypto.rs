@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 
 use super::encoding::hex;
 use super::{byte_length, with_bytes};
-use crate::engine::{Result, charge_bytes, wrong};
+use crate::language::engine::{Result, charge_bytes, wrong};
 
 /// Hashing costs more than copying: this many times.
 const HASH_COST: usize = 4;

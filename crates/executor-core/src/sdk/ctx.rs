@@ -4,7 +4,7 @@ use rhai::Map;
 use rhai::plugin::{Dynamic, ImmutableString, export_module};
 use shared::invocation::Input;
 
-use crate::context;
+use crate::sandbox::context;
 
 /// The value of `ctx`; everything is read from the run itself.
 #[derive(Clone, Copy, Debug)]

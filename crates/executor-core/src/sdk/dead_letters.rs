@@ -6,9 +6,9 @@ use shared::event::{EventCall, EventReply};
 use shared::id::DeadLetterId;
 
 use super::{invoke, messages};
-use crate::engine::{Result, wrong};
-use crate::meter::Outside;
-use crate::tx;
+use crate::language::engine::{Result, wrong};
+use crate::sandbox::meter::Outside;
+use crate::sdk::transaction;
 
 /// Dead letters a list gives unless it is told otherwise; each may hold a whole message.
 const PAGE: u32 = 20;
@@ -16,7 +16,7 @@ const PAGE: u32 = 20;
 const MOST: i64 = 100;
 
 fn refuse() -> Result<()> {
-    tx::refuse_inside("dead_letters", "use it before or after")
+    transaction::refuse_inside("dead_letters", "use it before or after")
 }
 
 fn newest(limit: u32) -> RhaiResult {

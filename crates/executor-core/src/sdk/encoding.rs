@@ -9,8 +9,8 @@ use rhai::Blob;
 use rhai::plugin::{Dynamic, ImmutableString, export_module};
 
 use super::{byte_length, with_bytes};
-use crate::context;
-use crate::engine::{Result, charge_bytes, room_for_text, wrong};
+use crate::language::engine::{Result, charge_bytes, room_for_text, wrong};
+use crate::sandbox::context;
 
 const LENIENT: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);

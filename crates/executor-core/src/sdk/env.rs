@@ -2,7 +2,7 @@
 
 use rhai::plugin::{Dynamic, ImmutableString, export_module};
 
-use crate::context;
+use crate::sandbox::context;
 
 fn lookup(name: &str) -> Option<ImmutableString> {
     context::with(|c| {

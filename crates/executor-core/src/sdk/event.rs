@@ -8,9 +8,9 @@ use rhai::{Array, Map};
 use shared::event::EventInput;
 use shared::invocation::Input;
 
-use crate::codec::{Failure, decode_wrapped};
-use crate::context;
-use crate::engine::{Result, charge_bytes, wrong};
+use crate::language::engine::{Result, charge_bytes, wrong};
+use crate::language::json::{Failure, decode_wrapped};
+use crate::sandbox::context;
 
 /// The value of `event`.
 #[derive(Clone, Default)]

@@ -2,7 +2,7 @@
 
 use rhai::plugin::{Dynamic, ImmutableString, export_module};
 
-use crate::engine::{Result, charge_bytes, room_for_text, shown};
+use crate::language::engine::{Result, charge_bytes, room_for_text, shown};
 
 fn entity(byte: u8) -> Option<&'static str> {
     match byte {

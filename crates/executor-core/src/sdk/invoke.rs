@@ -6,10 +6,10 @@ use shared::event::{Effect, EventCall, EventReply};
 use shared::name::ScriptName;
 
 use super::messages::{self, Options};
-use crate::codec::{Failure, decode_wrapped};
-use crate::context;
-use crate::engine::{Result, wrong};
-use crate::tx;
+use crate::language::engine::{Result, wrong};
+use crate::language::json::{Failure, decode_wrapped};
+use crate::sandbox::context;
+use crate::sdk::transaction;
 
 /// The value of a JSON text the platform answered with.
 pub(super) fn answered(text: &[u8]) -> RhaiResult {
@@ -32,7 +32,7 @@ pub(super) mod functions {
     /// argument as `event.args`.
     #[rhai_fn(return_raw, volatile)]
     pub fn call(script: ImmutableString, args: Dynamic) -> RhaiResult {
-        tx::refuse_inside("invoke::call", "call it before, or use invoke::later")?;
+        transaction::refuse_inside("invoke::call", "call it before, or use invoke::later")?;
         let script = messages::name::<ScriptName>(&script)?;
         let args = messages::json(&args, "the argument")?;
         let reply = messages::ask(|| EventCall::Call {

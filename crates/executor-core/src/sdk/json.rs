@@ -4,8 +4,10 @@ use rhai::Map;
 use rhai::plugin::{Dynamic, ImmutableString, RhaiResult, export_module};
 use shared::limits::fixed::{BODY_BYTES, STRING_BYTES};
 
-use crate::codec::{EncodeError, Failure, decode_metered, encode_map_metered, encode_metered};
-use crate::engine::{Result, wrong};
+use crate::language::engine::{Result, wrong};
+use crate::language::json::{
+    EncodeError, Failure, decode_metered, encode_map_metered, encode_metered,
+};
 
 /// The value of a JSON text; a wrong text is an error a script can catch.
 pub(crate) fn parse(text: &[u8]) -> RhaiResult {

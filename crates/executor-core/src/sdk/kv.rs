@@ -8,11 +8,11 @@ use shared::name::CollectionName;
 use shared::seam::{HostCall, HostReply};
 
 use super::time;
-use crate::codec::{Failure, decode_metered, encode_metered};
-use crate::context;
-use crate::engine::{Result, charge_bytes, wrong};
-use crate::meter::{Outside, unmetered};
-use crate::tx;
+use crate::language::engine::{Result, charge_bytes, wrong};
+use crate::language::json::{Failure, decode_metered, encode_metered};
+use crate::sandbox::context;
+use crate::sandbox::meter::{Outside, unmetered};
+use crate::sdk::transaction;
 
 /// Keys a list gives unless it is told otherwise.
 const PAGE: i64 = 100;
@@ -29,13 +29,13 @@ fn call<R>(
     op: impl FnOnce() -> KvOp,
     read: impl FnOnce(&KvReply) -> Option<Result<R>>,
 ) -> Result<R> {
-    if tx::is_open() {
+    if transaction::is_open() {
         let call = unmetered(|| KvCall {
             // A transaction outlives the script's hold on the name.
             collection: collection.0.as_str().parse().expect("it was a name"),
             op: op(),
         });
-        let reply = tx::call(Outside::new(call))?;
+        let reply = transaction::call(Outside::new(call))?;
         return read(&reply).unwrap_or_else(|| Err(misunderstood()));
     }
     let call = unmetered(|| {
@@ -106,7 +106,7 @@ fn described(entry: &KvEntry) -> Result<Map> {
     let ends = entry
         .expires_at
         .map_or(Dynamic::UNIT, |at| Dynamic::from_int(at.div_euclid(1_000)));
-    let version = if entry.version == tx::UNWRITTEN {
+    let version = if entry.version == transaction::UNWRITTEN {
         Dynamic::UNIT
     } else {
         Dynamic::from_int(entry.version)

@@ -4,10 +4,10 @@ use rhai::Map;
 use rhai::plugin::{Dynamic, export_module};
 use shared::invocation::LogLevel;
 
-use crate::codec::{Failure, encode_map_metered};
-use crate::context;
-use crate::engine::{Result, charge_bytes, shown, wrong};
-use crate::meter::unmetered;
+use crate::language::engine::{Result, charge_bytes, shown, wrong};
+use crate::language::json::{Failure, encode_map_metered};
+use crate::sandbox::context;
+use crate::sandbox::meter::unmetered;
 
 /// Bytes of one line's fields.
 const FIELDS: u64 = 16 << 10;

@@ -12,11 +12,11 @@ use shared::name::NameError;
 use shared::seam::{HostCall, HostReply};
 
 use super::time;
-use crate::codec::{EncodeError, Failure, encode_map_metered, encode_metered};
-use crate::context;
-use crate::engine::{Result, wrong};
-use crate::meter::{Outside, unmetered};
-use crate::tx;
+use crate::language::engine::{Result, wrong};
+use crate::language::json::{EncodeError, Failure, encode_map_metered, encode_metered};
+use crate::sandbox::context;
+use crate::sandbox::meter::{Outside, unmetered};
+use crate::sdk::transaction;
 
 /// How a message is sent.
 #[derive(Default)]
@@ -125,10 +125,10 @@ fn text(id: &EventId) -> Dynamic {
 
 /// Sends messages together; their events' ids.
 pub(super) fn send_all(effects: Outside<Vec<Effect>>) -> Result<Array> {
-    if tx::is_open() {
+    if transaction::is_open() {
         let ids = effects.iter().filter_map(message_of);
         let ids = ids.map(|message| text(&message.id)).collect();
-        tx::keep(effects)?;
+        transaction::keep(effects)?;
         return Ok(ids);
     }
     let count = effects.len();

@@ -7,10 +7,10 @@ use shared::event::{Effect, EventCall, EventReply};
 use shared::name::QueueName;
 
 use super::messages::{self, Options};
-use crate::context;
-use crate::engine::{Result, wrong};
-use crate::meter::{Outside, unmetered};
-use crate::tx;
+use crate::language::engine::{Result, wrong};
+use crate::sandbox::context;
+use crate::sandbox::meter::{Outside, unmetered};
+use crate::sdk::transaction;
 
 fn effect(queue: &QueueName, value: &Dynamic, options: &Options) -> Result<Outside<Effect>> {
     let message = messages::message(value, options)?;
@@ -59,7 +59,7 @@ pub(super) mod functions {
         let mut bytes = 0;
         for message in &messages {
             let effect = effect(&queue, message, &Options::default())?;
-            bytes += tx::weight(std::slice::from_ref(&*effect));
+            bytes += transaction::weight(std::slice::from_ref(&*effect));
             if bytes > EFFECT_BYTES {
                 return Err(wrong(format!(
                     "queue::send_many takes at most {} MiB of messages; send them in several calls",
@@ -78,7 +78,7 @@ pub(super) mod functions {
     /// How many messages of a queue are not handled yet.
     #[rhai_fn(return_raw, volatile)]
     pub fn depth(name: ImmutableString) -> Result<i64> {
-        tx::refuse_inside("queue::depth", "call it before")?;
+        transaction::refuse_inside("queue::depth", "call it before")?;
         let queue = messages::name::<QueueName>(&name)?;
         let reply = messages::ask(|| EventCall::Depth(queue.into_inner()))?;
         match &*reply {

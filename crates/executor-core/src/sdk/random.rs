@@ -4,8 +4,8 @@ use rhai::plugin::{Dynamic, ImmutableString, RhaiResult, export_module};
 use rhai::{Array, Blob};
 
 use super::encoding::hex;
-use crate::context;
-use crate::engine::{Result, charge_bytes, wrong};
+use crate::language::engine::{Result, charge_bytes, wrong};
+use crate::sandbox::context;
 
 /// Bytes or letters of one call.
 const MOST: i64 = 64 << 10;

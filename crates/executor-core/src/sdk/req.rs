@@ -4,10 +4,10 @@ use rhai::plugin::{Dynamic, ImmutableString, RhaiResult, export_module};
 use rhai::{Array, Blob, EvalAltResult, Map, Position};
 use shared::invocation::HttpInput;
 
-use crate::codec::{Failure, decode_metered};
-use crate::context;
-use crate::engine::{Result, charge_bytes};
-use crate::request::{cookie_pairs, form_pairs, text};
+use crate::language::engine::{Result, charge_bytes};
+use crate::language::json::{Failure, decode_metered};
+use crate::sandbox::context;
+use crate::sdk::forms::{cookie_pairs, form_pairs, text};
 
 /// The value of `req`; everything is read from the run itself.
 #[derive(Clone, Copy, Debug)]

@@ -10,11 +10,11 @@ use rhai::{Blob, FnPtr, Map};
 use shared::script_error::LimitKind;
 
 use super::{byte_length, time, with_bytes};
-use crate::context::{self, StopReason};
-use crate::engine::{Result, charge_bytes, shown, wrong};
-use crate::meter::unmetered;
-use crate::request::encode_unless;
-use crate::tx;
+use crate::language::engine::{Result, charge_bytes, shown, wrong};
+use crate::sandbox::context::{self, StopReason};
+use crate::sandbox::meter::unmetered;
+use crate::sdk::forms::encode_unless;
+use crate::sdk::transaction;
 
 /// Headers a script may send in one answer.
 pub(crate) const HEADERS: usize = 100;
@@ -317,7 +317,7 @@ pub(super) mod methods {
     /// Sends a piece of a streamed body: text or a blob. Waits while the client is slow.
     #[rhai_fn(return_raw)]
     pub fn write(out: &mut StreamOut, piece: Dynamic) -> Result<()> {
-        tx::refuse_inside("write of a streamed body", "write after it")?;
+        transaction::refuse_inside("write of a streamed body", "write after it")?;
         let length = byte_length(&piece) as u64;
         let sent = out
             .0

@@ -6,9 +6,9 @@ use rhai::plugin::{Dynamic, NativeCallContext, RhaiResult, export_module};
 use rhai::{EvalAltResult, FnPtr, Map};
 
 use super::time;
-use crate::context::{self, stop_reason};
-use crate::engine::{Result, wrong};
-use crate::tx;
+use crate::language::engine::{Result, wrong};
+use crate::sandbox::context::{self, stop_reason};
+use crate::sdk::transaction;
 
 /// Most attempts.
 const MOST: i64 = 100;
@@ -53,7 +53,7 @@ pub(super) fn can_be_caught(error: &EvalAltResult) -> bool {
 }
 
 fn repeat(context: &NativeCallContext<'_>, plan: &Plan, work: &FnPtr) -> RhaiResult {
-    tx::refuse_inside(
+    transaction::refuse_inside(
         "retry::run",
         "what failed would be half done in it; write retry::run(|| tx::run(|| …))",
     )?;

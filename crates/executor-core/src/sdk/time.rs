@@ -9,8 +9,8 @@ use chrono_tz::Tz;
 use rhai::plugin::{Dynamic, ImmutableString, export_module};
 use shared::units::parse_duration;
 
-use crate::context;
-use crate::engine::{Result, sleep_seconds, wrong};
+use crate::language::engine::{Result, sleep_seconds, wrong};
+use crate::sandbox::context;
 
 /// Bytes of a format, and of what it makes.
 const FORMAT: usize = 256;

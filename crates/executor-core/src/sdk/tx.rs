@@ -7,9 +7,9 @@ use rhai::plugin::{Dynamic, NativeCallContext, RhaiResult, export_module};
 use shared::seam::HostError;
 
 use super::retry::can_be_caught;
-use crate::context;
-use crate::engine::Result;
-use crate::tx;
+use crate::language::engine::Result;
+use crate::sandbox::context;
+use crate::sdk::transaction;
 
 /// How often a transaction is tried.
 const ATTEMPTS: u32 = 5;
@@ -19,13 +19,13 @@ const PAUSE: Duration = Duration::from_millis(4);
 
 /// Runs the function once. `None`: what it read has changed meanwhile, and nothing was done.
 fn attempt(call: &NativeCallContext<'_>, work: &FnPtr) -> Result<Option<Dynamic>> {
-    let _open = tx::begin()?;
+    let _open = transaction::begin()?;
     let result = work.call_within_context::<Dynamic>(call, ());
-    if tx::is_stale() && result.as_ref().err().is_none_or(|e| can_be_caught(e)) {
+    if transaction::is_stale() && result.as_ref().err().is_none_or(|e| can_be_caught(e)) {
         return Ok(None);
     }
     let value = result?;
-    Ok(tx::commit()?.then_some(value))
+    Ok(transaction::commit()?.then_some(value))
 }
 
 fn pause(tried: u32) -> Duration {

@@ -2,8 +2,8 @@
 
 use rhai::plugin::{Dynamic, ImmutableString, export_module};
 
-use crate::engine::{Result, charge_bytes, room_for_text, shown, wrong};
-use crate::request::{percent_decode, percent_encode};
+use crate::language::engine::{Result, charge_bytes, room_for_text, shown, wrong};
+use crate::sdk::forms::{percent_decode, percent_encode};
 
 #[export_module]
 pub(super) mod functions {

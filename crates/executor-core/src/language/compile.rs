@@ -1,0 +1,247 @@
+//! From source to a program: parse, resolve and evaluate the modules it imports, keep the result.
+//!
+//! Programs are cached by content, so a changed source is a different key and there is nothing to
+//! invalidate. Compiling happens on a few threads of its own, which end when there is nothing to
+//! do.
+
+mod graph;
+mod parse;
+mod pool;
+
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::time::Instant;
+
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, Equivalent, OptionsBuilder};
+use rhai::{AST, Module, Scope, Shared};
+use shared::id::{AppId, ContentHash};
+use shared::invocation::ScriptImage;
+use shared::limits::fixed;
+use shared::script_error::{Diagnostic, Frame, ScriptError, ScriptErrorKind};
+use tokio::sync::oneshot;
+
+use crate::language::engine::compile_engine;
+use crate::language::modules::{CompiledModules, Evaluated};
+use crate::run::scopes::leaves_constants;
+
+pub(crate) use graph::{Import, check_top_level, imports_of};
+pub(crate) use parse::{Parsed, parse, parse_checked};
+pub(crate) use pool::Pool;
+
+use graph::Graph;
+
+/// Compiled trees weigh about this much per byte of source.
+const TREE_BYTES_PER_SOURCE_BYTE: u64 = 40;
+
+/// A compiled script with the modules it imports.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) ast: AST,
+    pub(crate) modules: Evaluated,
+    /// Sources by the name frames use, for excerpts.
+    pub(crate) sources: BTreeMap<String, Arc<str>>,
+    /// Its scope can be given to the next run.
+    pub(crate) leaves_constants: bool,
+    weight: u64,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Key {
+    app: AppId,
+    hash: ContentHash,
+    modules: Option<ContentHash>,
+    // Two scripts with the same source still differ in what their frames are called.
+    name: shared::name::ScriptName,
+    version: i64,
+}
+
+impl Key {
+    fn of(image: &ScriptImage) -> Self {
+        Self {
+            app: image.app,
+            hash: image.hash,
+            modules: image.modules.hash,
+            name: image.name.clone(),
+            version: image.version,
+        }
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_contents(&self.hash, state);
+    }
+}
+
+/// Asks for the program of an image without making a key of it.
+struct Asked<'a>(&'a ScriptImage);
+
+impl Hash for Asked<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_contents(&self.0.hash, state);
+    }
+}
+
+impl Equivalent<Key> for Asked<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        let image = self.0;
+        key.hash == image.hash
+            && key.app == image.app
+            && key.version == image.version
+            && key.modules == image.modules.hash
+            && key.name == image.name
+    }
+}
+
+/// The hash of the source tells nearly all programs apart, and its first bytes are as good as any.
+fn hash_contents<H: Hasher>(hash: &ContentHash, state: &mut H) {
+    let (words, _rest) = hash.as_bytes().as_chunks::<8>();
+    state.write_u64(words.first().copied().map_or(0, u64::from_le_bytes));
+}
+
+#[derive(Clone)]
+struct Weigh;
+
+impl quick_cache::Weighter<Key, Arc<Program>> for Weigh {
+    fn weight(&self, _key: &Key, program: &Arc<Program>) -> u64 {
+        program.weight
+    }
+}
+
+/// Compiles and remembers.
+pub(crate) struct Compiler {
+    cache: Cache<Key, Arc<Program>, Weigh>,
+    pool: Pool,
+}
+
+impl Compiler {
+    /// A compiler that keeps about `cache_bytes` of programs.
+    pub(crate) fn new(cache_bytes: u64) -> Arc<Self> {
+        // What is heavier than its share of the cache is never kept, so the shares must be larger
+        // than the heaviest script, whatever the number of processors.
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(1_000)
+            .weight_capacity(cache_bytes)
+            .shards(2)
+            .build()
+            .expect("all options that have no default are set");
+        let hasher = DefaultHashBuilder::default();
+        Arc::new(Self {
+            cache: Cache::with_options(options, Weigh, hasher, DefaultLifecycle::default()),
+            pool: Pool::new(),
+        })
+    }
+
+    /// The program, if it is there.
+    pub(crate) fn cached(&self, image: &ScriptImage) -> Option<Arc<Program>> {
+        self.cache.get(&Asked(image))
+    }
+
+    /// The program, compiled if need be. Who asks while it is being compiled waits for that.
+    pub(crate) async fn get(&self, image: Arc<ScriptImage>) -> Result<Arc<Program>, ScriptError> {
+        self.cache
+            .get_or_insert_async(&Key::of(&image), self.compiled(image))
+            .await
+    }
+
+    async fn compiled(&self, image: Arc<ScriptImage>) -> Result<Arc<Program>, ScriptError> {
+        let (reply, answer) = oneshot::channel();
+        let queued = self.pool.run(Box::new(move || {
+            // Nobody may be waiting any more.
+            drop(reply.send(compile(&image)));
+        }));
+        let too_slow = || {
+            ScriptError::new(
+                ScriptErrorKind::Compile,
+                "the script was not compiled in time: the server compiles too much else, or the \
+                 script is too large",
+            )
+        };
+        if !queued {
+            return Err(too_slow());
+        }
+        // Compiling has a limit of its own; the rest is waiting for a free thread.
+        match tokio::time::timeout(fixed::COMPILE_TIME * 2, answer).await {
+            Ok(Ok(result)) => result.map(Arc::new),
+            Ok(Err(_)) | Err(_) => Err(too_slow()),
+        }
+    }
+}
+
+/// How frames call a script.
+pub(crate) fn frame_name(image: &ScriptImage) -> String {
+    format!("{}@{}", image.name, image.version)
+}
+
+fn compile(image: &ScriptImage) -> Result<Program, ScriptError> {
+    let name = frame_name(image);
+    let started = Instant::now();
+    let ast = parse(&name, &image.source, started).map_err(|d| as_error(&d, &image.source))?;
+    let mut sources = BTreeMap::from([(name.clone(), Arc::clone(&image.source))]);
+    let mut weight = image.source.len() as u64;
+    let lookup = |module: &str| {
+        image
+            .modules
+            .modules
+            .get(module)
+            .map(|found| Arc::clone(&found.source))
+    };
+    let mut graph = Graph::new(&lookup, started);
+    graph.follow(&name, &ast).map_err(|d| {
+        let source = lookup(&d.script).unwrap_or_else(|| Arc::clone(&image.source));
+        as_error(&d, &source)
+    })?;
+    let modules = graph.evaluate()?;
+    for module in modules.keys() {
+        if let Some(source) = lookup(module) {
+            weight += source.len() as u64;
+            sources.insert(module.clone(), source);
+        }
+    }
+    Ok(Program {
+        leaves_constants: leaves_constants(&ast),
+        ast,
+        modules,
+        sources,
+        weight: weight * TREE_BYTES_PER_SOURCE_BYTE,
+    })
+}
+
+/// Evaluates a module over those it imports. Its top level only defines things.
+pub(crate) fn evaluate(
+    name: &str,
+    ast: &AST,
+    imported: &Arc<Evaluated>,
+) -> Result<Shared<Module>, ScriptError> {
+    let mut engine = compile_engine();
+    engine.set_module_resolver(CompiledModules(Arc::clone(imported)));
+    match Module::eval_ast_as_new(Scope::new(), ast, &engine) {
+        Ok(mut module) => {
+            module.set_id(name);
+            module.build_index();
+            Ok(module.into())
+        }
+        Err(error) => Err(ScriptError::new(
+            ScriptErrorKind::Compile,
+            format!("module `{name}` cannot be loaded: {error}"),
+        )),
+    }
+}
+
+fn as_error(diagnostic: &Diagnostic, source: &str) -> ScriptError {
+    let message = match &diagnostic.hint {
+        Some(hint) => format!("{}; {hint}", diagnostic.message),
+        None => diagnostic.message.clone(),
+    };
+    let mut error = ScriptError::new(ScriptErrorKind::Compile, message);
+    error.frames.push(Frame {
+        function: "main".to_owned(),
+        script: diagnostic.script.clone(),
+        line: diagnostic.line,
+        column: diagnostic.column,
+    });
+    error.excerpt = crate::language::report::excerpt(source, diagnostic.line, diagnostic.column);
+    error
+}

@@ -1,0 +1,161 @@
+//! The modules a script reaches: found, checked, compiled in the order they depend on each other.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rhai::{AST, ASTFlags, ASTNode, Stmt};
+use shared::limits::fixed;
+use shared::name::ModuleName;
+use shared::script_error::{Diagnostic, ScriptError, Severity};
+
+use super::{evaluate, parse};
+use crate::language::modules::Evaluated;
+
+/// An `import` statement.
+pub(crate) struct Import {
+    /// The module, when it is written as a plain string.
+    pub(crate) module: Option<String>,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+}
+
+/// All imports of a source, wherever they are.
+pub(crate) fn imports_of(ast: &AST) -> Vec<Import> {
+    let mut imports = Vec::new();
+    ast.walk(&mut |path| {
+        if let Some(ASTNode::Stmt(Stmt::Import(import, position))) = path.last() {
+            let module = import
+                .0
+                .get_literal_value(None)
+                .and_then(|v| v.into_string().ok());
+            imports.push(Import {
+                module,
+                line: position.line().unwrap_or(0) as u32,
+                column: position.position().unwrap_or(0) as u32,
+            });
+        }
+        true
+    });
+    imports
+}
+
+/// Collects modules depth first. The path and its depth shrink again on every way out, because
+/// they are the arguments of a recursive call.
+pub(crate) struct Graph<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<Arc<str>>,
+    started: Instant,
+    parsed: BTreeMap<String, AST>,
+    order: Vec<String>,
+}
+
+impl<'a> Graph<'a> {
+    pub(crate) fn new(lookup: &'a dyn Fn(&str) -> Option<Arc<str>>, started: Instant) -> Self {
+        Self {
+            lookup,
+            started,
+            parsed: BTreeMap::new(),
+            order: Vec::new(),
+        }
+    }
+
+    /// Adds everything `ast` imports; `script` is what findings about it are called.
+    pub(crate) fn follow(&mut self, script: &str, ast: &AST) -> Result<(), Box<Diagnostic>> {
+        self.visit(script, ast, &mut Vec::new())
+    }
+
+    fn visit(
+        &mut self,
+        name: &str,
+        ast: &AST,
+        path: &mut Vec<String>,
+    ) -> Result<(), Box<Diagnostic>> {
+        for import in imports_of(ast) {
+            let wrong = |message: String| {
+                Box::new(Diagnostic {
+                    severity: Severity::Error,
+                    script: name.to_owned(),
+                    line: import.line,
+                    column: import.column,
+                    message,
+                    hint: None,
+                })
+            };
+            let Some(module) = &import.module else {
+                return Err(wrong(
+                    "import needs the module's name as a plain string".to_owned(),
+                ));
+            };
+            module
+                .parse::<ModuleName>()
+                .map_err(|e| wrong(e.to_string()))?;
+            if path.contains(module) {
+                let cycle = [path.as_slice(), std::slice::from_ref(module)].concat();
+                return Err(wrong(format!(
+                    "modules import each other: {}",
+                    cycle.join(" -> ")
+                )));
+            }
+            if path.len() >= fixed::IMPORT_DEPTH {
+                return Err(wrong("imports are nested deeper than 8 modules".to_owned()));
+            }
+            if self.parsed.contains_key(module) {
+                continue;
+            }
+            if self.parsed.len() >= fixed::GRAPH_MODULES {
+                return Err(wrong("a script can reach at most 32 modules".to_owned()));
+            }
+            let source = (self.lookup)(module).ok_or_else(|| {
+                wrong(format!(
+                    "there is no module `{module}` in this release of the app"
+                ))
+            })?;
+            let ast = parse(module, &source, self.started)?;
+            check_top_level(module, &ast)?;
+            self.parsed.insert(module.clone(), ast.clone());
+            path.push(module.clone());
+            let visited = self.visit(module, &ast, path);
+            path.pop();
+            visited?;
+            self.order.push(module.clone());
+        }
+        Ok(())
+    }
+
+    /// Evaluates the modules, each after those it imports.
+    pub(crate) fn evaluate(self) -> Result<Evaluated, ScriptError> {
+        let mut evaluated = Evaluated::new();
+        for name in &self.order {
+            let imported = Arc::new(evaluated.clone());
+            evaluated.insert(name.clone(), evaluate(name, &self.parsed[name], &imported)?);
+        }
+        Ok(evaluated)
+    }
+}
+
+/// A module only defines: its values are shared by all runs, so nothing in it may run or change.
+pub(crate) fn check_top_level(module: &str, ast: &AST) -> Result<(), Box<Diagnostic>> {
+    for statement in ast.statements() {
+        let fine = match statement {
+            Stmt::Import(..) | Stmt::Noop(..) => true,
+            Stmt::Var(variable, flags, _) => {
+                flags.intersects(ASTFlags::CONSTANT) && variable.1.is_constant()
+            }
+            _ => false,
+        };
+        if !fine {
+            let position = statement.position();
+            return Err(Box::new(Diagnostic {
+                severity: Severity::Error,
+                script: module.to_owned(),
+                line: position.line().unwrap_or(0) as u32,
+                column: position.position().unwrap_or(0) as u32,
+                message: "a module's top level holds only `fn`, `import`, and `const` or `export \
+                          const` with a plain value"
+                    .to_owned(),
+                hint: Some("move the statement into a function".to_owned()),
+            }));
+        }
+    }
+    Ok(())
+}

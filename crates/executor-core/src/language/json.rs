@@ -1,0 +1,94 @@
+//! JSON between bytes and script values.
+//!
+//! Stricter than most: integers that do not fit 64 bits are refused instead of losing digits,
+//! nesting is bounded, duplicate keys keep the last value, functions and other things that are
+//! not data are refused with the path to them.
+
+mod decode;
+mod encode;
+
+use rhai::{Dynamic, EvalAltResult, Map};
+use shared::limits::fixed::VALUE_DEPTH;
+
+pub(crate) use decode::{JsonError, decode};
+pub(crate) use encode::{EncodeError, encode, encode_map, encode_pretty};
+
+use crate::sandbox::context;
+
+/// Bytes of JSON that count as one operation.
+const BYTES_PER_OPERATION: u64 = 64;
+/// Values decoded between two looks at the limits.
+const LOOK_EVERY: usize = 256;
+
+/// Why a conversion stopped: the text or value is wrong, or the run is over.
+pub(crate) enum Failure<E> {
+    /// The input is wrong.
+    Wrong(E),
+    /// A limit; pass it on.
+    Stopped(Box<EvalAltResult>),
+}
+
+/// Levels the platform puts around a value: `event.message`, the fields in a list.
+const WRAPPING: usize = 8;
+
+/// Decodes within the limits of the running script.
+pub(crate) fn decode_metered(bytes: &[u8]) -> Result<Dynamic, Failure<JsonError>> {
+    decode_within(bytes, VALUE_DEPTH)
+}
+
+/// The same for what the platform wrote around values that scripts could send.
+pub(crate) fn decode_wrapped(bytes: &[u8]) -> Result<Dynamic, Failure<JsonError>> {
+    decode_within(bytes, VALUE_DEPTH + WRAPPING)
+}
+
+fn decode_within(bytes: &[u8], deepest: usize) -> Result<Dynamic, Failure<JsonError>> {
+    context::charge(bytes.len() as u64 / BYTES_PER_OPERATION).map_err(Failure::Stopped)?;
+    let mut stopped = None;
+    let mut seen = 0_usize;
+    let result = decode(bytes, deepest, &mut || {
+        seen += 1;
+        if !seen.is_multiple_of(LOOK_EVERY) {
+            return true;
+        }
+        match context::charge(1) {
+            Ok(()) => true,
+            Err(error) => {
+                stopped = Some(error);
+                false
+            }
+        }
+    });
+    match (result, stopped) {
+        (_, Some(error)) => Err(Failure::Stopped(error)),
+        (Ok(value), None) => Ok(value),
+        (Err(error), None) => Err(Failure::Wrong(error)),
+    }
+}
+
+/// Encodes within the limits of the running script; `limit` bytes at most.
+pub(crate) fn encode_metered(
+    value: &Dynamic,
+    pretty: bool,
+    limit: u64,
+) -> Result<Vec<u8>, Failure<EncodeError>> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    charged(if pretty {
+        encode_pretty(value, limit)
+    } else {
+        encode(value, limit)
+    })
+}
+
+/// The same for a map.
+pub(crate) fn encode_map_metered(map: &Map, limit: u64) -> Result<Vec<u8>, Failure<EncodeError>> {
+    charged(encode_map(
+        map,
+        usize::try_from(limit).unwrap_or(usize::MAX),
+    ))
+}
+
+fn charged(encoded: Result<Vec<u8>, EncodeError>) -> Result<Vec<u8>, Failure<EncodeError>> {
+    let bytes = encoded.map_err(Failure::Wrong)?;
+    context::charge(bytes.len() as u64 / BYTES_PER_OPERATION).map_err(Failure::Stopped)?;
+    Ok(bytes)
+}

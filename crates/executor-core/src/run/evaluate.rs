@@ -1,0 +1,122 @@
+//! One run, inside its coroutine: everything that touches script values happens here.
+
+use rhai::{CallFnOptions, Dynamic, Engine, EvalAltResult};
+use shared::invocation::{Input, ResponseBody, ScriptResponse, TriggerKind};
+use shared::script_error::ScriptError;
+
+use crate::language::compile::{Program, frame_name};
+use crate::language::report::script_error;
+use crate::run::scopes::{Scopes, scope_with};
+use crate::sandbox::context::{self, Context, ScriptHead};
+use crate::sandbox::meter::unmetered;
+use crate::sdk::answer::{Answer, answer_of, nothing, returned};
+use crate::sdk::event::Event;
+use crate::sdk::req::{self, Req};
+use crate::sdk::response::StreamOut;
+
+/// How a run ended, in plain data.
+pub(crate) enum RunOutput {
+    /// With an answer.
+    Response(ScriptResponse),
+    /// After it streamed its answer.
+    Streamed,
+    /// Not well.
+    Failed(ScriptError),
+}
+
+/// Runs the script of the current invocation.
+pub(crate) fn run(engine: &Engine, scopes: &Scopes, program: &Program) -> RunOutput {
+    // What was read of the request is the script's memory, and ends with it.
+    let _parsed = req::Forget;
+    let value = evaluate(engine, scopes, program);
+    match value.and_then(|value| deliver(engine, program, value)) {
+        Ok(output) => output,
+        Err(error) => {
+            let main = context::with(|c| frame_name(&c.invocation.script));
+            // The report outlives the run.
+            RunOutput::Failed(unmetered(|| script_error(&error, &main, program)))
+        }
+    }
+}
+
+fn evaluate(
+    engine: &Engine,
+    scopes: &Scopes,
+    program: &Program,
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    let handler = context::with(|c| c.invocation.handler.clone());
+    let (request, event) = context::with(|c| match c.invocation.input.as_ref() {
+        Some(Input::Http(_)) => (Dynamic::from(Req), Dynamic::UNIT),
+        Some(Input::Event(_)) => (Dynamic::UNIT, Dynamic::from(Event::default())),
+        None => (Dynamic::UNIT, Dynamic::UNIT),
+    });
+    let argument = handler.is_some().then(|| {
+        let given = if event.is_unit() { &request } else { &event };
+        given.clone()
+    });
+    let keep = !request.is_unit() && program.leaves_constants;
+    let mut scope = if keep {
+        scopes.take()
+    } else {
+        scope_with(request, event, 0)
+    };
+    let result = match handler {
+        None => engine.eval_ast_with_scope(&mut scope, &program.ast),
+        Some(function) => engine.call_fn_with_options(
+            CallFnOptions::new().eval_ast(true),
+            &mut scope,
+            &program.ast,
+            function.as_str(),
+            (argument.unwrap_or(Dynamic::UNIT),),
+        ),
+    };
+    if keep {
+        scopes.give_back(scope, context::with(Context::operations_now));
+    }
+    result
+}
+
+/// Who gets the value of a run.
+enum Audience {
+    /// Who sent the request.
+    Client,
+    /// The script that called.
+    Script,
+    /// An event has nobody to answer to.
+    Nobody,
+}
+
+fn deliver(
+    engine: &Engine,
+    program: &Program,
+    value: Dynamic,
+) -> Result<RunOutput, Box<EvalAltResult>> {
+    let for_whom = context::with(
+        |c| match (c.invocation.trigger, c.invocation.input.as_ref()) {
+            (TriggerKind::Invoke, _) => Audience::Script,
+            (_, Some(Input::Event(_))) => Audience::Nobody,
+            _ => Audience::Client,
+        },
+    );
+    let answer = match for_whom {
+        Audience::Client => answer_of(&value)?,
+        Audience::Script => returned(&value)?,
+        Audience::Nobody => nothing(),
+    };
+    match answer {
+        Answer::Whole(head, body) => Ok(RunOutput::Response(ScriptResponse {
+            status: head.status,
+            headers: head.headers,
+            body: ResponseBody::Full(body),
+        })),
+        Answer::Stream(head, writer) => {
+            context::stream_begin(ScriptHead {
+                status: head.status,
+                headers: head.headers,
+            })?;
+            // What the writer returns has no use: its output is what it wrote.
+            drop(writer.call::<Dynamic>(engine, &program.ast, (StreamOut::default(),))?);
+            Ok(RunOutput::Streamed)
+        }
+    }
+}

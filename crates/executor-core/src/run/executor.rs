@@ -1,0 +1,289 @@
+//! The in-process executor: scripts run on the worker threads, each in a coroutine.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use shared::clock::SharedClock;
+use shared::invocation::{Invocation, Outcome, ScriptImage};
+use shared::script_error::ScriptError;
+use shared::seam::{BoxFuture, Executor, Host, LocalFuture};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::language::compile::{Compiler, Program};
+use crate::language::engine::runtime_engine;
+use crate::run::drive::drive;
+use crate::run::worker::Worker;
+use crate::sandbox::context::Services;
+use crate::sandbox::fault::install_fault_handler;
+use crate::sandbox::meter;
+use crate::sandbox::stats::{ExecutorStats, WorkerLoad};
+use crate::sandbox::watchdog::Heartbeat;
+
+/// Runs waiting to be taken over by one worker.
+const HANDOVER_QUEUE: usize = 4_096;
+
+/// How to set the executor up.
+#[derive(Clone, Copy, Debug)]
+pub struct ExecutorConfig {
+    /// Worker threads that will be attached.
+    pub workers: usize,
+    /// Bytes of compiled scripts kept.
+    pub cache_bytes: u64,
+    /// How long a script may run before others get a turn.
+    pub slice: Duration,
+}
+
+impl ExecutorConfig {
+    /// The settings for a number of workers.
+    pub const fn with_workers(workers: usize) -> Self {
+        Self {
+            workers,
+            cache_bytes: 64 << 20,
+            slice: Duration::from_micros(250),
+        }
+    }
+}
+
+thread_local! {
+    static HERE: RefCell<Option<(Rc<Worker>, Arc<LocalExecutor>)>> = const { RefCell::new(None) };
+}
+
+/// The calling thread's worker and the executor it belongs to; `None` on other threads.
+fn here(executor: &LocalExecutor) -> Option<(Rc<Worker>, Arc<LocalExecutor>)> {
+    HERE.with_borrow(|here| {
+        here.as_ref()
+            .filter(|(_, own)| std::ptr::eq(Arc::as_ptr(own), executor))
+            .cloned()
+    })
+}
+
+/// A run on its way to another worker.
+struct Handover {
+    invocation: Box<Invocation>,
+    reply: oneshot::Sender<Outcome>,
+}
+
+struct Handle {
+    load: Arc<WorkerLoad>,
+    queue: mpsc::Sender<Handover>,
+    receiver: Mutex<Option<mpsc::Receiver<Handover>>>,
+}
+
+/// The executor of this process.
+pub struct LocalExecutor {
+    handles: Vec<Handle>,
+    compiler: Arc<Compiler>,
+    heartbeat: Arc<Heartbeat>,
+    host: Arc<dyn Host>,
+    clock: SharedClock,
+    slice: Duration,
+    cache_hits: AtomicU64,
+    cache_misses: AtomicU64,
+}
+
+impl std::fmt::Debug for LocalExecutor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalExecutor")
+            .field("workers", &self.handles.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl LocalExecutor {
+    /// An executor for `config.workers` threads, each of which must call [`Self::attach`].
+    pub fn new(config: ExecutorConfig, host: Arc<dyn Host>, clock: SharedClock) -> Arc<Self> {
+        if !meter::installed() {
+            tracing::error!(
+                "the memory meter is not installed: make MeteredAlloc the program's allocator, or \
+                 no memory limit holds"
+            );
+        }
+        let handle = |_| {
+            let (queue, receiver) = mpsc::channel(HANDOVER_QUEUE);
+            Handle {
+                load: Arc::default(),
+                queue,
+                receiver: Mutex::new(Some(receiver)),
+            }
+        };
+        Arc::new(Self {
+            handles: (0..config.workers.max(1)).map(handle).collect(),
+            compiler: Compiler::new(config.cache_bytes),
+            heartbeat: Heartbeat::start(config.workers.max(1)),
+            host,
+            clock,
+            slice: config.slice,
+            cache_hits: AtomicU64::new(0),
+            cache_misses: AtomicU64::new(0),
+        })
+    }
+
+    /// Makes the calling thread worker `index`. Call it once per worker, inside the thread's
+    /// `LocalSet` or local runtime: it starts the worker's tasks there.
+    ///
+    /// Panics when `index` is out of range or taken: a defect of the wiring.
+    pub fn attach(self: &Arc<Self>, index: usize) {
+        let handle = &self.handles[index];
+        let mut queue = handle
+            .receiver
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+            .expect("every worker is attached once");
+        if let Err(error) = install_fault_handler() {
+            tracing::warn!(%error, "no fault handler: a crash will not name its script");
+        }
+        let worker = Worker::new(
+            index,
+            runtime_engine(),
+            Arc::clone(&handle.load),
+            Arc::clone(&self.heartbeat),
+            Services {
+                host: Arc::clone(&self.host),
+                clock: Arc::clone(&self.clock),
+            },
+            self.slice,
+        );
+        tokio::task::spawn_local(Rc::clone(&worker.scheduler).grant());
+        HERE.set(Some((Rc::clone(&worker), Arc::clone(self))));
+        let executor = Arc::clone(self);
+        tokio::task::spawn_local(async move {
+            while let Some(handover) = queue.recv().await {
+                let (worker, executor) = (Rc::clone(&worker), Arc::clone(&executor));
+                tokio::task::spawn_local(take_over(worker, executor, handover));
+            }
+        });
+    }
+
+    /// What happens now, and totals since the start.
+    pub fn stats(&self) -> ExecutorStats {
+        let mut stats = ExecutorStats {
+            cache_hits: self.cache_hits.load(Ordering::Relaxed),
+            cache_misses: self.cache_misses.load(Ordering::Relaxed),
+            ..ExecutorStats::default()
+        };
+        for (index, handle) in self.handles.iter().enumerate() {
+            stats.add(&handle.load, self.heartbeat.is_running(index));
+        }
+        stats
+    }
+
+    /// A worker that could start a script at once, other than `not`.
+    fn idle_worker(&self, not: usize) -> Option<&Handle> {
+        let mut all = self.handles.iter().enumerate();
+        let idle = |(index, handle): &(usize, &Handle)| {
+            *index != not
+                && handle.load.waiting() == 0
+                && handle.queue.capacity() == HANDOVER_QUEUE
+                && !self.heartbeat.is_running(*index)
+        };
+        all.find(idle).map(|(_, handle)| handle)
+    }
+
+    fn least_loaded(&self) -> &Handle {
+        let load = |handle: &&Handle| {
+            let queued = HANDOVER_QUEUE - handle.queue.capacity();
+            (handle.load.waiting() + queued, handle.load.active())
+        };
+        self.handles
+            .iter()
+            .min_by_key(load)
+            .expect("there is at least one worker")
+    }
+
+    fn cached(&self, script: &ScriptImage) -> Option<Arc<Program>> {
+        let program = self.compiler.cached(script)?;
+        self.cache_hits.fetch_add(1, Ordering::Relaxed);
+        Some(program)
+    }
+
+    async fn program(&self, script: &Arc<ScriptImage>) -> Result<Arc<Program>, ScriptError> {
+        if let Some(program) = self.cached(script) {
+            return Ok(program);
+        }
+        self.cache_misses.fetch_add(1, Ordering::Relaxed);
+        self.compiler.get(Arc::clone(script)).await
+    }
+
+    /// Starts a script here, or on a worker that can start it at once.
+    fn start(
+        &self,
+        worker: &Rc<Worker>,
+        invocation: Box<Invocation>,
+        program: Arc<Program>,
+    ) -> LocalFuture<Outcome> {
+        // Decided when it can start, not when it was asked for: a crowd arrives at once, and
+        // waits for the same compilation.
+        if worker.scheduler.busy()
+            && let Some(idle) = self.idle_worker(worker.index)
+        {
+            return send(idle, invocation);
+        }
+        drive(worker, invocation, program)
+    }
+
+    async fn run(self: Arc<Self>, worker: Rc<Worker>, invocation: Box<Invocation>) -> Outcome {
+        match self.program(&invocation.script).await {
+            Ok(program) => drive(&worker, invocation, program).await,
+            Err(error) => Outcome::failed(error),
+        }
+    }
+}
+
+fn send(handle: &Handle, invocation: Box<Invocation>) -> BoxFuture<Outcome> {
+    let queue = handle.queue.clone();
+    Box::pin(async move {
+        let (reply, answer) = oneshot::channel();
+        if queue.send(Handover { invocation, reply }).await.is_err() {
+            return Outcome::cancelled();
+        }
+        answer
+            .await
+            .unwrap_or_else(|_stopping| Outcome::cancelled())
+    })
+}
+
+async fn take_over(worker: Rc<Worker>, executor: Arc<LocalExecutor>, mut handover: Handover) {
+    let run = executor.run(worker, handover.invocation);
+    let outcome = tokio::select! {
+        // Nobody waits any more: dropping the run cancels it.
+        () = handover.reply.closed() => return,
+        outcome = run => outcome,
+    };
+    drop(handover.reply.send(outcome));
+}
+
+impl Executor for LocalExecutor {
+    fn execute(&self, invocation: Box<Invocation>) -> LocalFuture<Outcome> {
+        let Some((worker, executor)) = here(self) else {
+            return self.submit(invocation);
+        };
+        if let Some(program) = self.cached(&invocation.script) {
+            return self.start(&worker, invocation, program);
+        }
+        Box::pin(async move {
+            let script = Arc::clone(&invocation.script);
+            match executor.program(&script).await {
+                Ok(program) => executor.start(&worker, invocation, program).await,
+                Err(error) => Outcome::failed(error),
+            }
+        })
+    }
+
+    fn submit(&self, invocation: Box<Invocation>) -> BoxFuture<Outcome> {
+        send(self.least_loaded(), invocation)
+    }
+
+    fn warm(&self, script: Arc<ScriptImage>) -> BoxFuture<Result<(), ScriptError>> {
+        let compiler = Arc::clone(&self.compiler);
+        Box::pin(async move {
+            if compiler.cached(&script).is_none() {
+                compiler.get(script).await?;
+            }
+            Ok(())
+        })
+    }
+}

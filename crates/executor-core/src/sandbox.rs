@@ -1,0 +1,11 @@
+//! Runs something on a stack of its own within limits. Knows nothing of the language, and holds all
+//! unsafe code.
+
+pub(crate) mod budget;
+pub(crate) mod context;
+pub(crate) mod coroutine;
+pub(crate) mod fault;
+pub(crate) mod meter;
+pub(crate) mod scheduler;
+pub(crate) mod stats;
+pub(crate) mod watchdog;
