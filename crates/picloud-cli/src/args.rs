@@ -1,15 +1,14 @@
 //! The command line: every command and its arguments.
 
-use std::path::PathBuf;
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use clap::{Args, Parser, Subcommand};
-use shared::name::{AppSlug, ScriptName};
-
-use crate::address::Address;
 use crate::commands::{
     apps, check, dead_letters, deploy, dev, diff, domains, env, events, executions, init, invoke,
-    login, logs, queues, releases, routes, run, scripts, tokens, triggers,
+    login, logs, queues, releases, routes, run, scripts, system, tokens, triggers,
 };
+use crate::connection::Connection;
+use crate::context::Context;
+use crate::error::Outcome;
 
 /// Deploy Rhai scripts to PiCloud and look after them.
 ///
@@ -34,34 +33,6 @@ pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-/// Which server.
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct Connection {
-    /// The server, like http://pi.local:8080
-    #[arg(long, global = true, help_heading = "Which server", value_name = "URL")]
-    pub(crate) url: Option<Address>,
-    /// A server `pic login` knows
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Which server",
-        value_name = "NAME",
-        conflicts_with = "url"
-    )]
-    pub(crate) profile: Option<String>,
-    /// The server on this machine with its data in this directory
-    #[arg(long, global = true, help_heading = "Which server", value_name = "DIR", conflicts_with_all = ["url", "profile"])]
-    pub(crate) data: Option<PathBuf>,
-}
-
-/// Which app.
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct OfApp {
-    /// The app; else the one of ./picloud.toml, else the default app
-    #[arg(long, value_name = "APP")]
-    pub(crate) app: Option<AppSlug>,
 }
 
 /// What to do.
@@ -151,12 +122,46 @@ pub(crate) enum Command {
     },
 }
 
-/// A script of an app.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct OfScript {
-    /// The script
-    #[arg(value_name = "SCRIPT")]
-    pub(crate) script: ScriptName,
-    #[command(flatten)]
-    pub(crate) of: OfApp,
+impl Command {
+    /// Does it.
+    pub(crate) fn run(&self, context: &Context) -> Outcome {
+        match self {
+            Self::Deploy(args) => deploy::run(context, args),
+            Self::Rollback(args) => releases::rollback(context, args),
+            Self::Releases(command) => releases::run(context, command),
+            Self::Diff(args) => diff::run(context, args),
+            Self::Versions(args) => scripts::versions(context, args),
+            Self::Dev(args) => dev::run(context, args),
+            Self::Init(args) => init::run(context, args),
+            Self::New(args) => init::new(context, args),
+            Self::Check(args) => check::run(context, args),
+            Self::Invoke(args) => invoke::run(context, args),
+            Self::Run(args) => run::run(context, args),
+            Self::Logs(args) => logs::run(context, args),
+            Self::Executions(command) => executions::run(context, command),
+            Self::Scripts(command) => scripts::run(context, command),
+            Self::Routes(command) => routes::run(context, command),
+            Self::Triggers(command) => triggers::run(context, command),
+            Self::Cron(command) => triggers::cron(context, command),
+            Self::Queues(command) => queues::run(context, command),
+            Self::Deliveries(command) => queues::deliveries(context, command),
+            Self::Events(command) => events::run(context, command),
+            Self::DeadLetters(command) => dead_letters::run(context, command),
+            Self::Apps(command) => apps::run(context, command),
+            Self::Domains(command) => domains::run(context, command),
+            Self::Env(command) => env::run(context, command),
+            Self::Tokens(command) => tokens::run(context, command),
+            Self::Open(args) => apps::open(context, args),
+            Self::System => system::run(context),
+            Self::Whoami => login::whoami(context),
+            Self::Login(args) => login::login(context, args),
+            Self::Logout(args) => login::logout(context, args),
+            Self::Profile(command) => login::profile(context, command),
+            Self::Completions { shell } => {
+                let mut text = Vec::new();
+                clap_complete::generate(*shell, &mut Cli::command(), "pic", &mut text);
+                context.ui.content(&text)
+            }
+        }
+    }
 }

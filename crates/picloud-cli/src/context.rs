@@ -6,12 +6,13 @@ use shared::api::{App, CreateAppRequest};
 use shared::error::code;
 use shared::name::AppSlug;
 
-use crate::args::{Connection, OfApp};
 use crate::client::Client;
+use crate::connection::Connection;
 use crate::environment::Environment;
 use crate::error::{Failure, Outcome};
 use crate::project;
 use crate::session;
+use crate::subject::OfApp;
 use crate::suggest;
 use crate::ui::Ui;
 

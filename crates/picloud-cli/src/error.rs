@@ -1,11 +1,8 @@
 //! How a command fails: what happened, what to do next, and the exit status.
 
 use std::io;
-use std::process::ExitCode;
 
 use shared::error::Problem;
-
-use crate::ui::{Paint, Ui};
 
 /// Why a command did not end well.
 #[derive(Debug)]
@@ -80,30 +77,5 @@ impl Failure {
             Self::Refused { problem, .. } => Some(&problem.code),
             _ => None,
         }
-    }
-
-    /// Says it on stderr and gives the exit status.
-    pub(crate) fn report(&self, ui: Ui) -> ExitCode {
-        let (what, next, status) = match self {
-            Self::Closed => return ExitCode::SUCCESS,
-            Self::Reported => return ExitCode::FAILURE,
-            Self::Usage { what, next } => (what.clone(), next.clone(), 2),
-            Self::Failed { what, next } => (what.clone(), next.clone(), 1),
-            Self::Refused { problem, next } => {
-                let code = ui.paint(Paint::Dim, &format!("[{}]", problem.code));
-                let mut what = format!("{} {code}", crate::ui::clean(&problem.detail));
-                if problem.status >= 500
-                    && let Some(id) = &problem.request_id
-                {
-                    what = format!("{what} (request {})", crate::ui::clean(id));
-                }
-                (what, next.clone(), 1)
-            }
-        };
-        ui.say(format!("{} {what}", ui.paint(Paint::Error, "error:")));
-        if let Some(next) = next {
-            ui.say(format!("  {} {next}", ui.paint(Paint::Note, "next:")));
-        }
-        ExitCode::from(status)
     }
 }

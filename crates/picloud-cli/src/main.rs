@@ -8,6 +8,7 @@ mod address;
 mod args;
 mod client;
 mod commands;
+mod connection;
 mod context;
 mod diagnostics;
 mod environment;
@@ -18,9 +19,11 @@ mod profiles;
 mod project;
 mod prompt;
 mod release;
+mod report;
 mod session;
 mod sources;
 mod sse;
+mod subject;
 mod suggest;
 mod ui;
 
@@ -40,8 +43,8 @@ fn main() -> ExitCode {
         env,
         connection: cli.connection,
     };
-    match commands::run(&context, &cli.command) {
+    match cli.command.run(&context) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(ui),
+        Err(failure) => report::failure(ui, &failure),
     }
 }

@@ -9,6 +9,7 @@ use shared::script_error::Severity;
 
 use crate::diagnostics::{self, Finding};
 use crate::error::{Failure, Outcome};
+use crate::report;
 use crate::sources::{self, Source};
 use crate::ui::Ui;
 
@@ -149,7 +150,7 @@ fn fail(ui: Ui, failures: Vec<(String, Failure)>) -> Option<Failure> {
         if at == last {
             return Some(failure);
         }
-        failure.report(ui);
+        report::failure(ui, &failure);
     }
     None
 }

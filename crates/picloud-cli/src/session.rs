@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::address::Address;
-use crate::args::Connection;
 use crate::client::{Client, Token};
+use crate::connection::Connection;
 use crate::environment::Environment;
 use crate::error::{Failure, Outcome};
 use crate::private;

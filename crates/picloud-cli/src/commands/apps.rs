@@ -7,11 +7,11 @@ use shared::api::{App, CreateAppRequest, UpdateAppRequest};
 use shared::name::AppSlug;
 use ureq::http::Method;
 
-use crate::args::OfApp;
 use crate::client::Client;
 use crate::context::Context;
 use crate::error::{Failure, Outcome};
 use crate::prompt;
+use crate::subject::OfApp;
 use crate::ui::{Paint, clean};
 
 /// Apps.

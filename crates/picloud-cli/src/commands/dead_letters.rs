@@ -13,10 +13,10 @@ use ureq::http::Method;
 
 use super::logs::short_time;
 use super::triggers::handler;
-use crate::args::OfApp;
 use crate::client::Client;
 use crate::context::Context;
 use crate::error::{Failure, Outcome};
+use crate::subject::OfApp;
 use crate::ui::{Paint, clean};
 use crate::{prompt, sources};
 

@@ -6,13 +6,13 @@ use clap::Args;
 use shared::api::{App, Deployed, PlanAction, PlanItem};
 use shared::name::{AppSlug, ModuleName, ScriptName};
 
-use crate::args::OfApp;
 use crate::client::Client;
 use crate::context::Context;
 use crate::error::{Failure, Outcome};
 use crate::project::{self, MANIFEST, Project};
 use crate::release::{self, Options, Single};
 use crate::sources::Source;
+use crate::subject::OfApp;
 use crate::ui::Paint;
 
 /// What to deploy.

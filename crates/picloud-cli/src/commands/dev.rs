@@ -1,7 +1,7 @@
 //! `pic dev`: an app's folder on a server of its own, deployed again on every save.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -11,19 +11,21 @@ use shared::name::AppSlug;
 use ureq::http::Method;
 
 use super::logs::{Line, Tail, line_text};
-use crate::args::Connection;
 use crate::client::Client;
+use crate::connection::Connection;
 use crate::context::Context;
 use crate::error::{Failure, Outcome};
 use crate::project::Project;
 use crate::release::{self, Options};
-use crate::session;
 use crate::ui::{Paint, Ui};
+use crate::{report, session};
 
+mod event;
 mod server;
 mod stop;
 mod watch;
 
+use event::Event;
 use server::Server;
 use watch::Watch;
 
@@ -45,18 +47,6 @@ pub(crate) struct DevArgs {
     /// The port to answer on; else a free one
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     port: u16,
-}
-
-/// What happens.
-enum Event {
-    /// The server printed a line.
-    Printed(String),
-    /// The server has ended.
-    Ended,
-    /// Something in the folder changed.
-    Saved,
-    /// A person or the system wants an end.
-    Stop,
 }
 
 /// `pic dev`.
@@ -249,7 +239,7 @@ impl Session {
 
     fn failed(&self, failure: &Failure) {
         // Only the text counts; the session goes on.
-        failure.report(self.ui);
+        report::failure(self.ui, failure);
         let stays = match self.live {
             Some(number) => format!("release {number} stays live; save again when it is mended"),
             None => "nothing is live yet; save again when it is mended".to_owned(),
@@ -308,10 +298,7 @@ fn tail(ui: Ui, client: &Client, app: AppSlug) {
         });
         if let Err(failure) = shown {
             ui.warn("the log is not shown:");
-            failure.report(ui);
+            report::failure(ui, &failure);
         }
     });
 }
-
-/// A channel's end for threads that report to the session.
-type Report = Sender<Event>;

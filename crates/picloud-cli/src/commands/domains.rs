@@ -4,9 +4,9 @@ use clap::Subcommand;
 use shared::api::{ClaimDomainRequest, Domain, Page};
 use shared::name::DomainName;
 
-use crate::args::OfApp;
 use crate::context::Context;
 use crate::error::Outcome;
+use crate::subject::OfApp;
 
 /// Domains of an app.
 #[derive(Debug, Subcommand)]

@@ -5,10 +5,10 @@ use shared::api::{EnvVar, Page, SetEnvRequest};
 use shared::name::EnvName;
 use ureq::http::Method;
 
-use crate::args::OfApp;
 use crate::context::Context;
 use crate::error::Outcome;
 use crate::prompt;
+use crate::subject::OfApp;
 
 /// Environment variables of an app.
 #[derive(Debug, Subcommand)]

@@ -7,10 +7,10 @@ use shared::name::ScriptName;
 
 use super::logs::{self, Item, Tail, short_time};
 use super::triggers::handler;
-use crate::args::OfApp;
 use crate::client::encode;
 use crate::context::Context;
 use crate::error::Outcome;
+use crate::subject::OfApp;
 use crate::ui::{Paint, clean};
 
 mod tree;

@@ -6,10 +6,10 @@ use shared::id::ExecutionId;
 use shared::name::ScriptName;
 
 use super::logs::{self, short_time};
-use crate::args::OfApp;
 use crate::client::encode;
 use crate::context::Context;
 use crate::error::Outcome;
+use crate::subject::OfApp;
 use crate::ui::{Paint, clean};
 
 /// Runs of scripts.

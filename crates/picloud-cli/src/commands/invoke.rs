@@ -12,10 +12,10 @@ use shared::routing::Method;
 use ureq::http::Response;
 
 use super::routes::method;
-use crate::args::OfScript;
 use crate::context::Context;
 use crate::error::{Failure, Outcome};
 use crate::sources;
+use crate::subject::OfScript;
 use crate::ui::{Paint, clean};
 
 /// Most bytes of an answer that is read whole; the highest limit of a response.

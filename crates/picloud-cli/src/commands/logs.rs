@@ -15,11 +15,11 @@ use shared::name::{AppSlug, ScriptName};
 use shared::units::parse_duration;
 use ureq::http::Method;
 
-use crate::args::OfApp;
 use crate::client::{Client, encode};
 use crate::context::Context;
 use crate::error::{Failure, Outcome};
 use crate::sse;
+use crate::subject::OfApp;
 use crate::ui::{Paint, clean};
 
 /// Between two attempts to reach a server that went away.

@@ -4,9 +4,9 @@ use clap::Subcommand;
 use shared::api::{Delivery, Queue};
 
 use super::logs::short_time;
-use crate::args::OfApp;
 use crate::context::Context;
 use crate::error::Outcome;
+use crate::subject::OfApp;
 
 /// Queues of an app.
 #[derive(Debug, Subcommand)]

@@ -4,9 +4,9 @@ use clap::{Args, Subcommand};
 use shared::api::{Release, ReleaseDetail, RollbackRequest};
 use ureq::http::Method;
 
-use crate::args::OfApp;
 use crate::context::Context;
 use crate::error::Outcome;
+use crate::subject::OfApp;
 use crate::ui::{Paint, clean};
 
 /// Releases of an app.

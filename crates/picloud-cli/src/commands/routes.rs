@@ -5,9 +5,9 @@ use shared::api::{MatchRequest, MatchResult, Page, Route};
 use shared::release::{RouteAuth, RouteSpec};
 use shared::routing::Method;
 
-use crate::args::OfApp;
 use crate::context::Context;
 use crate::error::{Failure, Outcome};
+use crate::subject::OfApp;
 use crate::ui::Paint;
 
 /// Routes of an app.

@@ -8,11 +8,11 @@ use shared::name::{FunctionName, ScriptName};
 
 use super::invoke::RequestArgs;
 use super::logs;
-use crate::args::OfApp;
 use crate::context::Context;
 use crate::diagnostics;
 use crate::error::{Failure, Outcome};
 use crate::sources::Source;
+use crate::subject::OfApp;
 use crate::ui::{Paint, clean};
 
 /// Which draft, and with what request.

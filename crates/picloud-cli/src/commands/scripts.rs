@@ -4,10 +4,10 @@ use clap::{Args, Subcommand};
 use shared::api::{Page, Script, ScriptDetail, Version, VersionDetail};
 use shared::name::{AppSlug, ScriptName};
 
-use crate::args::{OfApp, OfScript};
 use crate::client::Client;
 use crate::context::Context;
 use crate::error::{Failure, Outcome};
+use crate::subject::{OfApp, OfScript};
 
 /// Scripts of an app.
 #[derive(Debug, Subcommand)]

@@ -9,9 +9,9 @@ use shared::schedule::Schedule;
 use shared::trigger::{Source, TriggerSpec};
 
 use super::logs::short_time;
-use crate::args::OfApp;
 use crate::context::Context;
 use crate::error::{Failure, Outcome};
+use crate::subject::OfApp;
 
 /// Triggers of an app.
 #[derive(Debug, Subcommand)]

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use super::{Event, Report};
+use super::event::{Event, Report};
 use crate::context::Context;
 use crate::environment::Environment;
 use crate::error::{Failure, Outcome};

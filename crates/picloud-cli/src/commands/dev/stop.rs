@@ -2,7 +2,7 @@
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Event, Report};
+use super::event::{Event, Report};
 use crate::error::{Failure, Outcome};
 
 /// Reports the first signal; further ones too.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use shared::manifest::Manifest;
 
-use super::{Event, Report};
+use super::event::{Event, Report};
 use crate::error::{Failure, Outcome};
 
 /// A watched folder.

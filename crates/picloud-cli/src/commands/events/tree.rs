@@ -8,12 +8,12 @@ use shared::api::{DeadLetter, Delivery, Event, Execution};
 use shared::id::{EventId, ExecutionId};
 use shared::name::AppSlug;
 
-use crate::args::OfApp;
 use crate::client::Client;
 use crate::commands::logs::short_time;
 use crate::commands::triggers::handler;
 use crate::context::Context;
 use crate::error::Outcome;
+use crate::subject::OfApp;
 use crate::ui::{Paint, Ui, clean};
 
 /// Events that are looked at.
