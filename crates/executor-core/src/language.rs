@@ -1,11 +1,14 @@
 //! Rhai, made safe to give to strangers: engines, programs, values as JSON, errors with their place.
 
 pub(crate) mod compile;
+pub(crate) mod cost;
 pub(crate) mod engine;
+pub(crate) mod error;
+mod excerpt;
 mod hints;
 pub(crate) mod json;
-pub(crate) mod modules;
 #[expect(clippy::unwrap_used, reason = "in what `export_module` generates")]
 pub(crate) mod overrides;
+pub(crate) mod program;
 pub(crate) mod report;
 pub(crate) mod validate;

@@ -10,8 +10,8 @@ mod sandbox;
 #[expect(clippy::unwrap_used, reason = "in what `export_module` generates")]
 mod sdk;
 
-pub use language::validate::Validator;
 pub use run::executor::{ExecutorConfig, LocalExecutor};
+pub use run::validator::Validator;
 pub use sandbox::fault::install_fault_handler;
 pub use sandbox::meter::{MeteredAlloc, Mimalloc};
 pub use sandbox::stats::{ExecutorStats, WorkerStats};

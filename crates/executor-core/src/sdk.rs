@@ -7,16 +7,18 @@
 )]
 
 pub(crate) mod answer;
-pub(crate) mod crypto;
+mod bytes;
+mod crypto;
 pub(crate) mod ctx;
 mod dead_letters;
 mod encoding;
 mod env;
 pub(crate) mod event;
-pub(crate) mod forms;
+mod forms;
+mod globals;
 mod html;
 mod invoke;
-pub(crate) mod json;
+mod json;
 mod kv;
 mod log;
 mod messages;
@@ -26,18 +28,27 @@ mod random;
 pub(crate) mod req;
 pub(crate) mod response;
 mod retry;
+pub(crate) mod state;
 mod time;
-pub(crate) mod transaction;
+mod transaction;
 mod tx;
 mod url;
 
-use rhai::plugin::Dynamic;
-use rhai::{Blob, ImmutableString, Module, combine_with_exported_module, exported_module};
+use rhai::{Module, combine_with_exported_module, exported_module};
 
-use crate::language::engine::{Result, wrong};
+use crate::language::engine::Library;
 
-/// Adds the types of the SDK with their properties and methods.
-pub(crate) fn add_types_to(m: &mut Module) {
+/// All of it.
+pub(crate) fn library() -> Library {
+    Library {
+        add_globals,
+        namespaces: namespaces(),
+    }
+}
+
+/// Adds the types with their properties and methods, and the functions without a namespace.
+fn add_globals(m: &mut Module) {
+    combine_with_exported_module!(m, "globals", globals::functions);
     combine_with_exported_module!(m, "ctx", ctx::functions);
     combine_with_exported_module!(m, "event", event::functions);
     combine_with_exported_module!(m, "req", req::functions);
@@ -46,8 +57,7 @@ pub(crate) fn add_types_to(m: &mut Module) {
     combine_with_exported_module!(m, "kv", kv::methods);
 }
 
-/// The namespaces.
-pub(crate) fn namespaces() -> Vec<(&'static str, Module)> {
+fn namespaces() -> Vec<(&'static str, Module)> {
     vec![
         ("base64", exported_module!(encoding::base64_functions)),
         ("crypto", exported_module!(crypto::functions)),
@@ -68,23 +78,4 @@ pub(crate) fn namespaces() -> Vec<(&'static str, Module)> {
         ("tx", exported_module!(tx::functions)),
         ("url", exported_module!(url::functions)),
     ]
-}
-
-/// Runs `work` on the bytes of a text or a blob.
-fn with_bytes<R>(value: &Dynamic, what: &str, work: impl FnOnce(&[u8]) -> R) -> Result<R> {
-    if let Some(text) = value.read_lock::<ImmutableString>() {
-        return Ok(work(text.as_bytes()));
-    }
-    if let Some(blob) = value.read_lock::<Blob>() {
-        return Ok(work(&blob));
-    }
-    Err(wrong(format!(
-        "{what} takes a text or a blob, not {}",
-        value.type_name()
-    )))
-}
-
-/// How long a text or a blob is; 0 for anything else.
-fn byte_length(value: &Dynamic) -> usize {
-    with_bytes(value, "", <[u8]>::len).unwrap_or(0)
 }

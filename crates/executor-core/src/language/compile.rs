@@ -4,9 +4,9 @@
 //! invalidate. Compiling happens on a few threads of its own, which end when there is nothing to
 //! do.
 
-mod graph;
-mod parse;
-mod pool;
+pub(crate) mod graph;
+pub(crate) mod parse;
+pub(crate) mod pool;
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
@@ -15,37 +15,21 @@ use std::time::Instant;
 
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, Equivalent, OptionsBuilder};
-use rhai::{AST, Module, Scope, Shared};
 use shared::id::{AppId, ContentHash};
 use shared::invocation::ScriptImage;
 use shared::limits::fixed;
 use shared::script_error::{Diagnostic, Frame, ScriptError, ScriptErrorKind};
 use tokio::sync::oneshot;
 
-use crate::language::engine::compile_engine;
-use crate::language::modules::{CompiledModules, Evaluated};
-use crate::run::scopes::leaves_constants;
-
-pub(crate) use graph::{Import, check_top_level, imports_of};
-pub(crate) use parse::{Parsed, parse, parse_checked};
-pub(crate) use pool::Pool;
-
+use super::engine::Language;
+use super::excerpt::excerpt;
+use super::program::{Program, frame_name, leaves_constants};
 use graph::Graph;
+use parse::parse;
+use pool::Pool;
 
 /// Compiled trees weigh about this much per byte of source.
 const TREE_BYTES_PER_SOURCE_BYTE: u64 = 40;
-
-/// A compiled script with the modules it imports.
-#[derive(Debug)]
-pub(crate) struct Program {
-    pub(crate) ast: AST,
-    pub(crate) modules: Evaluated,
-    /// Sources by the name frames use, for excerpts.
-    pub(crate) sources: BTreeMap<String, Arc<str>>,
-    /// Its scope can be given to the next run.
-    pub(crate) leaves_constants: bool,
-    weight: u64,
-}
 
 #[derive(Clone, PartialEq, Eq)]
 struct Key {
@@ -112,13 +96,14 @@ impl quick_cache::Weighter<Key, Arc<Program>> for Weigh {
 
 /// Compiles and remembers.
 pub(crate) struct Compiler {
+    language: Arc<Language>,
     cache: Cache<Key, Arc<Program>, Weigh>,
     pool: Pool,
 }
 
 impl Compiler {
     /// A compiler that keeps about `cache_bytes` of programs.
-    pub(crate) fn new(cache_bytes: u64) -> Arc<Self> {
+    pub(crate) fn new(language: Arc<Language>, cache_bytes: u64) -> Arc<Self> {
         // What is heavier than its share of the cache is never kept, so the shares must be larger
         // than the heaviest script, whatever the number of processors.
         let options = OptionsBuilder::new()
@@ -129,6 +114,7 @@ impl Compiler {
             .expect("all options that have no default are set");
         let hasher = DefaultHashBuilder::default();
         Arc::new(Self {
+            language,
             cache: Cache::with_options(options, Weigh, hasher, DefaultLifecycle::default()),
             pool: Pool::new(),
         })
@@ -148,9 +134,10 @@ impl Compiler {
 
     async fn compiled(&self, image: Arc<ScriptImage>) -> Result<Arc<Program>, ScriptError> {
         let (reply, answer) = oneshot::channel();
+        let language = Arc::clone(&self.language);
         let queued = self.pool.run(Box::new(move || {
             // Nobody may be waiting any more.
-            drop(reply.send(compile(&image)));
+            drop(reply.send(compile(&language, &image)));
         }));
         let too_slow = || {
             ScriptError::new(
@@ -170,15 +157,11 @@ impl Compiler {
     }
 }
 
-/// How frames call a script.
-pub(crate) fn frame_name(image: &ScriptImage) -> String {
-    format!("{}@{}", image.name, image.version)
-}
-
-fn compile(image: &ScriptImage) -> Result<Program, ScriptError> {
+fn compile(language: &Language, image: &ScriptImage) -> Result<Program, ScriptError> {
     let name = frame_name(image);
     let started = Instant::now();
-    let ast = parse(&name, &image.source, started).map_err(|d| as_error(&d, &image.source))?;
+    let ast =
+        parse(language, &name, &image.source, started).map_err(|d| as_error(&d, &image.source))?;
     let mut sources = BTreeMap::from([(name.clone(), Arc::clone(&image.source))]);
     let mut weight = image.source.len() as u64;
     let lookup = |module: &str| {
@@ -188,7 +171,7 @@ fn compile(image: &ScriptImage) -> Result<Program, ScriptError> {
             .get(module)
             .map(|found| Arc::clone(&found.source))
     };
-    let mut graph = Graph::new(&lookup, started);
+    let mut graph = Graph::new(language, &lookup, started);
     graph.follow(&name, &ast).map_err(|d| {
         let source = lookup(&d.script).unwrap_or_else(|| Arc::clone(&image.source));
         as_error(&d, &source)
@@ -209,27 +192,6 @@ fn compile(image: &ScriptImage) -> Result<Program, ScriptError> {
     })
 }
 
-/// Evaluates a module over those it imports. Its top level only defines things.
-pub(crate) fn evaluate(
-    name: &str,
-    ast: &AST,
-    imported: &Arc<Evaluated>,
-) -> Result<Shared<Module>, ScriptError> {
-    let mut engine = compile_engine();
-    engine.set_module_resolver(CompiledModules(Arc::clone(imported)));
-    match Module::eval_ast_as_new(Scope::new(), ast, &engine) {
-        Ok(mut module) => {
-            module.set_id(name);
-            module.build_index();
-            Ok(module.into())
-        }
-        Err(error) => Err(ScriptError::new(
-            ScriptErrorKind::Compile,
-            format!("module `{name}` cannot be loaded: {error}"),
-        )),
-    }
-}
-
 fn as_error(diagnostic: &Diagnostic, source: &str) -> ScriptError {
     let message = match &diagnostic.hint {
         Some(hint) => format!("{}; {hint}", diagnostic.message),
@@ -242,6 +204,6 @@ fn as_error(diagnostic: &Diagnostic, source: &str) -> ScriptError {
         line: diagnostic.line,
         column: diagnostic.column,
     });
-    error.excerpt = crate::language::report::excerpt(source, diagnostic.line, diagnostic.column);
+    error.excerpt = excerpt(source, diagnostic.line, diagnostic.column);
     error
 }

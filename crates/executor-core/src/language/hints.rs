@@ -1,6 +1,6 @@
 //! The Rhai way for habits from other languages, found in the line that does not compile.
 
-use crate::language::engine::is_namespace;
+use super::engine::Language;
 
 /// Words that give a habit away, and what to write instead. Only whole words outside of texts and
 /// comments count.
@@ -76,13 +76,13 @@ pub(crate) fn for_source(source: &str, line: usize) -> Option<String> {
 }
 
 /// A hint for a name that the compiler does not know.
-pub(crate) fn for_unknown_name(name: &str) -> Option<String> {
+pub(crate) fn for_unknown_name(language: &Language, name: &str) -> Option<String> {
     match name {
         "req" | "event" => Some(format!(
             "functions do not see `{name}`; give it to the function: fn work({name}) {{ … }}"
         )),
         "ctx" => Some("functions do not see `ctx`; inside of them write ctx()".to_owned()),
-        _ if is_namespace(name) => Some(format!(
+        _ if language.is_namespace(name) => Some(format!(
             "`{name}` is a namespace; its functions are called with {name}:: before their name"
         )),
         _ => None,

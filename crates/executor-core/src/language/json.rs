@@ -7,13 +7,14 @@
 mod decode;
 mod encode;
 
-use rhai::{Dynamic, EvalAltResult, Map};
+use rhai::{Dynamic, Map};
 use shared::limits::fixed::VALUE_DEPTH;
 
 pub(crate) use decode::{JsonError, decode};
 pub(crate) use encode::{EncodeError, encode, encode_map, encode_pretty};
 
 use crate::sandbox::context;
+use crate::sandbox::signal::Stopped;
 
 /// Bytes of JSON that count as one operation.
 const BYTES_PER_OPERATION: u64 = 64;
@@ -25,7 +26,13 @@ pub(crate) enum Failure<E> {
     /// The input is wrong.
     Wrong(E),
     /// A limit; pass it on.
-    Stopped(Box<EvalAltResult>),
+    Stopped(Stopped),
+}
+
+impl<E> From<Stopped> for Failure<E> {
+    fn from(stopped: Stopped) -> Self {
+        Self::Stopped(stopped)
+    }
 }
 
 /// Levels the platform puts around a value: `event.message`, the fields in a list.
@@ -42,7 +49,7 @@ pub(crate) fn decode_wrapped(bytes: &[u8]) -> Result<Dynamic, Failure<JsonError>
 }
 
 fn decode_within(bytes: &[u8], deepest: usize) -> Result<Dynamic, Failure<JsonError>> {
-    context::charge(bytes.len() as u64 / BYTES_PER_OPERATION).map_err(Failure::Stopped)?;
+    context::charge(bytes.len() as u64 / BYTES_PER_OPERATION)?;
     let mut stopped = None;
     let mut seen = 0_usize;
     let result = decode(bytes, deepest, &mut || {
@@ -89,6 +96,6 @@ pub(crate) fn encode_map_metered(map: &Map, limit: u64) -> Result<Vec<u8>, Failu
 
 fn charged(encoded: Result<Vec<u8>, EncodeError>) -> Result<Vec<u8>, Failure<EncodeError>> {
     let bytes = encoded.map_err(Failure::Wrong)?;
-    context::charge(bytes.len() as u64 / BYTES_PER_OPERATION).map_err(Failure::Stopped)?;
+    context::charge(bytes.len() as u64 / BYTES_PER_OPERATION)?;
     Ok(bytes)
 }

@@ -2,17 +2,16 @@
 
 mod modules;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rhai::AST;
 use shared::limits::fixed;
 use shared::name::{ModuleName, ScriptName};
 use shared::script_error::{Diagnostic, Severity};
-use shared::seam::{BoxFuture, GraphScript, ScriptGraph, ScriptValidator};
-use tokio::sync::oneshot;
+use shared::seam::{GraphScript, ScriptGraph};
 
-use crate::language::compile::{Parsed, Pool, parse_checked};
+use super::compile::parse::{Parsed, parse_checked};
+use super::engine::Language;
 use modules::Modules;
 
 /// How long checking one release may take. Every source has its own, shorter limit besides.
@@ -20,54 +19,8 @@ const TIME: Duration = Duration::from_secs(20);
 /// Findings reported; the rest shows when these are mended.
 const FINDINGS: usize = 200;
 
-/// The validator: runs on compile threads of its own, which end when idle.
-pub struct Validator {
-    pool: Pool,
-}
-
-impl std::fmt::Debug for Validator {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Validator")
-    }
-}
-
-impl Default for Validator {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Validator {
-    /// A validator; its threads start with the first release to check.
-    pub fn new() -> Self {
-        Self { pool: Pool::new() }
-    }
-}
-
-impl ScriptValidator for Validator {
-    fn validate(&self, graph: ScriptGraph) -> BoxFuture<Vec<Diagnostic>> {
-        let (reply, answer) = oneshot::channel();
-        let queued = self.pool.run(Box::new(move || {
-            // Nobody may be waiting any more.
-            drop(reply.send(check(&graph)));
-        }));
-        Box::pin(async move {
-            let busy = "too many releases are being checked; try again in a few seconds";
-            if !queued {
-                return vec![finding("", busy.to_owned())];
-            }
-            answer.await.unwrap_or_else(|_gone| {
-                vec![finding(
-                    "",
-                    "the check failed; the server's log has the details".to_owned(),
-                )]
-            })
-        })
-    }
-}
-
 /// An error about a whole source, or with an empty name about the whole release.
-fn finding(script: &str, message: String) -> Diagnostic {
+pub(crate) fn finding(script: &str, message: String) -> Diagnostic {
     let script = script.to_owned();
     Diagnostic {
         severity: Severity::Error,
@@ -80,7 +33,7 @@ fn finding(script: &str, message: String) -> Diagnostic {
 }
 
 /// All findings about a release, errors first, in the order of the sources.
-fn check(graph: &ScriptGraph) -> Vec<Diagnostic> {
+pub(crate) fn check(language: &Language, graph: &ScriptGraph) -> Vec<Diagnostic> {
     let started = Instant::now();
     let mut found = sizes(graph);
     if !found.is_empty() {
@@ -90,7 +43,7 @@ fn check(graph: &ScriptGraph) -> Vec<Diagnostic> {
     for (name, source) in &graph.modules {
         if let Err(error) = name.parse::<ModuleName>() {
             found.push(finding(name, error.to_string()));
-        } else if let Some(parsed) = within(started, name, source, &mut found) {
+        } else if let Some(parsed) = within(language, started, (name, source), &mut found) {
             modules.add(name, &parsed.ast, &mut found);
         } else {
             modules.add_broken(name);
@@ -100,7 +53,12 @@ fn check(graph: &ScriptGraph) -> Vec<Diagnostic> {
     for script in &graph.scripts {
         if let Err(error) = script.name.parse::<ScriptName>() {
             found.push(finding(&script.name, error.to_string()));
-        } else if let Some(parsed) = within(started, &script.name, &script.source, &mut found) {
+        } else if let Some(parsed) = within(
+            language,
+            started,
+            (&script.name, &script.source),
+            &mut found,
+        ) {
             modules.check_script(&script.name, &parsed.ast, &mut found);
             handlers(script, &parsed.ast, &mut found);
         }
@@ -141,9 +99,9 @@ fn sizes(graph: &ScriptGraph) -> Vec<Diagnostic> {
 
 /// Parses within the time of the whole release.
 fn within(
+    language: &Language,
     started: Instant,
-    name: &str,
-    source: &Arc<str>,
+    (name, source): (&str, &str),
     found: &mut Vec<Diagnostic>,
 ) -> Option<Parsed> {
     if started.elapsed() > TIME {
@@ -151,7 +109,7 @@ fn within(
         found.push(finding(name, message.to_owned()));
         return None;
     }
-    match parse_checked(name, source, Instant::now()) {
+    match parse_checked(language, name, source, Instant::now()) {
         Ok(parsed) => {
             found.extend(parsed.warnings.iter().cloned());
             Some(parsed)

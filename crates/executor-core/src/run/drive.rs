@@ -15,10 +15,11 @@ use shared::script_error::{LimitKind, ScriptError, ScriptErrorKind};
 use shared::seam::LocalFuture;
 use tokio::sync::mpsc;
 
-use crate::language::compile::Program;
-use crate::run::evaluate::RunOutput;
-use crate::run::worker::{Running, Turned, Worker, stopped_error};
-use crate::sandbox::context::{Context, Resumed, ScriptHead, StopReason, Yielded};
+use super::evaluate::RunOutput;
+use super::worker::{Running, Turned, Worker, stopped_error};
+use crate::language::program::Program;
+use crate::sandbox::context::Context;
+use crate::sandbox::signal::{Resumed, ScriptHead, StopReason, Yielded};
 
 /// Pieces of a streamed body on their way to the client.
 const STREAM_BUFFER: usize = 4;
@@ -116,7 +117,7 @@ async fn wait(running: &Running, what: Yielded) -> Resumed {
 }
 
 async fn wait_outside(running: &Running, what: Yielded) -> Resumed {
-    let deadline = running.context.deadline();
+    let deadline = running.context.budget.deadline();
     match what {
         Yielded::Host(future) => match tokio::time::timeout_at(deadline.into(), future).await {
             Ok(answer) => Resumed::Host(answer),
@@ -150,7 +151,7 @@ async fn stream(mut running: Running, to: mpsc::Sender<StreamItem>) {
                     return;
                 }
                 Turned::Waits(Yielded::Chunk(bytes)) => {
-                    let deadline = running.context.deadline();
+                    let deadline = running.context.budget.deadline();
                     let sent = to.send(StreamItem::Chunk(bytes));
                     with = match tokio::time::timeout_at(deadline.into(), sent).await {
                         // A client that is gone is noticed below.
@@ -172,9 +173,8 @@ async fn stream(mut running: Running, to: mpsc::Sender<StreamItem>) {
 /// The outcome of a run that has ended.
 fn finish(running: &Running, output: RunOutput) -> Outcome {
     let context: &Context = &running.context;
-    let stopped = context
-        .stopped()
-        .map(|reason| stopped_error(context, reason));
+    let stopped = context.budget.stopped();
+    let stopped = stopped.map(|reason| stopped_error(&context.budget.limits, reason));
     let (response, error) = match output {
         RunOutput::Response(response) => (Some(response), None),
         RunOutput::Streamed => (None, None),
@@ -182,7 +182,7 @@ fn finish(running: &Running, output: RunOutput) -> Outcome {
     };
     let completion = Completion {
         error,
-        usage: context.usage(),
+        usage: context.budget.usage(),
         logs: context.take_logs(),
     };
     Outcome {

@@ -4,15 +4,18 @@ use rhai::{CallFnOptions, Dynamic, Engine, EvalAltResult};
 use shared::invocation::{Input, ResponseBody, ScriptResponse, TriggerKind};
 use shared::script_error::ScriptError;
 
-use crate::language::compile::{Program, frame_name};
+use super::scopes::{Scopes, scope_with};
+use crate::language::program::{Program, frame_name};
 use crate::language::report::script_error;
-use crate::run::scopes::{Scopes, scope_with};
-use crate::sandbox::context::{self, Context, ScriptHead};
+use crate::sandbox::context;
 use crate::sandbox::meter::unmetered;
+use crate::sandbox::signal::ScriptHead;
+use crate::sandbox::wait;
 use crate::sdk::answer::{Answer, answer_of, nothing, returned};
 use crate::sdk::event::Event;
-use crate::sdk::req::{self, Req};
+use crate::sdk::req::Req;
 use crate::sdk::response::StreamOut;
+use crate::sdk::state;
 
 /// How a run ended, in plain data.
 pub(crate) enum RunOutput {
@@ -27,7 +30,7 @@ pub(crate) enum RunOutput {
 /// Runs the script of the current invocation.
 pub(crate) fn run(engine: &Engine, scopes: &Scopes, program: &Program) -> RunOutput {
     // What was read of the request is the script's memory, and ends with it.
-    let _parsed = req::Forget;
+    let _parsed = state::Forget;
     let value = evaluate(engine, scopes, program);
     match value.and_then(|value| deliver(engine, program, value)) {
         Ok(output) => output,
@@ -71,7 +74,7 @@ fn evaluate(
         ),
     };
     if keep {
-        scopes.give_back(scope, context::with(Context::operations_now));
+        scopes.give_back(scope, context::with(|c| c.budget.operations()));
     }
     result
 }
@@ -110,7 +113,7 @@ fn deliver(
             body: ResponseBody::Full(body),
         })),
         Answer::Stream(head, writer) => {
-            context::stream_begin(ScriptHead {
+            wait::stream_begin(ScriptHead {
                 status: head.status,
                 headers: head.headers,
             })?;

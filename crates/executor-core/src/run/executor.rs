@@ -12,10 +12,11 @@ use shared::script_error::ScriptError;
 use shared::seam::{BoxFuture, Executor, Host, LocalFuture};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::language::compile::{Compiler, Program};
-use crate::language::engine::runtime_engine;
-use crate::run::drive::drive;
-use crate::run::worker::Worker;
+use super::drive::drive;
+use super::language::{ProgramModules, language};
+use super::worker::Worker;
+use crate::language::compile::Compiler;
+use crate::language::program::Program;
 use crate::sandbox::context::Services;
 use crate::sandbox::fault::install_fault_handler;
 use crate::sandbox::meter;
@@ -111,7 +112,7 @@ impl LocalExecutor {
         };
         Arc::new(Self {
             handles: (0..config.workers.max(1)).map(handle).collect(),
-            compiler: Compiler::new(config.cache_bytes),
+            compiler: Compiler::new(language(), config.cache_bytes),
             heartbeat: Heartbeat::start(config.workers.max(1)),
             host,
             clock,
@@ -138,7 +139,7 @@ impl LocalExecutor {
         }
         let worker = Worker::new(
             index,
-            runtime_engine(),
+            language().runtime_engine(ProgramModules),
             Arc::clone(&handle.load),
             Arc::clone(&self.heartbeat),
             Services {

@@ -9,18 +9,21 @@ use std::time::Duration;
 use rhai::Engine;
 use shared::id::AppId;
 use shared::invocation::Invocation;
+use shared::limits::Limits;
 use shared::script_error::{LimitKind, ScriptError, ScriptErrorKind};
 
-use crate::language::compile::Program;
-use crate::run::evaluate::{RunOutput, run};
-use crate::run::scopes::Scopes;
-use crate::sandbox::context::{Context, Resumed, Services, StopReason, Yielded, entered};
+use super::evaluate::{RunOutput, run};
+use super::scopes::Scopes;
+use crate::language::program::Program;
+use crate::sandbox::context::{Context, Services, entered};
 use crate::sandbox::coroutine::{Coroutine, Stack, Step};
 use crate::sandbox::fault::labelled;
 use crate::sandbox::meter::metered;
 use crate::sandbox::scheduler::Scheduler;
+use crate::sandbox::signal::{Resumed, StopReason, Yielded};
 use crate::sandbox::stats::WorkerLoad;
 use crate::sandbox::watchdog::Heartbeat;
+use crate::sdk::state::{self, State};
 
 /// Stacks kept for the next scripts; more are unmapped when their script ends.
 const POOLED_STACKS: usize = 1_024;
@@ -87,12 +90,8 @@ impl Worker {
                 ScriptError::new(ScriptErrorKind::Internal, "the server has no stack left")
             })?,
         };
-        let context = Context::new(
-            invocation,
-            Arc::clone(&program),
-            Rc::clone(&self.services),
-            self.slice,
-        );
+        let context = Context::new(invocation, Rc::clone(&self.services), self.slice);
+        let state = State::new(Arc::clone(&program));
         let worker = Rc::clone(self);
         let coroutine =
             Coroutine::new(stack, move || run(&worker.engine, &worker.scopes, &program));
@@ -100,6 +99,7 @@ impl Worker {
         Ok(Running {
             worker: Rc::clone(self),
             context,
+            state: Some(state),
             coroutine: Some(coroutine),
             long: false,
         })
@@ -132,6 +132,8 @@ impl Worker {
 pub(crate) struct Running {
     worker: Rc<Worker>,
     pub(crate) context: Rc<Context>,
+    /// None while it runs.
+    state: Option<State>,
     coroutine: Option<Coroutine<RunOutput>>,
     /// It used its first slice: from now on it waits for turns.
     pub(crate) long: bool,
@@ -153,13 +155,13 @@ impl Running {
     /// Waits for a turn of one slice.
     pub(crate) async fn turn(&self) {
         self.worker.scheduler.turn(self.app()).await;
-        self.context.new_slice();
+        self.context.budget.new_slice();
     }
 
     /// Runs until the script waits or ends.
     pub(crate) fn resume(&mut self, with: Resumed) -> Turned {
         if let Resumed::Stop(reason) = with {
-            self.context.stop(reason);
+            self.context.budget.stop(reason);
         }
         match self.step(with) {
             None => Turned::Ended(RunOutput::Failed(internal())),
@@ -190,15 +192,11 @@ impl Running {
             .as_mut()
             .filter(|coroutine| !coroutine.done())?;
         let (context, worker) = (&self.context, &self.worker);
-        context.enter();
+        context.budget.enter();
         worker.heartbeat.running(worker.index, &context.label);
-        let step = entered(context, || {
-            labelled(&context.label, || {
-                metered(&context.account, || coroutine.resume(with))
-            })
-        });
+        let step = inside(context, &mut self.state, || coroutine.resume(with));
         worker.heartbeat.idle(worker.index);
-        let used = context.leave();
+        let used = context.budget.leave();
         if self.long {
             worker.scheduler.charge(context.invocation.app.id, used);
         } else {
@@ -210,7 +208,7 @@ impl Running {
     /// What a script leaves allocated is lost to the process: closures that capture themselves.
     /// Its output is not in its account.
     fn look_for_leak(&self) {
-        let left = self.context.account.used().max(0) as u64;
+        let left = self.context.budget.account.used().max(0) as u64;
         if left <= LEAK_SLACK {
             return;
         }
@@ -253,30 +251,37 @@ impl Drop for Running {
             drop(self.resume(Resumed::Stop(StopReason::Cancelled)));
         }
         if let Some(coroutine) = self.coroutine.take() {
-            let stack = entered(&self.context, || {
-                metered(&self.context.account, || coroutine.into_stack())
-            });
-            self.worker.recycle(stack, self.context.operations.get());
+            let budget = &self.context.budget;
+            let stack = inside(&self.context, &mut self.state, || coroutine.into_stack());
+            self.worker.recycle(stack, budget.usage().operations);
         }
-        self.worker.load.ended(self.context.stopped());
+        self.worker.load.ended(self.context.budget.stopped());
     }
 }
 
+/// Does `work` as the script: what it allocates and what it is asked for is this run's.
+fn inside<R>(context: &Rc<Context>, state: &mut Option<State>, work: impl FnOnce() -> R) -> R {
+    entered(context, || {
+        state::entered(state, || {
+            labelled(&context.label, || metered(&context.budget.account, work))
+        })
+    })
+}
+
 /// The error of a run that was made to end.
-pub(crate) fn stopped_error(context: &Context, reason: StopReason) -> ScriptError {
+pub(crate) fn stopped_error(limits: &Limits, reason: StopReason) -> ScriptError {
     match reason {
         StopReason::Cancelled => ScriptError::new(
             ScriptErrorKind::Cancelled,
             "nobody waits for this run any more",
         ),
         StopReason::Limit(limit) => {
-            ScriptError::new(ScriptErrorKind::Limit(limit), limit_message(context, limit))
+            ScriptError::new(ScriptErrorKind::Limit(limit), limit_message(limits, limit))
         }
     }
 }
 
-fn limit_message(context: &Context, limit: LimitKind) -> String {
-    let limits = &context.limits;
+fn limit_message(limits: &Limits, limit: LimitKind) -> String {
     let (name, value) = match limit {
         LimitKind::Wall => ("wall", format!("{:?} of elapsed time", limits.wall)),
         LimitKind::Cpu => ("cpu", format!("{:?} of processor time", limits.cpu)),

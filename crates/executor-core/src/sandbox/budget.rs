@@ -1,46 +1,34 @@
-//! What is checked while a script runs: operations, memory, time, its slice.
+//! What one run may use, and what it has used: operations, memory, time, its slice, host calls.
 //!
 //! The clock is read every 64 operations while they are quick, at every operation while they are
 //! slow (one native call can copy megabytes), and after everything that allocated much. Between two
 //! looks nothing can have happened that an operation would have to see: what uses more memory than
-//! the limit, allocates much, or ends the run calls [`hurry`]. So a run is granted the operations
-//! until the next look, and each of them costs a subtraction.
+//! the limit, allocates much, or ends the run takes the grant back. So a run is granted the
+//! operations until the next look.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use rhai::{Dynamic, EvalAltResult};
+use shared::invocation::Usage;
+use shared::limits::Limits;
 use shared::script_error::LimitKind;
 
-use crate::sandbox::context::{
-    Context, Stop, StopReason, Yielded, stop_error, terminated, try_with, wait, with,
-};
+use super::grant;
+use super::meter::Account;
+use super::signal::{StopReason, Stopped};
 
 /// Most operations between two looks at the clock: about 4 microseconds of an ordinary script, of
 /// which reading the clock is under 1 %.
 const CLOCK_EVERY: u64 = 64;
 /// The first operation that looks at the clock. Scripts of fewer are over before it matters, and each
 /// of their natives is bounded by itself.
-pub(crate) const FIRST_LOOK: u64 = 4;
+const FIRST_LOOK: u64 = 4;
 /// Time between two looks that shows that operations are slow ones.
 const SLOW: Duration = Duration::from_micros(50);
 
-thread_local! {
-    /// Operations the running script may do before it looks at its limits again.
-    static GRANTED: Cell<u64> = const { Cell::new(0) };
-    /// Of those granted, the ones that were taken back before they were used.
-    static TAKEN_BACK: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Makes the next operation look at the limits. Safe inside of an allocation.
-pub(crate) fn hurry() {
-    let left = GRANTED.replace(0);
-    TAKEN_BACK.set(TAKEN_BACK.get() + left);
-}
-
 /// What a check found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+pub(super) enum Verdict {
     Go,
     /// The slice is used up.
     Yield,
@@ -48,9 +36,162 @@ enum Verdict {
     Stop,
 }
 
-impl Context {
+/// The limits of one run beside what it has used of them.
+pub(crate) struct Budget {
+    pub(crate) limits: Limits,
+    pub(crate) account: Account,
+    /// Bytes the platform holds for the run, which count against its memory limit too.
+    held: Cell<u64>,
+    started: Instant,
+    /// Operations done, but for those of the last grant.
+    operations: Cell<u64>,
+    /// Operations granted at the last look at the limits.
+    granted: Cell<u64>,
+    /// The operation at which the clock is looked at next.
+    next_clock: Cell<u64>,
+    /// Operations between two looks at the clock, as long as they are as quick as the last ones.
+    clock_every: Cell<u64>,
+    /// The last look at the clock, since the run was entered.
+    looked_at: Cell<Duration>,
+    slice: Duration,
+    /// Time used of the slice before the last resume.
+    slice_used: Cell<Duration>,
+    entered_at: Cell<Instant>,
+    /// Whether it was entered at least once.
+    begun: Cell<bool>,
+    left_at: Cell<Instant>,
+    /// Time used before the last resume.
+    cpu: Cell<Duration>,
+    host_calls: Cell<u32>,
+    streamed: Cell<u64>,
+    stopped: Cell<Option<StopReason>>,
+}
+
+impl Budget {
+    /// The budget of a run that starts now.
+    pub(super) fn new(limits: Limits, slice: Duration) -> Self {
+        let now = Instant::now();
+        Self {
+            limits,
+            account: Account::with_alarm(limits.memory),
+            held: Cell::new(0),
+            started: now,
+            operations: Cell::new(0),
+            granted: Cell::new(0),
+            next_clock: Cell::new(FIRST_LOOK),
+            clock_every: Cell::new(1),
+            looked_at: Cell::new(Duration::ZERO),
+            slice,
+            slice_used: Cell::new(Duration::ZERO),
+            entered_at: Cell::new(now),
+            begun: Cell::new(false),
+            left_at: Cell::new(now),
+            cpu: Cell::new(Duration::ZERO),
+            host_calls: Cell::new(0),
+            streamed: Cell::new(0),
+            stopped: Cell::new(None),
+        }
+    }
+
+    /// When the run must have ended.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.started + self.limits.wall
+    }
+
+    /// Begins to count processor time.
+    pub(crate) fn enter(&self) {
+        // It is entered for the first time right after it was made.
+        if self.begun.replace(true) {
+            self.entered_at.set(Instant::now());
+        }
+        self.looked_at.set(Duration::ZERO);
+    }
+
+    /// Ends the count; returns the time used since [`Self::enter`].
+    pub(crate) fn leave(&self) -> Duration {
+        self.settle();
+        let now = Instant::now();
+        self.left_at.set(now);
+        let used = now.duration_since(self.entered_at.get());
+        self.cpu.set(self.cpu.get() + used);
+        self.slice_used.set(self.slice_used.get() + used);
+        used
+    }
+
+    /// Gives the run a whole slice.
+    pub(crate) fn new_slice(&self) {
+        self.slice_used.set(Duration::ZERO);
+    }
+
+    /// Notes why the run ends; the first reason stays.
+    pub(crate) fn stop(&self, reason: StopReason) -> Stopped {
+        if self.stopped.get().is_none() {
+            self.stopped.set(Some(reason));
+        }
+        grant::hurry();
+        Stopped
+    }
+
+    /// Why the run ends, if it was made to.
+    pub(crate) fn stopped(&self) -> Option<StopReason> {
+        self.stopped.get()
+    }
+
+    /// What the run had used when it was left for the last time.
+    pub(crate) fn usage(&self) -> Usage {
+        Usage {
+            wall: self.left_at.get().duration_since(self.started),
+            cpu: self.cpu.get(),
+            operations: self.operations.get(),
+            memory_peak: self.account.peak(),
+            host_calls: self.host_calls.get(),
+        }
+    }
+
+    /// Operations done so far.
+    pub(crate) fn operations(&self) -> u64 {
+        self.operations.get() + self.granted.get() - grant::unused()
+    }
+
+    /// Says how many bytes the platform holds for the run now.
+    pub(crate) fn hold(&self, bytes: u64) {
+        self.held.set(bytes);
+    }
+
+    /// Whether `more` bytes would be beyond the memory limit.
+    pub(super) fn over_memory(&self, more: u64) -> bool {
+        let used = self.account.used().max(0) as u64 + self.held.get();
+        used.saturating_add(more) > self.limits.memory
+    }
+
+    /// Counts a call of the platform.
+    pub(super) fn count_host_call(&self) -> Result<(), Stopped> {
+        let calls = self.host_calls.get() + 1;
+        if calls > self.limits.host_calls {
+            return Err(self.stop(StopReason::Limit(LimitKind::HostCalls)));
+        }
+        self.host_calls.set(calls);
+        Ok(())
+    }
+
+    /// Counts bytes of a streamed response.
+    pub(super) fn count_streamed(&self, bytes: usize) -> Result<(), Stopped> {
+        let total = self.streamed.get().saturating_add(bytes as u64);
+        if total > self.limits.response {
+            return Err(self.stop(StopReason::Limit(LimitKind::Response)));
+        }
+        self.streamed.set(total);
+        Ok(())
+    }
+
+    /// Makes the next operation look at the clock: time has passed that operations do not show.
+    pub(super) fn look_soon(&self) {
+        self.next_clock.set(0);
+        grant::hurry();
+    }
+
     /// Counts operations and checks all limits.
-    fn advance(&self, operations: u64) -> Verdict {
+    pub(super) fn advance(&self, operations: u64) -> Verdict {
         self.settle();
         let count = self.operations.get().saturating_add(operations);
         self.operations.set(count);
@@ -58,27 +199,18 @@ impl Context {
         if verdict == Verdict::Go {
             // The operation that reaches either looks again.
             let next = self.next_clock.get().min(self.limits.operations);
-            self.grant(next.saturating_sub(count + 1));
+            let granted = next.saturating_sub(count + 1);
+            self.granted.set(granted);
+            grant::give(granted);
         }
         verdict
     }
 
-    fn grant(&self, operations: u64) {
-        self.granted.set(operations);
-        GRANTED.set(operations);
-    }
-
     /// Counts what was used of the last grant, and takes the rest back.
-    pub(crate) fn settle(&self) {
-        hurry();
-        let used = self.granted.replace(0) - TAKEN_BACK.replace(0);
+    fn settle(&self) {
+        let unused = grant::settle();
+        let used = self.granted.replace(0) - unused;
         self.operations.set(self.operations.get() + used);
-    }
-
-    /// Operations done so far.
-    pub(crate) fn operations_now(&self) -> u64 {
-        let left = GRANTED.get() + TAKEN_BACK.get();
-        self.operations.get() + self.granted.get() - left
     }
 
     fn look(&self, count: u64) -> Verdict {
@@ -125,61 +257,4 @@ impl Context {
         self.stop(StopReason::Limit(limit));
         Verdict::Stop
     }
-
-    /// Whether `more` bytes would be beyond the memory limit.
-    fn over_memory(&self, more: u64) -> bool {
-        let used = self.account.used().max(0) as u64 + self.held.get();
-        used.saturating_add(more) > self.limits.memory
-    }
-
-    /// Makes the next operation look at the clock: time has passed that operations do not show.
-    pub(crate) fn look_soon(&self) {
-        self.next_clock.set(0);
-        hurry();
-    }
-}
-
-/// Rhai's progress hook: called for every operation. `Some` ends the run.
-#[inline]
-pub(crate) fn tick() -> Option<Dynamic> {
-    let left = GRANTED.get();
-    if left > 0 {
-        GRANTED.set(left - 1);
-        return None;
-    }
-    look()
-}
-
-#[cold]
-fn look() -> Option<Dynamic> {
-    // No script runs while the engine tests itself.
-    match try_with(|context| context.advance(1))? {
-        Verdict::Go => None,
-        Verdict::Yield => give_way().err().map(|_stop| Dynamic::from(Stop)),
-        Verdict::Stop => Some(Dynamic::from(Stop)),
-    }
-}
-
-/// Charges work a native does itself, then checks all limits; may give way to other scripts.
-pub(crate) fn charge(operations: u64) -> Result<(), Box<EvalAltResult>> {
-    match with(|context| context.advance(operations)) {
-        Verdict::Go => Ok(()),
-        Verdict::Yield => give_way(),
-        Verdict::Stop => Err(terminated()),
-    }
-}
-
-/// Fails when `bytes` more would exceed the memory limit. Call it before a native allocates an
-/// amount a script controls.
-pub(crate) fn reserve(bytes: u64) -> Result<(), Box<EvalAltResult>> {
-    if with(|context| context.over_memory(bytes)) {
-        return Err(stop_error(StopReason::Limit(LimitKind::Memory)));
-    }
-    Ok(())
-}
-
-fn give_way() -> Result<(), Box<EvalAltResult>> {
-    wait(Yielded::Preempted)?;
-    with(Context::look_soon);
-    Ok(())
 }

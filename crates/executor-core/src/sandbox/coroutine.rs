@@ -23,7 +23,7 @@ use std::ptr::{self, NonNull};
 use corosensei::stack::StackPointer;
 use corosensei::{CoroutineResult, Yielder};
 
-use crate::sandbox::context::{Resumed, Yielded};
+use super::signal::{Resumed, Yielded};
 
 /// Address space of one stack; only touched pages cost memory. Large enough for dropping and
 /// comparing the most deeply nested values a script can build within its limits.

@@ -24,7 +24,7 @@ use libmimalloc_sys::{
     mi_zalloc_aligned,
 };
 
-use crate::sandbox::budget::hurry;
+use super::grant::hurry;
 
 /// Bytes of an allocation that counts as large: a few microseconds of copying.
 const LARGE: i64 = 32 << 10;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use shared::script_error::LimitKind;
 
-use crate::sandbox::context::StopReason;
+use super::signal::StopReason;
 
 /// Every limit, in the order their counters have.
 const LIMITS: [LimitKind; 10] = [

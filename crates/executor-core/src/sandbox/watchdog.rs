@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use crate::sandbox::fault::Label;
+use super::fault::Label;
 
 /// How often the watchdog looks while scripts run.
 const LOOK: Duration = Duration::from_secs(1);

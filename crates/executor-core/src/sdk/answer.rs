@@ -7,11 +7,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use rhai::{Blob, Dynamic, EvalAltResult, FnPtr, ImmutableString, Map};
 use shared::script_error::LimitKind;
 
-use crate::language::engine::{Result, charge_bytes, shown, wrong};
+use super::response::{Content, HEADERS, Response, checked_header, checked_status};
+use crate::language::cost::charge_bytes;
+use crate::language::error::{Result, wrong};
 use crate::language::json::{EncodeError, encode};
-use crate::sandbox::context::{self, StopReason};
+use crate::language::overrides::render::shown;
+use crate::sandbox::context;
 use crate::sandbox::meter::unmetered;
-use crate::sdk::response::{Content, HEADERS, Response, checked_header, checked_status};
+use crate::sandbox::signal::StopReason;
 
 /// An answer in plain data, but for a streaming function.
 pub(crate) enum Answer {
@@ -112,11 +115,11 @@ fn body_of(value: &Dynamic) -> Result<Body> {
 }
 
 fn stopped(limit: LimitKind) -> Box<EvalAltResult> {
-    context::stop_error(StopReason::Limit(limit))
+    context::stop(StopReason::Limit(limit)).into()
 }
 
 fn copied(bytes: &[u8]) -> Result<Bytes> {
-    if bytes.len() as u64 > context::with(|c| c.limits.response) {
+    if bytes.len() as u64 > context::with(|c| c.budget.limits.response) {
         return Err(stopped(LimitKind::Response));
     }
     charge_bytes(bytes.len())?;
@@ -125,7 +128,7 @@ fn copied(bytes: &[u8]) -> Result<Bytes> {
 
 /// The JSON of a result, within the response limit.
 fn json_bytes(value: &Dynamic) -> Result<Bytes> {
-    let limit = usize::try_from(context::with(|c| c.limits.response)).unwrap_or(usize::MAX);
+    let limit = usize::try_from(context::with(|c| c.budget.limits.response)).unwrap_or(usize::MAX);
     let encoded = unmetered(|| encode(value, limit).map(Bytes::from));
     let bytes = encoded.map_err(|error| match error {
         EncodeError::TooLarge(_) => stopped(LimitKind::Response),

@@ -6,9 +6,10 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 use subtle::ConstantTimeEq;
 
+use super::bytes::{byte_length, with_bytes};
 use super::encoding::hex;
-use super::{byte_length, with_bytes};
-use crate::language::engine::{Result, charge_bytes, wrong};
+use crate::language::cost::charge_bytes;
+use crate::language::error::{Result, wrong};
 
 /// Hashing costs more than copying: this many times.
 const HASH_COST: usize = 4;

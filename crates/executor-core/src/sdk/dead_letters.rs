@@ -5,10 +5,10 @@ use rhai::plugin::{ImmutableString, RhaiResult, export_module};
 use shared::event::{EventCall, EventReply};
 use shared::id::DeadLetterId;
 
+use super::transaction;
 use super::{invoke, messages};
-use crate::language::engine::{Result, wrong};
+use crate::language::error::{Result, wrong};
 use crate::sandbox::meter::Outside;
-use crate::sdk::transaction;
 
 /// Dead letters a list gives unless it is told otherwise; each may hold a whole message.
 const PAGE: u32 = 20;

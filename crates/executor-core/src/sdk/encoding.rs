@@ -8,8 +8,9 @@ use base64::engine::general_purpose::{
 use rhai::Blob;
 use rhai::plugin::{Dynamic, ImmutableString, export_module};
 
-use super::{byte_length, with_bytes};
-use crate::language::engine::{Result, charge_bytes, room_for_text, wrong};
+use super::bytes::{byte_length, with_bytes};
+use crate::language::cost::{charge_bytes, room_for_text};
+use crate::language::error::{Result, wrong};
 use crate::sandbox::context;
 
 const LENIENT: GeneralPurposeConfig =

@@ -8,7 +8,8 @@ use rhai::{Array, Map};
 use shared::event::EventInput;
 use shared::invocation::Input;
 
-use crate::language::engine::{Result, charge_bytes, wrong};
+use crate::language::cost::charge_bytes;
+use crate::language::error::{Result, wrong};
 use crate::language::json::{Failure, decode_wrapped};
 use crate::sandbox::context;
 
@@ -40,7 +41,7 @@ fn fields(event: &Event) -> Result<&Map> {
     let text = input(|event| event.fields.clone());
     context::reserve(text.len() as u64)?;
     let decoded = decode_wrapped(&text).map_err(|failure| match failure {
-        Failure::Stopped(error) => error,
+        Failure::Stopped(stopped) => stopped.into(),
         Failure::Wrong(error) => wrong(format!("the event's fields are damaged: {error}")),
     })?;
     let fields = decoded

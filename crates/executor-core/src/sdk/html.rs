@@ -2,7 +2,9 @@
 
 use rhai::plugin::{Dynamic, ImmutableString, export_module};
 
-use crate::language::engine::{Result, charge_bytes, room_for_text, shown};
+use crate::language::cost::{charge_bytes, room_for_text};
+use crate::language::error::Result;
+use crate::language::overrides::render::shown;
 
 fn entity(byte: u8) -> Option<&'static str> {
     match byte {

@@ -6,16 +6,16 @@ use shared::event::{Effect, EventCall, EventReply};
 use shared::name::ScriptName;
 
 use super::messages::{self, Options};
-use crate::language::engine::{Result, wrong};
+use super::transaction;
+use crate::language::error::{Result, wrong};
 use crate::language::json::{Failure, decode_wrapped};
 use crate::sandbox::context;
-use crate::sdk::transaction;
 
 /// The value of a JSON text the platform answered with.
 pub(super) fn answered(text: &[u8]) -> RhaiResult {
     context::reserve(text.len() as u64)?;
     decode_wrapped(text).map_err(|failure| match failure {
-        Failure::Stopped(error) => error,
+        Failure::Stopped(stopped) => stopped.into(),
         Failure::Wrong(error) => wrong(format!("the answer is damaged: {error}")),
     })
 }

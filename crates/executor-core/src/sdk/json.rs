@@ -4,7 +4,7 @@ use rhai::Map;
 use rhai::plugin::{Dynamic, ImmutableString, RhaiResult, export_module};
 use shared::limits::fixed::{BODY_BYTES, STRING_BYTES};
 
-use crate::language::engine::{Result, wrong};
+use crate::language::error::{Result, wrong};
 use crate::language::json::{
     EncodeError, Failure, decode_metered, encode_map_metered, encode_metered,
 };
@@ -15,14 +15,14 @@ pub(crate) fn parse(text: &[u8]) -> RhaiResult {
         return Err(wrong("the JSON text is larger than 6 MiB"));
     }
     decode_metered(text).map_err(|failure| match failure {
-        Failure::Stopped(error) => error,
+        Failure::Stopped(stopped) => stopped.into(),
         Failure::Wrong(error) => wrong(format!("not valid JSON: {error}")),
     })
 }
 
 fn text_of(encoded: std::result::Result<Vec<u8>, Failure<EncodeError>>) -> Result<ImmutableString> {
     let bytes = encoded.map_err(|failure| match failure {
-        Failure::Stopped(error) => error,
+        Failure::Stopped(stopped) => stopped.into(),
         Failure::Wrong(error) => wrong(error.to_string()),
     })?;
     String::from_utf8(bytes)

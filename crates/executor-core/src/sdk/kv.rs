@@ -8,11 +8,12 @@ use shared::name::CollectionName;
 use shared::seam::{HostCall, HostReply};
 
 use super::time;
-use crate::language::engine::{Result, charge_bytes, wrong};
+use super::transaction;
+use crate::language::cost::charge_bytes;
+use crate::language::error::{Result, wrong};
 use crate::language::json::{Failure, decode_metered, encode_metered};
-use crate::sandbox::context;
 use crate::sandbox::meter::{Outside, unmetered};
-use crate::sdk::transaction;
+use crate::sandbox::{context, wait};
 
 /// Keys a list gives unless it is told otherwise.
 const PAGE: i64 = 100;
@@ -35,7 +36,7 @@ fn call<R>(
             collection: collection.0.as_str().parse().expect("it was a name"),
             op: op(),
         });
-        let reply = transaction::call(Outside::new(call))?;
+        let reply = transaction::kv::call(Outside::new(call))?;
         return read(&reply).unwrap_or_else(|| Err(misunderstood()));
     }
     let call = unmetered(|| {
@@ -44,7 +45,7 @@ fn call<R>(
             op: op(),
         })
     });
-    let reply = Outside::new(context::host_call(call)?);
+    let reply = Outside::new(wait::host_call(call)?);
     let HostReply::Kv(answer) = &*reply else {
         return Err(misunderstood());
     };
@@ -66,7 +67,7 @@ fn checked_key(key: &str) -> Result<()> {
 
 fn json_bytes(value: &Dynamic) -> Result<Vec<u8>> {
     encode_metered(value, false, KV_VALUE_BYTES as u64).map_err(|failure| match failure {
-        Failure::Stopped(error) => error,
+        Failure::Stopped(stopped) => stopped.into(),
         Failure::Wrong(error) => wrong(format!("the value cannot be stored: {error}")),
     })
 }
@@ -90,7 +91,7 @@ fn stored(value: &Dynamic) -> Result<KvValue> {
 fn loaded(value: &KvValue) -> RhaiResult {
     match value {
         KvValue::Json(text) => decode_metered(text).map_err(|failure| match failure {
-            Failure::Stopped(error) => error,
+            Failure::Stopped(stopped) => stopped.into(),
             Failure::Wrong(error) => wrong(format!("the stored value is damaged: {error}")),
         }),
         KvValue::Blob(bytes) => {

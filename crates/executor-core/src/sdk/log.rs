@@ -4,8 +4,10 @@ use rhai::Map;
 use rhai::plugin::{Dynamic, export_module};
 use shared::invocation::LogLevel;
 
-use crate::language::engine::{Result, charge_bytes, shown, wrong};
+use crate::language::cost::charge_bytes;
+use crate::language::error::{Result, wrong};
 use crate::language::json::{Failure, encode_map_metered};
+use crate::language::overrides::render::shown;
 use crate::sandbox::context;
 use crate::sandbox::meter::unmetered;
 
@@ -23,7 +25,7 @@ fn line_with(level: LogLevel, message: &Dynamic, fields: &Map) -> Result<()> {
     let message = shown(message);
     charge_bytes(message.len())?;
     let fields = encode_map_metered(fields, FIELDS).map_err(|failure| match failure {
-        Failure::Stopped(error) => error,
+        Failure::Stopped(stopped) => stopped.into(),
         Failure::Wrong(error) => wrong(format!("the fields of a log line: {error}")),
     })?;
     // The line outlives the run, so it is not the run's memory.

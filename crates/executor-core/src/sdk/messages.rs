@@ -12,11 +12,11 @@ use shared::name::NameError;
 use shared::seam::{HostCall, HostReply};
 
 use super::time;
-use crate::language::engine::{Result, wrong};
+use super::transaction;
+use crate::language::error::{Result, wrong};
 use crate::language::json::{EncodeError, Failure, encode_map_metered, encode_metered};
-use crate::sandbox::context;
 use crate::sandbox::meter::{Outside, unmetered};
-use crate::sdk::transaction;
+use crate::sandbox::{context, wait};
 
 /// How a message is sent.
 #[derive(Default)]
@@ -91,7 +91,7 @@ fn copied(
     what: &str,
 ) -> Result<Outside<Bytes>> {
     let text = encoded.map_err(|failure| match failure {
-        Failure::Stopped(error) => error,
+        Failure::Stopped(stopped) => stopped.into(),
         Failure::Wrong(error) => wrong(format!("{what} cannot be sent: {error}")),
     })?;
     Ok(Outside::new(unmetered(|| Bytes::copy_from_slice(&text))))
@@ -138,7 +138,7 @@ pub(super) fn send_all(effects: Outside<Vec<Effect>>) -> Result<Array> {
             effects,
         })
     });
-    let reply = Outside::new(context::host_call(call.into_inner())?);
+    let reply = Outside::new(wait::host_call(call.into_inner())?);
     match &*reply {
         HostReply::Event(EventReply::Sent(ids)) if ids.len() == count => {
             Ok(ids.iter().map(text).collect())
@@ -157,7 +157,7 @@ pub(super) fn send(effect: Outside<Effect>) -> Result<ImmutableString> {
 /// An event call and its answer.
 pub(super) fn ask(call: impl FnOnce() -> EventCall) -> Result<Outside<EventReply>> {
     let call = unmetered(|| HostCall::Event(call()));
-    let reply = Outside::new(context::host_call(call)?);
+    let reply = Outside::new(wait::host_call(call)?);
     if let HostReply::Kv(_) = &*reply {
         return Err(misunderstood());
     }

@@ -6,7 +6,7 @@ use shared::event::Effect;
 use shared::name::TopicName;
 
 use super::messages::{self, Options};
-use crate::language::engine::Result;
+use crate::language::error::Result;
 
 fn tell(topic: &str, value: &Dynamic, options: &Options) -> Result<ImmutableString> {
     let topic = messages::name::<TopicName>(topic)?;

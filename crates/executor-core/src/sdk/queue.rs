@@ -7,10 +7,10 @@ use shared::event::{Effect, EventCall, EventReply};
 use shared::name::QueueName;
 
 use super::messages::{self, Options};
-use crate::language::engine::{Result, wrong};
+use super::transaction;
+use crate::language::error::{Result, wrong};
 use crate::sandbox::context;
 use crate::sandbox::meter::{Outside, unmetered};
-use crate::sdk::transaction;
 
 fn effect(queue: &QueueName, value: &Dynamic, options: &Options) -> Result<Outside<Effect>> {
     let message = messages::message(value, options)?;

@@ -4,7 +4,8 @@ use rhai::plugin::{Dynamic, ImmutableString, RhaiResult, export_module};
 use rhai::{Array, Blob};
 
 use super::encoding::hex;
-use crate::language::engine::{Result, charge_bytes, wrong};
+use crate::language::cost::charge_bytes;
+use crate::language::error::{Result, wrong};
 use crate::sandbox::context;
 
 /// Bytes or letters of one call.

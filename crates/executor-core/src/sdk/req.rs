@@ -4,37 +4,16 @@ use rhai::plugin::{Dynamic, ImmutableString, RhaiResult, export_module};
 use rhai::{Array, Blob, EvalAltResult, Map, Position};
 use shared::invocation::HttpInput;
 
-use crate::language::engine::{Result, charge_bytes};
+use super::forms::{cookie_pairs, form_pairs, text};
+use super::state::{self, Parsed, Slot};
+use crate::language::cost::charge_bytes;
+use crate::language::error::Result;
 use crate::language::json::{Failure, decode_metered};
 use crate::sandbox::context;
-use crate::sdk::forms::{cookie_pairs, form_pairs, text};
 
 /// The value of `req`; everything is read from the run itself.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Req;
-
-/// What was made of the request for the script, to be given again when it asks again.
-#[derive(Default)]
-pub(crate) struct Parsed {
-    query: Slot,
-    params: Slot,
-    cookies: Slot,
-    form: Slot,
-    text: Slot,
-    json: Slot,
-}
-
-type Slot = Option<Dynamic>;
-
-/// Ends what was made of the request with the run, however the run ends.
-pub(crate) struct Forget;
-
-impl Drop for Forget {
-    fn drop(&mut self) {
-        // Not inside: nothing that a script made may be freed while something of it is borrowed.
-        drop(context::with(|c| c.parsed.take()));
-    }
-}
 
 /// The value of `req.headers`.
 #[derive(Clone, Copy, Debug)]
@@ -56,13 +35,13 @@ fn map_of(pairs: impl IntoIterator<Item = (String, String)>) -> Dynamic {
 /// The value kept in `slot`, made when it is first asked for. Nothing is borrowed meanwhile: making
 /// it may let others have a turn.
 fn once(slot: fn(&mut Parsed) -> &mut Slot, make: impl FnOnce() -> RhaiResult) -> RhaiResult {
-    let kept = context::with(|c| slot(&mut c.parsed.borrow_mut()).clone());
+    let kept = state::with(|state| slot(state.parsed.as_mut()?).clone());
     if let Some(value) = kept {
         return Ok(value);
     }
     let value = make()?;
     let copy = value.clone();
-    context::with(|c| *slot(&mut c.parsed.borrow_mut()) = Some(copy));
+    state::with(|state| *slot(state.parsed.get_or_insert_default()) = Some(copy));
     Ok(value)
 }
 
@@ -212,7 +191,7 @@ pub(super) mod functions {
                 context::reserve(body_length() as u64)?;
                 let body = input(|http| http.body.clone());
                 decode_metered(&body).map_err(|failure| match failure {
-                    Failure::Stopped(error) => error,
+                    Failure::Stopped(stopped) => stopped.into(),
                     Failure::Wrong(error) => {
                         bad_request(format!("the request's body is not valid JSON: {error}"))
                     }

@@ -9,12 +9,16 @@ use rhai::plugin::{Dynamic, ImmutableString, export_module};
 use rhai::{Blob, FnPtr, Map};
 use shared::script_error::LimitKind;
 
-use super::{byte_length, time, with_bytes};
-use crate::language::engine::{Result, charge_bytes, shown, wrong};
-use crate::sandbox::context::{self, StopReason};
+use super::bytes::{byte_length, with_bytes};
+use super::forms::encode_unless;
+use super::time;
+use super::transaction;
+use crate::language::cost::charge_bytes;
+use crate::language::error::{Result, wrong};
+use crate::language::overrides::render::shown;
 use crate::sandbox::meter::unmetered;
-use crate::sdk::forms::encode_unless;
-use crate::sdk::transaction;
+use crate::sandbox::signal::StopReason;
+use crate::sandbox::{context, wait};
 
 /// Headers a script may send in one answer.
 pub(crate) const HEADERS: usize = 100;
@@ -323,8 +327,8 @@ pub(super) mod methods {
             .0
             .fetch_add(length, Ordering::Relaxed)
             .saturating_add(length);
-        if sent > context::with(|c| c.limits.response) {
-            return Err(context::stop_error(StopReason::Limit(LimitKind::Response)));
+        if sent > context::with(|c| c.budget.limits.response) {
+            return Err(context::stop(StopReason::Limit(LimitKind::Response)).into());
         }
         charge_bytes(length as usize)?;
         // The piece outlives the script's hold on it, so it is not the script's memory.
@@ -332,6 +336,6 @@ pub(super) mod methods {
             unmetered(|| Bytes::copy_from_slice(bytes))
         })?;
         drop(piece);
-        context::stream_chunk(bytes)
+        Ok(wait::stream_chunk(bytes)?)
     }
 }

@@ -6,9 +6,10 @@ use rhai::plugin::{Dynamic, NativeCallContext, RhaiResult, export_module};
 use rhai::{EvalAltResult, FnPtr, Map};
 
 use super::time;
-use crate::language::engine::{Result, wrong};
-use crate::sandbox::context::{self, stop_reason};
-use crate::sdk::transaction;
+use super::transaction;
+use crate::language::error::{Result, wrong};
+use crate::sandbox::context::stop_reason;
+use crate::sandbox::wait;
 
 /// Most attempts.
 const MOST: i64 = 100;
@@ -63,7 +64,7 @@ fn repeat(context: &NativeCallContext<'_>, plan: &Plan, work: &FnPtr) -> RhaiRes
             Err(error) if can_be_caught(&error) => drop(error),
             ended => return ended,
         }
-        context::sleep(pause)?;
+        wait::sleep(pause)?;
         pause = pause.saturating_mul(2);
     }
     work.call_within_context(context, ())

@@ -9,7 +9,8 @@ use chrono_tz::Tz;
 use rhai::plugin::{Dynamic, ImmutableString, export_module};
 use shared::units::parse_duration;
 
-use crate::language::engine::{Result, sleep_seconds, wrong};
+use super::globals::sleep_seconds;
+use crate::language::error::{Result, wrong};
 use crate::sandbox::context;
 
 /// Bytes of a format, and of what it makes.

@@ -4,48 +4,25 @@
 //! All of it crosses the host seam, so it is the platform's memory; it has bounds of its own, and
 //! counts against the run's limit besides. It belongs to one run: whatever ends the run ends it too.
 
-mod kv;
-
-use std::collections::BTreeMap;
+pub(super) mod collected;
+pub(super) mod kv;
 
 use shared::event::limits::{EFFECT_BYTES, EFFECTS};
-use shared::event::{Effect, EventCall, EventReply, Message, ReadKey};
-use shared::kv::{KvEntry, KvOp};
-use shared::name::CollectionName;
+use shared::event::{Effect, EventCall, EventReply, ReadKey};
 use shared::seam::{HostCall, HostReply};
 
-use crate::language::engine::{Result, wrong};
-use crate::sandbox::context;
+use super::state;
+use crate::language::error::{Result, wrong};
 use crate::sandbox::meter::{Outside, unmetered};
-
-pub(crate) use kv::call;
+use crate::sandbox::{context, wait};
+use collected::{Collected, weight_of};
 
 /// The version of an entry the transaction wrote itself: it gets one at the end.
 pub(crate) const UNWRITTEN: i64 = i64::MIN;
 
-type Place = (CollectionName, String);
-
-/// What one transaction has read and wants to do.
-#[derive(Default)]
-pub(crate) struct Transaction {
-    reads: BTreeMap<Place, Option<i64>>,
-    effects: Vec<Effect>,
-    written: BTreeMap<Place, Written>,
-    bytes: usize,
-    /// A key was read twice with different versions: it cannot end well.
-    stale: bool,
-}
-
-/// What later reads of a key see; no entry: it was deleted.
-struct Written {
-    entry: Option<KvEntry>,
-    /// Bytes that are not the effect's.
-    own: usize,
-}
-
 /// Whether a transaction is open.
 pub(crate) fn is_open() -> bool {
-    context::with(|c| c.tx.borrow().is_some())
+    state::with(|state| state.transaction.is_some())
 }
 
 /// Fails inside of a transaction: `what` cannot be undone, or not be seen before it is done.
@@ -59,16 +36,14 @@ pub(crate) fn refuse_inside(what: &str, instead: &str) -> Result<()> {
 }
 
 /// Changes the open transaction. What it returns must own no memory: it was not the script's.
-fn with<R: Copy>(work: impl FnOnce(&mut Transaction) -> R) -> R {
-    context::with(|c| {
-        unmetered(|| {
-            let mut open = c.tx.borrow_mut();
-            let tx = open.as_mut().expect("it was asked whether one is open");
-            let answer = work(tx);
-            c.held.set(tx.bytes as u64);
-            answer
-        })
-    })
+fn with<R: Copy>(work: impl FnOnce(&mut Collected) -> R) -> R {
+    let (answer, held) = state::with(|state| {
+        let open = state.transaction.as_mut();
+        let tx = open.expect("it was asked whether one is open");
+        unmetered(|| (work(tx), tx.bytes))
+    });
+    context::with(|context| context.budget.hold(held as u64));
+    answer
 }
 
 /// Fails when the transaction would become too large.
@@ -86,20 +61,7 @@ fn room_for_effects(count: usize, bytes: usize) -> Result<()> {
             EFFECT_BYTES >> 20
         )));
     }
-    context::reserve(bytes as u64)
-}
-
-fn weight_of(effect: &Effect) -> usize {
-    let message = |message: &Message| message.body.len();
-    match effect {
-        Effect::Kv(call) => match &call.op {
-            KvOp::Set { key, value, .. } => key.len() + value.len(),
-            KvOp::Append(key, item) => key.len() + item.len(),
-            KvOp::Delete(key) | KvOp::Update(key, _) => key.len(),
-            _ => 0,
-        },
-        Effect::Send(_, it) | Effect::Publish(_, it) | Effect::Invoke(_, it) => message(it),
-    }
+    Ok(context::reserve(bytes as u64)?)
 }
 
 /// Bytes of values and messages.
@@ -124,16 +86,15 @@ pub(crate) struct Open(());
 /// Opens a transaction.
 pub(crate) fn begin() -> Result<Open> {
     refuse_inside("tx::run", "do all of it in the outer one")?;
-    context::with(|c| c.tx.replace(Some(Transaction::default())));
+    let new = unmetered(Box::default);
+    state::with(|state| state.transaction = Some(new));
     Ok(Open(()))
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        let open = context::try_with(|c| {
-            c.held.set(0);
-            c.tx.take()
-        });
+        context::try_with(|context| context.budget.hold(0));
+        let open = state::try_with(|state| state.transaction.take());
         unmetered(|| drop(open));
     }
 }
@@ -145,14 +106,15 @@ pub(crate) fn is_stale() -> bool {
 
 /// Ends the open transaction: does everything, if what was read is still so. `false`: it is not, and nothing was done.
 pub(crate) fn commit() -> Result<bool> {
-    let Some(tx) = context::with(|c| c.tx.take()) else {
+    let Some(tx) = state::with(|state| state.transaction.take()) else {
         return Ok(true);
     };
+    let tx = Outside::new(tx);
     if tx.reads.is_empty() && tx.effects.is_empty() {
         return Ok(true);
     }
-    let call = unmetered(move || {
-        let Transaction { reads, effects, .. } = tx;
+    let call = unmetered(|| {
+        let Collected { reads, effects, .. } = *tx.into_inner();
         let reads = reads
             .into_iter()
             .map(|((collection, key), version)| ReadKey {
@@ -165,7 +127,7 @@ pub(crate) fn commit() -> Result<bool> {
             effects,
         })
     });
-    let reply = Outside::new(context::host_call(call)?);
+    let reply = Outside::new(wait::host_call(call)?);
     match &*reply {
         HostReply::Event(EventReply::Sent(_)) => Ok(true),
         HostReply::Event(EventReply::Conflict) => Ok(false),

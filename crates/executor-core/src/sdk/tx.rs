@@ -7,9 +7,9 @@ use rhai::plugin::{Dynamic, NativeCallContext, RhaiResult, export_module};
 use shared::seam::HostError;
 
 use super::retry::can_be_caught;
-use crate::language::engine::Result;
-use crate::sandbox::context;
-use crate::sdk::transaction;
+use super::transaction;
+use crate::language::error::{Result, host_error};
+use crate::sandbox::wait;
 
 /// How often a transaction is tried.
 const ATTEMPTS: u32 = 5;
@@ -49,10 +49,10 @@ pub(super) mod functions {
                 return Ok(value);
             }
             if tried < ATTEMPTS {
-                context::sleep(pause(tried))?;
+                wait::sleep(pause(tried))?;
             }
         }
-        Err(context::host_error(HostError::Conflict(format!(
+        Err(host_error(HostError::Conflict(format!(
             "what the transaction read was changed by others {ATTEMPTS} times in a row; nothing \
              was done. Try again later, or read fewer keys in it"
         ))))

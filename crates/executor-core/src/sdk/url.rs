@@ -2,8 +2,10 @@
 
 use rhai::plugin::{Dynamic, ImmutableString, export_module};
 
-use crate::language::engine::{Result, charge_bytes, room_for_text, shown, wrong};
-use crate::sdk::forms::{percent_decode, percent_encode};
+use super::forms::{percent_decode, percent_encode};
+use crate::language::cost::{charge_bytes, room_for_text};
+use crate::language::error::{Result, wrong};
+use crate::language::overrides::render::shown;
 
 #[export_module]
 pub(super) mod functions {

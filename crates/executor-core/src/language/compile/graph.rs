@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rhai::{AST, ASTFlags, ASTNode, Stmt};
+use rhai::{
+    AST, ASTFlags, ASTNode, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared,
+    Stmt,
+};
 use shared::limits::fixed;
 use shared::name::ModuleName;
-use shared::script_error::{Diagnostic, ScriptError, Severity};
+use shared::script_error::{Diagnostic, ScriptError, ScriptErrorKind, Severity};
 
-use super::{evaluate, parse};
-use crate::language::modules::Evaluated;
+use super::parse::parse;
+use crate::language::engine::Language;
+use crate::language::program::Evaluated;
 
 /// An `import` statement.
 pub(crate) struct Import {
@@ -42,7 +46,8 @@ pub(crate) fn imports_of(ast: &AST) -> Vec<Import> {
 
 /// Collects modules depth first. The path and its depth shrink again on every way out, because
 /// they are the arguments of a recursive call.
-pub(crate) struct Graph<'a> {
+pub(super) struct Graph<'a> {
+    language: &'a Language,
     lookup: &'a dyn Fn(&str) -> Option<Arc<str>>,
     started: Instant,
     parsed: BTreeMap<String, AST>,
@@ -50,8 +55,13 @@ pub(crate) struct Graph<'a> {
 }
 
 impl<'a> Graph<'a> {
-    pub(crate) fn new(lookup: &'a dyn Fn(&str) -> Option<Arc<str>>, started: Instant) -> Self {
+    pub(super) fn new(
+        language: &'a Language,
+        lookup: &'a dyn Fn(&str) -> Option<Arc<str>>,
+        started: Instant,
+    ) -> Self {
         Self {
+            language,
             lookup,
             started,
             parsed: BTreeMap::new(),
@@ -60,7 +70,7 @@ impl<'a> Graph<'a> {
     }
 
     /// Adds everything `ast` imports; `script` is what findings about it are called.
-    pub(crate) fn follow(&mut self, script: &str, ast: &AST) -> Result<(), Box<Diagnostic>> {
+    pub(super) fn follow(&mut self, script: &str, ast: &AST) -> Result<(), Box<Diagnostic>> {
         self.visit(script, ast, &mut Vec::new())
     }
 
@@ -110,7 +120,7 @@ impl<'a> Graph<'a> {
                     "there is no module `{module}` in this release of the app"
                 ))
             })?;
-            let ast = parse(module, &source, self.started)?;
+            let ast = parse(self.language, module, &source, self.started)?;
             check_top_level(module, &ast)?;
             self.parsed.insert(module.clone(), ast.clone());
             path.push(module.clone());
@@ -123,13 +133,52 @@ impl<'a> Graph<'a> {
     }
 
     /// Evaluates the modules, each after those it imports.
-    pub(crate) fn evaluate(self) -> Result<Evaluated, ScriptError> {
+    pub(super) fn evaluate(self) -> Result<Evaluated, ScriptError> {
         let mut evaluated = Evaluated::new();
         for name in &self.order {
             let imported = Arc::new(evaluated.clone());
-            evaluated.insert(name.clone(), evaluate(name, &self.parsed[name], &imported)?);
+            let module = evaluate(self.language, name, &self.parsed[name], imported)?;
+            evaluated.insert(name.clone(), module);
         }
         Ok(evaluated)
+    }
+}
+
+/// Evaluates a module over those it imports. Its top level only defines things.
+fn evaluate(
+    language: &Language,
+    name: &str,
+    ast: &AST,
+    imported: Arc<Evaluated>,
+) -> Result<Shared<Module>, ScriptError> {
+    let mut engine = language.compile_engine();
+    engine.set_module_resolver(Imported(imported));
+    match Module::eval_ast_as_new(Scope::new(), ast, &engine) {
+        Ok(mut module) => {
+            module.set_id(name);
+            module.build_index();
+            Ok(module.into())
+        }
+        Err(error) => Err(ScriptError::new(
+            ScriptErrorKind::Compile,
+            format!("module `{name}` cannot be loaded: {error}"),
+        )),
+    }
+}
+
+/// Answers `import` while a module is evaluated, from those it depends on.
+struct Imported(Arc<Evaluated>);
+
+impl ModuleResolver for Imported {
+    fn resolve(
+        &self,
+        _engine: &Engine,
+        _source: Option<&str>,
+        path: &str,
+        position: Position,
+    ) -> Result<Shared<Module>, Box<EvalAltResult>> {
+        let found = self.0.get(path).cloned();
+        found.ok_or_else(|| EvalAltResult::ErrorModuleNotFound(path.to_owned(), position).into())
     }
 }
 

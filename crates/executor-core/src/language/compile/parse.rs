@@ -7,7 +7,7 @@ use rhai::{AST, ASTNode, Engine, Expr, LexError, ParseErrorType, Position, Scope
 use shared::limits::fixed;
 use shared::script_error::{Diagnostic, Severity};
 
-use crate::language::engine::compile_engine;
+use crate::language::engine::Language;
 use crate::language::hints;
 
 /// What a script may refer to besides its own names.
@@ -34,22 +34,28 @@ enum Doubt {
 type Doubts = Arc<Mutex<Vec<(Doubt, Position)>>>;
 
 /// Parses one source with the names it may refer to. Takes at most two seconds from `started`.
-pub(crate) fn parse(name: &str, source: &str, started: Instant) -> Result<AST, Box<Diagnostic>> {
-    let mut engine = compile_engine();
+pub(crate) fn parse(
+    language: &Language,
+    name: &str,
+    source: &str,
+    started: Instant,
+) -> Result<AST, Box<Diagnostic>> {
+    let mut engine = language.compile_engine();
     watch_tokens(&mut engine, started, None);
-    tree(&engine, name, source)
+    tree(language, &engine, name, source)
 }
 
 /// The same, looking for what is probably not meant.
 pub(crate) fn parse_checked(
+    language: &Language,
     name: &str,
     source: &str,
     started: Instant,
 ) -> Result<Parsed, Box<Diagnostic>> {
     let doubts = Doubts::default();
-    let mut engine = compile_engine();
+    let mut engine = language.compile_engine();
     watch_tokens(&mut engine, started, Some(Arc::clone(&doubts)));
-    let ast = tree(&engine, name, source)?;
+    let ast = tree(language, &engine, name, source)?;
     let doubts = doubts.lock().unwrap_or_else(PoisonError::into_inner);
     let warnings = doubts
         .iter()
@@ -67,7 +73,12 @@ fn place(position: Position) -> (u32, u32) {
     )
 }
 
-fn tree(engine: &Engine, name: &str, source: &str) -> Result<AST, Box<Diagnostic>> {
+fn tree(
+    language: &Language,
+    engine: &Engine,
+    name: &str,
+    source: &str,
+) -> Result<AST, Box<Diagnostic>> {
     let wrong = |(line, column), message: String, hint| {
         let script = name.to_owned();
         Box::new(Diagnostic {
@@ -90,7 +101,9 @@ fn tree(engine: &Engine, name: &str, source: &str) -> Result<AST, Box<Diagnostic
     let mut ast = engine.compile_with_scope(&scope, source).map_err(|error| {
         let place = place(error.position());
         let hint = match error.err_type() {
-            ParseErrorType::VariableUndefined(unknown) => hints::for_unknown_name(unknown),
+            ParseErrorType::VariableUndefined(unknown) => {
+                hints::for_unknown_name(language, unknown)
+            }
             _ => None,
         };
         let hint = hint.or_else(|| hints::for_source(source, place.0 as usize));

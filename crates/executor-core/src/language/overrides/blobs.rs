@@ -3,7 +3,8 @@
 use rhai::plugin::{Dynamic, ImmutableString, export_module};
 use rhai::{Array, Blob};
 
-use super::{Result, charge_bytes, room_for_items};
+use crate::language::cost::{charge_bytes, room_for_items};
+use crate::language::error::Result;
 use crate::sandbox::context;
 
 fn room(length: i64) -> Result<usize> {

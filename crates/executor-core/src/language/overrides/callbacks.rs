@@ -9,7 +9,7 @@ use rhai::plugin::{
 };
 use rhai::{Array, FnArgsVec, FnPtr};
 
-use super::Result;
+use crate::language::error::Result;
 
 /// How a function may take the value it is called for, besides as `this`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -284,7 +284,7 @@ mod tests {
     use rhai::Engine;
     use rhai::packages::{Package as _, StandardPackage};
 
-    use crate::language::engine::compile_engine;
+    use crate::language::engine::{Language, Library};
 
     /// Programs in which a function takes each value in every way the language has.
     const PROGRAMS: [&str; 24] = [
@@ -318,7 +318,11 @@ mod tests {
     fn functions_are_called_as_the_standard_library_calls_them() {
         let mut plain = Engine::new_raw();
         plain.register_global_module(StandardPackage::new().as_shared_module());
-        let ours = compile_engine();
+        let library = Library {
+            add_globals: |_module| {},
+            namespaces: Vec::new(),
+        };
+        let ours = Language::with(library).compile_engine();
         let shown = |engine: &Engine, program: &str| {
             let result = engine.eval::<rhai::Dynamic>(program);
             result.map_or_else(|error| error.to_string(), |value| value.to_string())

@@ -6,8 +6,10 @@ use rhai::{Array, Blob, Map};
 use shared::limits::fixed::VALUE_DEPTH;
 use shared::script_error::LimitKind;
 
-use super::{Result, charge_bytes};
-use crate::sandbox::context::{self, StopReason};
+use crate::language::cost::charge_bytes;
+use crate::language::error::Result;
+use crate::sandbox::context;
+use crate::sandbox::signal::StopReason;
 
 /// Whether two values are equal. Numbers compare as numbers; functions and the platform's own
 /// types are never equal.
@@ -68,7 +70,7 @@ fn close(a: f64, b: f64) -> bool {
 
 fn deeper(depth: usize) -> Result<()> {
     if depth > VALUE_DEPTH {
-        return Err(context::stop_error(StopReason::Limit(LimitKind::Nesting)));
+        return Err(context::stop(StopReason::Limit(LimitKind::Nesting)).into());
     }
     Ok(())
 }

@@ -5,7 +5,8 @@ use rhai::{Array, FnPtr, Map};
 
 use super::equal::equal;
 use super::render::shown;
-use super::{Result, room_for_items, room_for_text, wrong};
+use crate::language::cost::{room_for_items, room_for_text};
+use crate::language::error::{Result, wrong};
 use crate::sandbox::context;
 
 fn position_of(items: &Array, value: &Dynamic, from: usize) -> Result<Option<usize>> {

@@ -11,7 +11,8 @@ use rhai::{Array, Blob, FnPtr, Map};
 use shared::limits::fixed::{STRING_BYTES, VALUE_DEPTH};
 use shared::script_error::LimitKind;
 
-use crate::sandbox::context::{self, StopReason};
+use crate::sandbox::context;
+use crate::sandbox::signal::StopReason;
 
 /// Values printed between two looks at the limits.
 const LOOK_EVERY: u32 = 256;
@@ -43,9 +44,9 @@ fn print(what: impl FnOnce(&mut Printer) -> Option<()>) -> String {
         values: 0,
     };
     let complete = what(&mut printer).is_some();
-    // The error, if any, is not lost: it ends the run at its next operation.
-    drop(context::charge(printer.out.len() as u64 / 64));
-    if complete {
+    // A run that is over ends at its next operation, whatever it gets here.
+    let paid = context::charge(printer.out.len() as u64 / 64).is_ok();
+    if complete && paid {
         printer.out
     } else {
         "…".to_owned()
@@ -54,7 +55,7 @@ fn print(what: impl FnOnce(&mut Printer) -> Option<()>) -> String {
 
 /// Marks the run as ended; printing goes no further.
 fn stop(limit: LimitKind) -> Option<()> {
-    drop(context::stop_error(StopReason::Limit(limit)));
+    context::stop(StopReason::Limit(limit));
     None
 }
 

@@ -9,7 +9,8 @@ use std::cmp::Ordering;
 use rhai::plugin::{Dynamic, ImmutableString, NativeCallContext, export_module};
 use rhai::{Array, FnPtr};
 
-use super::{Result, charge_bytes, room_for_items, wrong};
+use crate::language::cost::{charge_bytes, room_for_items};
+use crate::language::error::{Result, wrong};
 use crate::sandbox::context;
 
 type Compare<'c> = &'c mut dyn FnMut(&Dynamic, &Dynamic) -> Result<Ordering>;

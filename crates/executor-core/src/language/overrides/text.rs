@@ -4,7 +4,8 @@ use rhai::Array;
 use rhai::plugin::{Dynamic, ImmutableString, export_module};
 
 use super::render::shown;
-use super::{Result, charge_bytes, room_for_items, room_for_text, wrong};
+use crate::language::cost::{charge_bytes, room_for_items, room_for_text};
+use crate::language::error::{Result, wrong};
 use crate::sandbox::context;
 
 /// What a piece of a split text costs on top of its bytes.

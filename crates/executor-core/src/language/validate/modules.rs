@@ -6,7 +6,7 @@ use rhai::AST;
 use shared::limits::fixed;
 use shared::script_error::{Diagnostic, Severity};
 
-use crate::language::compile::{Import, check_top_level, imports_of};
+use crate::language::compile::graph::{Import, check_top_level, imports_of};
 
 /// The modules by name, each with the names it imports and where.
 #[derive(Default)]

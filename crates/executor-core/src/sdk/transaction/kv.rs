@@ -11,16 +11,19 @@ use shared::name::CollectionName;
 use shared::seam::{HostCall, HostError, HostReply};
 use std::time::Duration;
 
-use super::{Place, UNWRITTEN, Written, refuse_inside, room_for_effects, weight_of, with};
-use crate::language::engine::{Result, charge_bytes, wrong};
-use crate::sandbox::context;
+use super::collected::{Place, Written, weight_of};
+use super::{UNWRITTEN, refuse_inside, room_for_effects, with};
+use crate::language::cost::charge_bytes;
+use crate::language::error::{Result, host_error, wrong};
 use crate::sandbox::meter::{Outside, unmetered};
+use crate::sandbox::{context, wait};
+use crate::sdk::state;
 
 type Entry = Outside<Option<KvEntry>>;
 
 /// Answers a call inside of the open transaction. A write that will happen is
 /// [`KvReply::Flag`]: it has no version yet.
-pub(crate) fn call(call: Outside<KvCall>) -> Result<Outside<KvReply>> {
+pub(in crate::sdk) fn call(call: Outside<KvCall>) -> Result<Outside<KvReply>> {
     let reply = match &call.op {
         KvOp::Get(key) => {
             let entry = look(&call.collection, key)?;
@@ -69,10 +72,9 @@ fn place(collection: &CollectionName, key: &str) -> Place {
 
 /// What the transaction itself wrote to a key.
 fn own(collection: &CollectionName, key: &str) -> Option<Entry> {
-    context::with(|c| {
+    state::with(|state| {
+        let written = &state.transaction.as_ref()?.written;
         unmetered(|| {
-            let open = c.tx.borrow();
-            let written = &open.as_ref()?.written;
             let found = written.get(&place(collection, key))?;
             Some(Outside::new(found.entry.clone()))
         })
@@ -109,7 +111,7 @@ fn ask(collection: &CollectionName, op: impl FnOnce() -> KvOp) -> Result<Outside
             op: op(),
         })
     });
-    let reply = Outside::new(context::host_call(call)?);
+    let reply = Outside::new(wait::host_call(call)?);
     match &*reply {
         HostReply::Kv(_) => Ok(reply.map(|reply| match reply {
             HostReply::Kv(reply) => reply,
@@ -251,7 +253,7 @@ fn written(old: Option<&KvEntry>, text: Vec<u8>) -> KvEntry {
 
 /// The same error as outside of a transaction.
 fn unfit(message: String) -> Box<EvalAltResult> {
-    context::host_error(HostError::Conflict(message))
+    host_error(HostError::Conflict(message))
 }
 
 /// The new number; the store comes to the same when the transaction ends.

@@ -1,0 +1,66 @@
+//! What makes a script wait for others: the platform's answer, time, a slow client.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use shared::seam::{Caller, HostAnswer, HostCall, HostError, HostReply};
+
+use super::context::{current, wait};
+use super::meter::unmetered;
+use super::signal::{CallFailure, Resumed, ScriptHead, Stopped, Yielded};
+
+/// Asks the platform. Waits if it must; counts against the limit of host calls.
+///
+/// What crosses is the platform's memory: make the call and free the answer inside [`unmetered`].
+/// Otherwise a script would pay for bytes somebody else frees, and be paid for bytes it did not
+/// allocate.
+pub(crate) fn host_call(call: HostCall) -> Result<HostReply, CallFailure> {
+    let context = current();
+    if let Err(stopped) = context.budget.count_host_call() {
+        unmetered(|| drop(call));
+        return Err(stopped.into());
+    }
+    let caller = Caller {
+        app: context.invocation.app.id,
+        execution: context.invocation.execution,
+        cause: context.invocation.cause,
+    };
+    let answer = match unmetered(|| context.services.host.call(caller, call)) {
+        HostAnswer::Ready(answer) => answer,
+        HostAnswer::Pending(future) => match wait(Yielded::Host(future))? {
+            Resumed::Host(answer) => answer,
+            Resumed::Go | Resumed::Stop(_) => Err(HostError::Internal),
+        },
+    };
+    context.forget_now();
+    context.budget.look_soon();
+    answer.map_err(|error| {
+        // The script frees what it catches, so it has to own it.
+        let own = error.clone();
+        unmetered(|| drop(error));
+        CallFailure::Failed(own)
+    })
+}
+
+/// Sleeps. Sleeping past the wall limit ends the run at the limit.
+pub(crate) fn sleep(duration: Duration) -> Result<(), Stopped> {
+    let context = current();
+    context.budget.count_host_call()?;
+    wait(Yielded::Sleep(duration))?;
+    context.forget_now();
+    Ok(())
+}
+
+/// Starts a streamed response.
+pub(crate) fn stream_begin(head: ScriptHead) -> Result<(), Stopped> {
+    wait(Yielded::Head(head))?;
+    Ok(())
+}
+
+/// Sends a piece of a streamed response; waits while the client is slow. All pieces together
+/// count against the response limit. The bytes are the platform's memory: see [`host_call`].
+pub(crate) fn stream_chunk(bytes: Bytes) -> Result<(), Stopped> {
+    current().budget.count_streamed(bytes.len())?;
+    wait(Yielded::Chunk(bytes))?;
+    Ok(())
+}
