@@ -13,6 +13,8 @@ use std::ffi::OsString;
 use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 
+use shared::suggest::closest;
+
 pub use flags::ConfigArgs;
 pub use keys::{KEYS, Key};
 pub use settings::{
@@ -87,15 +89,6 @@ pub enum ConfigError {
 
 fn suggestion(close: Option<&str>) -> String {
     close.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
-}
-
-/// The name closest to `wrong`, when it is close enough to be a slip.
-fn closest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
-    names
-        .map(|name| (strsim::osa_distance(wrong, name), name))
-        .filter(|(distance, name)| *distance <= 2.max(name.len() / 4))
-        .min()
-        .map(|(_, name)| name.to_owned())
 }
 
 /// The process's environment, taken once.
@@ -251,7 +244,7 @@ fn from_environment(env: &Environment) -> Result<Vec<(&'static str, Raw)>, Confi
             return Err(ConfigError::Unknown {
                 key: name.to_owned(),
                 origin: Source::Env(name.to_owned()),
-                close: closest(name, known.iter().map(String::as_str)),
+                close: closest(name, known.iter().map(String::as_str)).map(str::to_owned),
             });
         }
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use shared::api::{App, CreateAppRequest};
 use shared::error::code;
 use shared::name::AppSlug;
+use shared::suggest::closest;
 
 use crate::client::Client;
 use crate::connection::Connection;
@@ -13,7 +14,6 @@ use crate::error::{Failure, Outcome};
 use crate::project;
 use crate::session;
 use crate::subject::OfApp;
-use crate::suggest;
 use crate::ui::Ui;
 
 /// The app's name when a script is deployed to a server without apps.
@@ -114,7 +114,7 @@ impl Context {
             return failure;
         }
         let known = known();
-        match suggest::closest(wrong, known.iter().map(String::as_str)) {
+        match closest(wrong, known.iter().map(String::as_str)) {
             Some(near) => failure.next(format!("did you mean `{near}`?")),
             None => failure,
         }

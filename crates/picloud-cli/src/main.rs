@@ -24,7 +24,6 @@ mod session;
 mod sources;
 mod sse;
 mod subject;
-mod suggest;
 mod ui;
 
 fn main() -> ExitCode {

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use shared::suggest::closest;
 
 use crate::address::Address;
 use crate::client::Token;
 use crate::environment::Environment;
 use crate::error::{Failure, Outcome};
 use crate::private;
-use crate::suggest;
 
 /// One server. It has no `Debug`: it holds a token.
 #[derive(Clone, Serialize, Deserialize)]
@@ -83,7 +83,7 @@ impl Profiles {
     pub(crate) fn get(&self, name: &str) -> Outcome<Profile> {
         let stored = self.document.profiles.get(name).ok_or_else(|| {
             let failure = Failure::new(format!("there is no profile `{name}`"));
-            match suggest::closest(name, self.names()) {
+            match closest(name, self.names()) {
                 Some(near) => failure.next(format!("did you mean `{near}`?")),
                 None => failure.next("`pic profile ls` shows them, `pic login URL` makes one"),
             }

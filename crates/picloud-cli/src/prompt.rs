@@ -1,59 +1,18 @@
 //! Secrets and confirmations: from a terminal without echo, or from a pipe. Nothing is asked where
 //! nobody can answer.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Read, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::termios::{
-    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
-};
+use rpassword::ConfigBuilder;
+use signal_hook::consts::SIGINT;
+use signal_hook::flag;
 
 use crate::error::{Failure, Outcome};
 
 /// Bytes of a secret.
 const MOST: u64 = 64 << 10;
-
-/// The terminal without echo, letter by letter, until it is dropped. Ctrl-C comes as a letter too:
-/// as a signal it would leave a terminal without echo behind.
-struct Silent(Termios);
-
-impl Silent {
-    fn start() -> io::Result<Self> {
-        let before = tcgetattr(io::stdin())?;
-        let mut silent = before.clone();
-        let off = LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG;
-        silent.local_modes.remove(off);
-        silent.special_codes[SpecialCodeIndex::VMIN] = 1;
-        silent.special_codes[SpecialCodeIndex::VTIME] = 0;
-        tcsetattr(io::stdin(), OptionalActions::Flush, &silent)?;
-        Ok(Self(before))
-    }
-}
-
-impl Drop for Silent {
-    fn drop(&mut self) {
-        // The terminal is gone when this fails.
-        tcsetattr(io::stdin(), OptionalActions::Now, &self.0).unwrap_or_default();
-    }
-}
-
-/// A line from a silent terminal; `None` when the person gave up.
-fn silent_line(mut from: impl Read) -> io::Result<Option<String>> {
-    let mut line = Vec::new();
-    let mut byte = [0];
-    while (line.len() as u64) < MOST && from.read(&mut byte)? == 1 {
-        match byte[0] {
-            b'\r' | b'\n' => break,
-            // Ctrl-C, Ctrl-D
-            3 | 4 => return Ok(None),
-            // Backspace takes a whole letter.
-            8 | 127 => while line.pop().is_some_and(|byte: u8| byte & 0xc0 == 0x80) {},
-            // Ctrl-U
-            21 => line.clear(),
-            byte => line.push(byte),
-        }
-    }
-    Ok(Some(String::from_utf8_lossy(&line).into_owned()))
-}
 
 /// Whether somebody can answer a question.
 pub(crate) fn can_ask() -> bool {
@@ -101,13 +60,26 @@ fn write(text: &str) -> Outcome {
         .map_err(|error| failed(&error))
 }
 
+/// Ctrl-C ends the question and not the process at once: that would leave a terminal behind that
+/// shows nothing. Afterwards it ends the process as always.
 fn ask_hidden(question: &str) -> Outcome<String> {
-    let silent = Silent::start().map_err(|error| failed(&error))?;
+    let deadly = Arc::new(AtomicBool::new(false));
+    flag::register_conditional_default(SIGINT, Arc::clone(&deadly))
+        .map_err(|error| failed(&error))?;
     write(question)?;
-    let line = silent_line(io::stdin().lock()).map_err(|error| failed(&error));
-    drop(silent);
+    let terminal = ConfigBuilder::new()
+        .input_file_path("/dev/stdin")
+        .output_discard()
+        .build();
+    let line = rpassword::read_password_with_config(terminal);
+    deadly.store(true, Ordering::Relaxed);
     write("\n")?;
-    line?.ok_or_else(|| Failure::new("given up; nothing was changed"))
+    line.map_err(|error| match error.kind() {
+        io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof => {
+            Failure::new("given up; nothing was changed")
+        }
+        _ => failed(&error),
+    })
 }
 
 fn ask(question: &str) -> Outcome<String> {
@@ -137,19 +109,5 @@ pub(crate) fn confirm(what: &str, name: &str, yes: bool) -> Outcome {
         Ok(())
     } else {
         Err(Failure::new("not confirmed; nothing was changed"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_hidden_line_can_be_mended_and_given_up() {
-        let line = |typed: &str| silent_line(typed.as_bytes()).unwrap();
-        assert_eq!(line("abx\u{7f}c\rrest").as_deref(), Some("abc"));
-        assert_eq!(line("\u{7f}aé\u{7f}\n").as_deref(), Some("a"));
-        assert_eq!(line("wrong\u{15}right\n").as_deref(), Some("right"));
-        assert_eq!(line("abc\u{3}"), None);
     }
 }

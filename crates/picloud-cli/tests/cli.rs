@@ -21,3 +21,5 @@ mod running;
 mod sign_in;
 #[path = "cli/support.rs"]
 mod support;
+#[path = "cli/terminal.rs"]
+mod terminal;

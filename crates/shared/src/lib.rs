@@ -21,6 +21,7 @@ pub mod routing;
 pub mod schedule;
 pub mod script_error;
 pub mod seam;
+pub mod suggest;
 pub mod trigger;
 pub mod units;
 pub mod webhook;

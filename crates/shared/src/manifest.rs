@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::limits::LimitSettings;
 use crate::name::{AppSlug, ModuleName, ScriptName};
 use crate::release::RouteSpec;
+use crate::suggest::closest;
 use crate::trigger::TriggerSpec;
 
 /// Bytes of a manifest.
@@ -135,12 +136,7 @@ fn suggest(message: &str) -> Option<String> {
         .step_by(2)
         .collect();
     let (wrong, known) = quoted.split_first()?;
-    known
-        .iter()
-        .map(|name| (strsim::osa_distance(wrong, name), *name))
-        .filter(|(distance, _)| *distance <= 2)
-        .min()
-        .map(|(_, name)| name.to_owned())
+    closest(wrong, known.iter().copied()).map(str::to_owned)
 }
 
 #[cfg(test)]

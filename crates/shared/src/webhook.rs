@@ -138,7 +138,7 @@ fn github(secrets: &[&str], headers: &HeaderMap, body: &[u8]) -> Result<Verified
     let signature = required(headers, SIGNATURE)?;
     let signature = signature
         .strip_prefix("sha256=")
-        .and_then(hex)
+        .and_then(digest_of)
         .ok_or(WebhookError::Invalid(SIGNATURE))?;
     let id = optional(headers, ID)?;
     if id.is_some_and(|id| id.is_empty() || id.len() > MAX_ID_BYTES) {
@@ -171,7 +171,7 @@ fn stripe(
     // `v0` is for Stripe's own tests.
     let signatures = elements()
         .filter(|(key, _)| *key == "v1")
-        .filter_map(|(_, text)| hex(text));
+        .filter_map(|(_, text)| digest_of(text));
     check(
         secrets,
         text_key,
@@ -195,7 +195,7 @@ fn slack(
     let signature = required(headers, SIGNATURE)?;
     let signature = signature
         .strip_prefix("v0=")
-        .and_then(hex)
+        .and_then(digest_of)
         .ok_or(WebhookError::Invalid(SIGNATURE))?;
     in_time(TIME, time, now)?;
     let content = [b"v0:", time.as_bytes(), b":", body];
@@ -261,15 +261,9 @@ fn text_key(secret: &str) -> Vec<u8> {
     secret.trim().as_bytes().to_vec()
 }
 
-fn hex(text: &str) -> Option<Digest> {
+fn digest_of(text: &str) -> Option<Digest> {
     let mut digest = [0; 32];
-    if text.len() != 64 {
-        return None;
-    }
-    for (byte, pair) in digest.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        let digit = |b: u8| char::from(b).to_digit(16).map(|digit| digit as u8);
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
+    hex::decode_to_slice(text, &mut digest).ok()?;
     Some(digest)
 }
 

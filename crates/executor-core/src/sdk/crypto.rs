@@ -7,7 +7,6 @@ use sha2::{Digest, Sha256, Sha512};
 use subtle::ConstantTimeEq;
 
 use super::bytes::{byte_length, with_bytes};
-use super::encoding::hex;
 use crate::language::cost::charge_bytes;
 use crate::language::error::{Result, wrong};
 
@@ -22,7 +21,7 @@ fn hashed(value: &Dynamic, what: &str, hash: fn(&[u8]) -> String) -> Result<Immu
 fn mac<M: Mac + KeyInit>(key: &[u8], message: &[u8]) -> String {
     let mut mac = <M as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(message);
-    hex(&mac.finalize().into_bytes())
+    hex::encode(mac.finalize().into_bytes())
 }
 
 fn hmac_with(key: &Dynamic, message: &Dynamic, algorithm: &str) -> Result<ImmutableString> {
@@ -48,7 +47,7 @@ pub(super) mod functions {
     #[rhai_fn(return_raw)]
     pub fn sha256(value: Dynamic) -> Result<ImmutableString> {
         hashed(&value, "crypto::sha256", |bytes| {
-            hex(&Sha256::digest(bytes))
+            hex::encode(Sha256::digest(bytes))
         })
     }
 
@@ -56,7 +55,7 @@ pub(super) mod functions {
     #[rhai_fn(return_raw)]
     pub fn sha512(value: Dynamic) -> Result<ImmutableString> {
         hashed(&value, "crypto::sha512", |bytes| {
-            hex(&Sha512::digest(bytes))
+            hex::encode(Sha512::digest(bytes))
         })
     }
 

@@ -32,28 +32,6 @@ fn decoded(text: &str, with: &GeneralPurpose) -> Result<Blob> {
         .map_err(|error| wrong(format!("not valid base64: {error}")))
 }
 
-/// Lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |value: u8| char::from(DIGITS[usize::from(value & 15)]);
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(*byte)])
-        .collect()
-}
-
-fn unhex(text: &str) -> Option<Blob> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    let bytes = text.as_bytes();
-    if !bytes.len().is_multiple_of(2) {
-        return None;
-    }
-    bytes
-        .chunks_exact(2)
-        .map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?))
-        .collect()
-}
-
 #[export_module]
 pub(super) mod base64_functions {
     /// A text's or blob's bytes as base64.
@@ -87,7 +65,7 @@ pub(super) mod hex_functions {
     #[rhai_fn(return_raw)]
     pub fn encode(value: Dynamic) -> Result<ImmutableString> {
         room_for_text(byte_length(&value) as u64 * 2)?;
-        with_bytes(&value, "hex::encode", |bytes| hex(bytes).into())
+        with_bytes(&value, "hex::encode", |bytes| hex::encode(bytes).into())
     }
 
     /// The bytes of a hexadecimal text.
@@ -95,7 +73,7 @@ pub(super) mod hex_functions {
     pub fn decode(text: ImmutableString) -> Result<Blob> {
         context::reserve(text.len() as u64)?;
         charge_bytes(text.len())?;
-        unhex(&text).ok_or_else(|| {
+        hex::decode(text.as_str()).map_err(|_not_hex| {
             wrong("not valid hexadecimal: it takes an even number of the digits 0-9 and a-f")
         })
     }

@@ -3,7 +3,6 @@
 use rhai::plugin::{Dynamic, ImmutableString, RhaiResult, export_module};
 use rhai::{Array, Blob};
 
-use super::encoding::hex;
 use crate::language::cost::charge_bytes;
 use crate::language::error::{Result, wrong};
 use crate::sandbox::context;
@@ -54,7 +53,7 @@ pub(super) mod functions {
         fill(&mut bytes)?;
         bytes[6] = bytes[6] & 0x0F | 0x40;
         bytes[8] = bytes[8] & 0x3F | 0x80;
-        let hex = hex(&bytes);
+        let hex = hex::encode(bytes);
         let parts = [
             &hex[..8],
             &hex[8..12],

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use rhai::plugin::{Dynamic, ImmutableString, export_module};
 use rhai::{Blob, FnPtr, Map};
 use shared::script_error::LimitKind;
 
 use super::bytes::{byte_length, with_bytes};
-use super::forms::encode_unless;
 use super::time;
 use super::transaction;
 use crate::language::cost::charge_bytes;
@@ -19,6 +19,11 @@ use crate::language::overrides::render::shown;
 use crate::sandbox::meter::unmetered;
 use crate::sandbox::signal::StopReason;
 use crate::sandbox::{context, wait};
+
+/// What an address in a header may not hold as it is, beside everything that is not ASCII.
+const INVISIBLE: &AsciiSet = &CONTROLS.add(b' ');
+/// What the value of a cookie may not hold as it is.
+const NOT_IN_COOKIES: &AsciiSet = &INVISIBLE.add(b'"').add(b',').add(b';').add(b'\\').add(b'%');
 
 /// Headers a script may send in one answer.
 pub(crate) const HEADERS: usize = 100;
@@ -119,7 +124,7 @@ fn location(url: &str) -> Result<String> {
             return refused("only http, https and relative addresses are allowed");
         }
     }
-    Ok(encode_unless(url, |byte| byte.is_ascii_graphic()))
+    Ok(utf8_percent_encode(url, INVISIBLE).to_string())
 }
 
 fn redirect_to(url: &str, status: i64) -> Result<Response> {
@@ -142,8 +147,8 @@ fn cookie_start(name: &str, value: &str) -> Result<String> {
             "a cookie's name is made of letters, digits and !#$%&'*+-.^_`|~",
         ));
     }
-    let plain = |byte: u8| byte.is_ascii_graphic() && !b"\",;\\%".contains(&byte);
-    Ok(format!("{name}={}", encode_unless(value, plain)))
+    let value = utf8_percent_encode(value, NOT_IN_COOKIES);
+    Ok(format!("{name}={value}"))
 }
 
 /// Text of an option that goes into the header as it is.

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use super::{ConfigError, KEYS, Raw, Source, closest};
+use shared::suggest::closest;
+
+use super::{ConfigError, KEYS, Raw, Source};
 
 /// Bytes of a configuration file.
 const MAX_BYTES: u64 = 1 << 20;
@@ -55,7 +57,7 @@ fn flatten(
             return Err(ConfigError::Unknown {
                 key: name,
                 origin: source,
-                close,
+                close: close.map(str::to_owned),
             });
         };
         let text = text(value).ok_or_else(|| ConfigError::Value {

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{ConfigError, KEYS, Raw, Source, closest};
+use shared::suggest::closest;
+
+use super::{ConfigError, KEYS, Raw, Source};
 
 /// Flags of every command that reads the configuration.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -48,7 +50,7 @@ impl ConfigArgs {
                 return Err(ConfigError::Unknown {
                     key: name.to_owned(),
                     origin: Source::Flag("--set"),
-                    close: closest(name, KEYS.iter().map(|key| key.name)),
+                    close: closest(name, KEYS.iter().map(|key| key.name)).map(str::to_owned),
                 });
             };
             values.push(raw(key.name, "--set", value));

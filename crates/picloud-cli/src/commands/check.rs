@@ -111,7 +111,7 @@ fn there(project: &Project, what: &str, script: &ScriptName) -> Outcome {
     if scripts.contains_key(script) {
         return Ok(());
     }
-    let near = crate::suggest::closest(script.as_str(), scripts.keys().map(ScriptName::as_str));
+    let near = shared::suggest::closest(script.as_str(), scripts.keys().map(ScriptName::as_str));
     let failure = Failure::new(format!(
         "picloud.toml: {what} names the script `{script}`, which is not there"
     ));

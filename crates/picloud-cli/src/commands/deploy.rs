@@ -182,7 +182,7 @@ fn ready(
     }
     if must_exist {
         let apps: Vec<App> = client.list("/apps", usize::MAX)?.items;
-        let near = crate::suggest::closest(app.as_str(), apps.iter().map(|a| a.name.as_str()));
+        let near = shared::suggest::closest(app.as_str(), apps.iter().map(|a| a.name.as_str()));
         let failure = Failure::new(format!("there is no app `{app}` on {}", client.address()));
         return Err(match near {
             Some(near) => failure.next(format!("did you mean `{near}`?")),

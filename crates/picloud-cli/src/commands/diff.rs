@@ -9,11 +9,12 @@ use shared::id::ContentHash;
 use shared::name::AppSlug;
 use shared::release::Snapshot;
 use shared::trigger::TriggerSpec;
+use similar::ChangeTag;
 
 use crate::client::Client;
 use crate::context::Context;
 use crate::error::Outcome;
-use crate::linediff::{self, Edit};
+use crate::linediff::{self, Line};
 use crate::project::Project;
 use crate::sources::Source;
 use crate::ui::{Paint, clean};
@@ -220,14 +221,15 @@ fn show(context: &Context, change: &Changed) -> Outcome {
         ui.content_line(&ui.paint_content(Paint::Bold, line))?;
     }
     let (old, new) = (change.old.as_deref(), change.new.as_deref());
-    for (edit, line) in linediff::unified(old.unwrap_or_default(), new.unwrap_or_default()) {
-        let (sign, paint) = match edit {
-            None => ("", Paint::Note),
-            Some(Edit::Keep) => (" ", Paint::Dim),
-            Some(Edit::Remove) => ("-", Paint::Error),
-            Some(Edit::Add) => ("+", Paint::Good),
+    for line in linediff::unified(old.unwrap_or_default(), new.unwrap_or_default()) {
+        let (paint, line) = match line {
+            Line::Place(place) => (Paint::Note, place),
+            Line::Text(ChangeTag::Equal, line) => (Paint::Dim, format!(" {line}")),
+            Line::Text(ChangeTag::Delete, line) => (Paint::Error, format!("-{line}")),
+            Line::Text(ChangeTag::Insert, line) => (Paint::Good, format!("+{line}")),
+            Line::NoLineFeed => (Paint::Dim, "\\ no line feed at the end".to_owned()),
         };
-        ui.content_line(&ui.paint_content(paint, &format!("{sign}{}", clean(&line))))?;
+        ui.content_line(&ui.paint_content(paint, &clean(&line)))?;
     }
     Ok(())
 }

@@ -123,17 +123,19 @@ impl Person {
         command
     }
 
+    /// A `pic` that has not started.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        self.prepare(Path::new(env!("CARGO_BIN_EXE_pic")), args)
+    }
+
     /// Runs `pic` with nothing on standard input.
     pub(crate) fn pic(&self, args: &[&str]) -> Done {
-        let command = self
-            .prepare(Path::new(env!("CARGO_BIN_EXE_pic")), args)
-            .output();
-        Done::of(command.unwrap())
+        Done::of(self.command(args).output().unwrap())
     }
 
     /// Runs `pic` with something on standard input.
     pub(crate) fn pipe(&self, input: impl AsRef<[u8]>, args: &[&str]) -> Done {
-        let mut command = self.prepare(Path::new(env!("CARGO_BIN_EXE_pic")), args);
+        let mut command = self.command(args);
         let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         // A command that needs no input may have ended.
@@ -150,8 +152,7 @@ impl Person {
 
     /// Starts `pic` and lets it run.
     pub(crate) fn start(&self, args: &[&str]) -> Running {
-        let mut command = self.prepare(Path::new(env!("CARGO_BIN_EXE_pic")), args);
-        Running::of(command.spawn().unwrap())
+        Running::of(self.command(args).spawn().unwrap())
     }
 }
 

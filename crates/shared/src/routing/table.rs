@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use percent_encoding::percent_decode_str;
+
 use super::Method;
 use super::pattern::{PathPattern, Segment};
 
@@ -311,23 +313,12 @@ fn decode(segment: &str) -> Option<Cow<'_, str>> {
     if !segment.contains('%') {
         return Some(Cow::Borrowed(segment));
     }
-    let bytes = segment.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut i = 0;
-    while i < bytes.len() {
-        if bytes[i] == b'%' {
-            let digits = segment.get(i + 1..i + 3)?;
-            if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-                return None;
-            }
-            out.push(u8::from_str_radix(digits, 16).ok()?);
-            i += 3;
-        } else {
-            out.push(bytes[i]);
-            i += 1;
-        }
+    let escapes = segment.split('%').skip(1).map(str::as_bytes);
+    let digits = |escape: &[u8]| escape.iter().all(u8::is_ascii_hexdigit);
+    for escape in escapes {
+        escape.get(..2).filter(|two| digits(two))?;
     }
-    String::from_utf8(out).ok().map(Cow::Owned)
+    percent_decode_str(segment).decode_utf8().ok()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use croner::parser::{CronParser, Seconds, Year};
 use croner::{Cron, CronComponent, CronPattern};
 
 use super::{Schedule, TimesOfDay};
+use crate::suggest::closest;
 
 /// Bytes of an expression.
 pub const MAX_EXPRESSION_BYTES: usize = 256;
@@ -263,22 +264,10 @@ fn bits(component: &CronComponent) -> u64 {
 fn zone(text: &str) -> Result<Tz, ScheduleError> {
     let text = text.trim();
     text.parse().map_err(|_unknown| {
-        let wanted = text
-            .chars()
-            .take(64)
-            .collect::<String>()
-            .to_ascii_lowercase();
-        let nearest = TZ_VARIANTS
-            .iter()
-            .map(|zone| zone.name())
-            .map(|name| {
-                let near = strsim::jaro_winkler(&name.to_ascii_lowercase(), &wanted);
-                (name, near)
-            })
-            .max_by(|a, b| a.1.total_cmp(&b.1));
-        let hint = match nearest {
-            Some((name, near)) if near > 0.85 => format!("`{name}`?"),
-            _ => "an IANA name like `Europe/Berlin`, or `UTC`".to_owned(),
+        let zones = TZ_VARIANTS.iter().map(|zone| zone.name());
+        let hint = match closest(text, zones) {
+            Some(name) => format!("`{name}`?"),
+            None => "an IANA name like `Europe/Berlin`, or `UTC`".to_owned(),
         };
         ScheduleError::Timezone {
             shown: shown(text),

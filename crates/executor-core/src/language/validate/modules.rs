@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rhai::AST;
 use shared::limits::fixed;
 use shared::script_error::{Diagnostic, Severity};
+use shared::suggest::closest;
 
 use crate::language::compile::graph::{Import, check_top_level, imports_of};
 
@@ -100,8 +101,7 @@ impl Modules {
     }
 
     fn similar(&self, module: &str) -> Option<&str> {
-        let close = |name: &&String| strsim::damerau_levenshtein(name, module) <= 2;
-        self.imports.keys().find(close).map(String::as_str)
+        closest(module, self.imports.keys().map(String::as_str))
     }
 
     /// Reports every way back to a module that is still on the path.
