@@ -3,6 +3,7 @@
 
 mod layers;
 mod repository;
+mod rooms;
 mod tidy;
 
 use std::io::Write as _;
@@ -31,7 +32,11 @@ fn main() -> ExitCode {
     let wanted = std::env::args().nth(1);
     let findings = match wanted.as_deref() {
         Some("tidy") => tidy::check(&Repository::read()),
-        Some("check-layers") => layers::check(&layers::packages()),
+        Some("check-layers") => {
+            let mut findings = layers::check(&layers::packages());
+            findings.extend(rooms::check(&Repository::read()));
+            findings
+        }
         _ => vec![Finding::new("usage", "cargo xtask tidy | check-layers")],
     };
     for Finding { at, what } in &findings {
