@@ -74,9 +74,9 @@ impl Data {
             updated_at: now,
         };
         let (id, put) = (app.id, put("bench")?);
-        let made = store.write::<_, KvError>(move |conn| {
-            store::apps::insert(conn, &app)?;
-            store::kv::call(conn, id, now, &put)
+        let made = store.change::<_, KvError>(move |change| {
+            store::apps::insert(change, &app)?;
+            store::kv::call(change.conn(), id, now, &put)
         });
         tokio::runtime::Builder::new_current_thread()
             .build()?

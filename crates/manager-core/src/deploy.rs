@@ -68,6 +68,12 @@ enum Refused {
     Failed(ApiError),
 }
 
+impl From<ApiError> for Refused {
+    fn from(error: ApiError) -> Self {
+        Self::Failed(error)
+    }
+}
+
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         // Two transactions on PostgreSQL that chose the same number.
@@ -127,12 +133,15 @@ impl Deploy {
         } else {
             Vec::new()
         };
-        let release = if changed && !self.request.dry_run {
+        let release = if self.request.dry_run {
+            None
+        } else if changed {
             match self.store(&draft).await? {
                 Some(release) => Some(release),
                 None => return Ok(None),
             }
         } else {
+            self.manager.up_to_date(self.app).await?;
             None
         };
         let base = self.manager.base().of_app(&draft.app, &draft.domains);
@@ -202,22 +211,20 @@ impl Deploy {
                 .unwrap_or_else(|| "api".to_owned()),
             created_at: now,
         };
-        let stored = self.manager.store().write(move |conn| {
+        let stored = self.manager.change(move |change| {
+            let conn = change.conn();
             for (hash, source) in &*uploads {
                 releases::put_content(conn, app, *hash, source, now)?;
             }
             number_versions(conn, app, &mut row)?;
-            let number = releases::activate_new(conn, app, base, &row)?;
+            let number = releases::activate_new(change, app, base, &row)?;
             row.number = number.ok_or(Refused::Lost)?;
             let target = format!("{slug} #{}", row.number);
-            audit(conn, &person, now, "releases.deploy", &target)?;
+            audit(change.conn(), &person, now, "releases.deploy", &target)?;
             Ok(row)
         });
         match stored.await {
-            Ok(row) => {
-                self.manager.refresh(app).await?;
-                Ok(Some(release_view(&row, Some(row.number))))
-            }
+            Ok(row) => Ok(Some(release_view(&row, Some(row.number)))),
             Err(Refused::Lost) => Ok(None),
             Err(Refused::Failed(error)) => Err(error),
         }

@@ -10,10 +10,10 @@ use shared::error::{Error, Kind, code};
 use shared::id::AppId;
 use shared::limits::Limits;
 use shared::record::AttemptRecord;
-use shared::seam::{Catalog, ExecutionLog, Executor, ScriptValidator};
+use shared::seam::{Catalog, ExecutionLog, Executor, Raised, ScriptValidator};
 use store::executions::LogRow;
 use store::people::SecretHash;
-use store::{Store, StoreError, people};
+use store::{Change, Store, StoreError, deployment, people};
 use tokio::sync::Semaphore;
 use tokio_stream::Stream;
 
@@ -180,11 +180,38 @@ impl Manager {
         self.setup.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a change live: after this, every new request is answered by the new state.
-    pub(crate) async fn refresh(&self, app: AppId) -> ApiResult<()> {
-        let refreshed = self.parts.catalog.refresh(app).await;
-        refreshed.map_err(|error| {
-            tracing::error!(%app, %error, "a change is stored but could not be loaded");
+    /// Changes what is served, in one transaction. After this, every new request is answered by the
+    /// new state.
+    pub(crate) async fn change<T, E>(
+        &self,
+        work: impl FnOnce(&mut Change<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + From<ApiError> + Send + 'static,
+    {
+        let (value, raised) = self.store().change(work).await?;
+        for raised in raised {
+            self.live(raised).await?;
+        }
+        Ok(value)
+    }
+
+    /// Waits until what is stored for an app is served: another process may have changed it.
+    pub(crate) async fn up_to_date(&self, app: AppId) -> ApiResult<()> {
+        let number = self
+            .store()
+            .read::<_, ApiError>(move |conn| Ok(deployment::number(conn, app)?));
+        match number.await? {
+            Some(number) => self.live(Raised { app, number }).await,
+            None => Err(StoreError::NoSuchApp.into()),
+        }
+    }
+
+    async fn live(&self, raised: Raised) -> ApiResult<()> {
+        let served = self.parts.catalog.caught_up(raised).await;
+        served.map_err(|error| {
+            tracing::error!(app = %raised.app, %error, "a change is stored but could not be loaded");
             let detail = "the change is stored, but this server could not load it; requests are \
                           still answered by the old state. Try again";
             ApiError::new(Kind::Unavailable, code::NOT_LIVE, detail)

@@ -18,6 +18,8 @@ pub enum TaskKind {
     Signals,
     /// Stores finished runs, in batches, while there are any.
     ExecutionRecords,
+    /// Serves what is deployed, by whichever process.
+    Catalog,
     /// Delivers events to their handlers and fires schedules, while there are any.
     Deliveries,
     /// Serves `/metrics` on the internal listener.
@@ -46,10 +48,11 @@ pub enum OnFailure {
 
 impl TaskKind {
     /// All kinds.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Worker,
         Self::Signals,
         Self::ExecutionRecords,
+        Self::Catalog,
         Self::Deliveries,
         Self::InternalListener,
         Self::Disk,
@@ -61,6 +64,7 @@ impl TaskKind {
             Self::Worker => "worker",
             Self::Signals => "signals",
             Self::ExecutionRecords => "execution-records",
+            Self::Catalog => "catalog",
             Self::Deliveries => "deliveries",
             Self::InternalListener => "internal-listener",
             Self::Disk => "disk",
@@ -72,16 +76,18 @@ impl TaskKind {
         match self {
             Self::Worker | Self::Deliveries | Self::InternalListener => Cancel::Finishes,
             // What records are left is stored once more after the task is gone.
-            Self::Signals | Self::ExecutionRecords | Self::Disk => Cancel::Dropped,
+            Self::Signals | Self::ExecutionRecords | Self::Catalog | Self::Disk => Cancel::Dropped,
         }
     }
 
     /// What its failure means.
     pub const fn on_failure(self) -> OnFailure {
         match self {
-            Self::Worker | Self::ExecutionRecords | Self::Deliveries | Self::Disk => {
-                OnFailure::StopServer
-            }
+            Self::Worker
+            | Self::ExecutionRecords
+            | Self::Catalog
+            | Self::Deliveries
+            | Self::Disk => OnFailure::StopServer,
             Self::Signals | Self::InternalListener => OnFailure::Log,
         }
     }

@@ -1,27 +1,34 @@
 //! What is deployed, as the request path sees it: an immutable snapshot, swapped as a whole.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+mod build;
+mod follow;
+mod lasting;
+mod loads;
+
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use shared::error::{Error, Kind};
-use shared::id::{AppId, ContentHash};
-use shared::invocation::{AppContext, ModuleSet, ModuleSource, ScriptImage};
+use shared::id::AppId;
+use shared::invocation::{AppContext, ScriptImage};
 use shared::limits::Limits;
 use shared::name::{AppSlug, DomainName, EnvName, FunctionName, ScriptName};
-use shared::release::{Cors, RouteAuth, RouteMode};
-use shared::routing::{Method, PathPattern, RouteTable};
-use shared::seam::{BoxFuture, Executor};
+use shared::release::{Cors, RouteAuth};
+use shared::routing::RouteTable;
+use shared::seam::{BoxFuture, Executor, Raised};
 use shared::trigger::TriggerSpec;
 use shared::webhook::Provider;
-use store::deployment::{self, Deployment};
+use store::deployment;
 use store::{Store, StoreError};
-use tokio::sync::Mutex;
 
 use crate::admission::{AppState, Gate};
 use crate::hosts::Hosts;
 use crate::metrics::{Metrics, ScriptMetrics};
+use build::Prepared;
+use lasting::Lasting;
+use loads::Loads;
 
 /// One script of a live release.
 #[derive(Debug)]
@@ -68,6 +75,8 @@ pub(crate) struct LiveTrigger {
 #[derive(Debug)]
 pub(crate) struct LiveApp {
     pub(crate) context: Arc<AppContext>,
+    /// Its deployment number: which state of the app this is.
+    number: i64,
     pub(crate) release: i64,
     pub(crate) routes: RouteTable<Arc<LiveRoute>>,
     pub(crate) scripts: BTreeMap<ScriptName, Arc<LiveScript>>,
@@ -83,20 +92,26 @@ pub(crate) struct LiveApp {
 pub(crate) struct Live {
     apps: BTreeMap<AppId, Arc<LiveApp>>,
     pub(crate) hosts: Hosts<LiveApp>,
+    default: Option<AppId>,
 }
 
 impl Live {
+    /// `before`: the default app until now. It stays the default one until another is: apps are
+    /// loaded one by one, and in between none of them may say that it is.
+    fn new(apps: BTreeMap<AppId, Arc<LiveApp>>, before: Option<AppId>) -> Self {
+        let named = apps.iter().find(|(_, app)| app.is_default);
+        let before = before.filter(|id| apps.contains_key(id));
+        let default = named.map(|(id, _)| *id).or(before);
+        Self {
+            hosts: hosts_of(&apps, default),
+            apps,
+            default,
+        }
+    }
+
     /// An app as it is served.
     pub(crate) fn app(&self, app: AppId) -> Option<&Arc<LiveApp>> {
         self.apps.get(&app)
-    }
-
-    /// Which release of which app is served.
-    pub(crate) fn releases(&self) -> BTreeMap<AppId, i64> {
-        self.apps
-            .iter()
-            .map(|(id, app)| (*id, app.release))
-            .collect()
     }
 
     /// Apps with requests under way; walks all of them, so only asked when the node is pressed.
@@ -113,13 +128,6 @@ pub(crate) struct Bounds {
     pub(crate) app_concurrency: u32,
 }
 
-/// Admission state and metric handles live as long as the process, across releases.
-#[derive(Default)]
-struct Lasting {
-    apps: HashMap<AppId, Arc<AppState>>,
-    scripts: HashMap<(AppId, ScriptName), (Arc<Gate>, ScriptMetrics)>,
-}
-
 /// Loads deployments and swaps them in.
 pub struct LiveCatalog {
     live: ArcSwap<Live>,
@@ -127,8 +135,9 @@ pub struct LiveCatalog {
     executor: Arc<dyn Executor>,
     metrics: Arc<Metrics>,
     bounds: Bounds,
-    /// One refresh at a time, so that an older load never replaces a newer one.
+    /// Held while what was loaded is swapped in, never while something is loaded or compiled.
     lasting: Mutex<Lasting>,
+    loads: Loads,
     /// Counts changes, so that what was derived from older states can be told apart.
     generation: Arc<AtomicU64>,
 }
@@ -153,6 +162,7 @@ impl LiveCatalog {
             metrics,
             bounds,
             lasting: Mutex::default(),
+            loads: Loads::default(),
             generation: Arc::default(),
         })
     }
@@ -170,7 +180,7 @@ impl LiveCatalog {
     pub async fn load_all(&self) -> Result<(), StoreError> {
         let apps = self.store.read::<_, StoreError>(store::apps::list).await?;
         for app in apps {
-            if let Err(error) = self.reload(app.id).await {
+            if let Err(error) = self.load(app.id).await {
                 tracing::error!(app = %app.slug, %error, "the app cannot be served");
             }
         }
@@ -190,235 +200,122 @@ impl LiveCatalog {
         })
     }
 
-    /// Loads what is now deployed for an app and serves it.
-    pub(crate) async fn reload(&self, app: AppId) -> Result<(), Error> {
-        let mut lasting = self.lasting.lock().await;
-        let loaded = self
-            .store
-            .read(move |conn| deployment::load(conn, app))
-            .await;
-        let loaded = loaded.map_err(|error: StoreError| {
-            tracing::error!(%app, %error, "loading a deployment failed");
-            Error::new(
-                Kind::Unavailable,
-                "deployment_unreadable",
-                "the deployment cannot be read; the server's log has the details",
-            )
-        })?;
-        let old = self.live.load_full();
-        let before = old.apps.get(&app);
-        let next = match loaded {
-            Some(deployment) => Some(self.build(&mut lasting, before, deployment)?),
-            None => None,
-        };
-        if let Some(next) = &next {
-            self.warm(before, next).await;
+    /// Serves what is deployed for an app now, for whoever may know of a change before it is told
+    /// of.
+    pub(crate) async fn refresh(self: &Arc<Self>, app: AppId) -> Result<(), Error> {
+        let number = self.store.read(move |conn| deployment::number(conn, app));
+        let number = number.await.map_err(|error| unreadable(app, &error))?;
+        if let Some(number) = number {
+            return self.serve(Raised { app, number }).await;
         }
-        let mut apps = old.apps.clone();
-        if let Some(next) = next {
-            apps.insert(app, Arc::new(next));
-        } else {
-            apps.remove(&app);
-            lasting.apps.remove(&app);
-            lasting.scripts.retain(|(owner, _), _| *owner != app);
-        }
-        self.live.store(Arc::new(Live {
-            hosts: hosts_of(&apps),
-            apps,
-        }));
-        self.generation.fetch_add(1, Ordering::Release);
+        self.remove(app);
         Ok(())
+    }
+
+    /// Serves an app with a change, or with later ones. Loads of other apps go on beside it, and
+    /// whoever asks for the same waits for the same load.
+    pub(crate) async fn serve(self: &Arc<Self>, raised: Raised) -> Result<(), Error> {
+        if self.serves(raised) {
+            return Ok(());
+        }
+        let (loading, begun) = self.loads.join(raised);
+        if let Some(begun) = begun {
+            let catalog = Arc::clone(self);
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a load is carried out whoever stops waiting for it, and is short"
+            )]
+            tokio::spawn(async move {
+                let outcome = catalog.load(raised.app).await;
+                begun.end(outcome);
+            });
+        }
+        loading.ended().await
+    }
+
+    /// Whether a change is served already.
+    fn serves(&self, Raised { app, number }: Raised) -> bool {
+        let live = self.live.load();
+        live.app(app).is_some_and(|app| app.number >= number)
+    }
+
+    /// Loads what is now deployed for an app, compiles what is new, and serves it.
+    async fn load(&self, app: AppId) -> Result<(), Error> {
+        let loaded = self.store.read(move |conn| deployment::load(conn, app));
+        let loaded = loaded.await.map_err(|error| unreadable(app, &error))?;
+        let Some(deployment) = loaded else {
+            self.remove(app);
+            return Ok(());
+        };
+        let prepared = {
+            let live = self.live.load();
+            Prepared::new(deployment, live.app(app))
+        };
+        self.warm(&prepared).await;
+        self.install(prepared)
     }
 
     /// Compiles what is new, so that the first request does not wait. A script that does not
     /// compile answers with its error; it was checked before it got here.
-    async fn warm(&self, before: Option<&Arc<LiveApp>>, app: &LiveApp) {
-        for (name, script) in &app.scripts {
-            let served = before.and_then(|app| app.scripts.get(name));
-            if served.is_some_and(|old| Arc::ptr_eq(&old.image, &script.image)) {
-                continue;
-            }
-            if let Err(error) = self.executor.warm(Arc::clone(&script.image)).await {
-                let (app, script) = (&app.context.slug, &script.image.name);
+    async fn warm(&self, prepared: &Prepared) {
+        for image in &prepared.new {
+            if let Err(error) = self.executor.warm(Arc::clone(image)).await {
+                let (app, script) = (&prepared.deployment.app.slug, &image.name);
                 tracing::warn!(%app, %script, error = %error.message, "cannot be compiled");
             }
         }
     }
 
-    fn build(
-        &self,
-        lasting: &mut Lasting,
-        before: Option<&Arc<LiveApp>>,
-        from: Deployment,
-    ) -> Result<LiveApp, Error> {
-        let app = from.app.id;
-        let images = images(&from, before);
-        let limits = Limits::default().with(&from.app.limits, &self.bounds.ceiling);
-        let mut scripts = BTreeMap::new();
-        for (name, spec) in &from.snapshot.scripts {
-            let limits = limits.with(&spec.limits, &self.bounds.ceiling);
-            let (gate, metrics) = lasting
-                .scripts
-                .entry((app, name.clone()))
-                .or_insert_with(|| {
-                    let metrics = self.metrics.script(from.app.slug.as_str(), name.as_str());
-                    (Gate::new(limits.concurrency), metrics)
-                });
-            gate.set_bound(limits.concurrency);
-            let live = LiveScript {
-                image: Arc::clone(&images[name]),
-                limits,
-                gate: Arc::clone(gate),
-                metrics: metrics.clone(),
-            };
-            scripts.insert(name.clone(), Arc::new(live));
+    /// Swaps an app in, unless a later state of it is served by now.
+    fn install(&self, prepared: Prepared) -> Result<(), Error> {
+        let (app, number) = (prepared.deployment.app.id, prepared.deployment.number);
+        let mut lasting = self.lasting();
+        if self.serves(Raised { app, number }) || self.loads.is_gone(app) {
+            return Ok(());
         }
-        let state = lasting
-            .apps
-            .entry(app)
-            .or_insert_with(|| AppState::new(self.bounds.app_concurrency));
-        let env = from.env.iter();
-        Ok(LiveApp {
-            context: Arc::new(AppContext {
-                id: app,
-                slug: from.app.slug.clone(),
-                env: env
-                    .map(|e| (e.name.clone(), e.value.as_str().into()))
-                    .collect(),
-            }),
-            release: from.release,
-            routes: route_table(&from, &scripts)?,
-            triggers: triggers(&from, &scripts)?,
-            scripts,
-            state: Arc::clone(state),
-            domains: from.domains,
-            redirects: from.redirects,
-            is_default: from.app.is_default,
-        })
+        let next = prepared.build(&mut lasting, &self.metrics, &self.bounds)?;
+        self.swap(|apps| drop(apps.insert(app, Arc::new(next))));
+        Ok(())
     }
-}
 
-/// The scripts of a deployment. What did not change is the same image as before: it is neither
-/// compiled nor held in memory again.
-fn images(
-    from: &Deployment,
-    before: Option<&Arc<LiveApp>>,
-) -> BTreeMap<ScriptName, Arc<ScriptImage>> {
-    let source = |hash: &ContentHash| Arc::<str>::from(from.sources[hash].as_str());
-    let modules = Arc::new(module_set(from, &source));
-    let mut images = BTreeMap::new();
-    for (name, spec) in &from.snapshot.scripts {
-        let served = before.and_then(|app| app.scripts.get(name));
-        let same = served.map(|script| &script.image).filter(|image| {
-            image.hash == spec.hash
-                && image.version == spec.version
-                && image.modules.hash == modules.hash
-        });
-        let image = same.cloned().unwrap_or_else(|| {
-            Arc::new(ScriptImage {
-                app: from.app.id,
-                name: name.clone(),
-                version: spec.version,
-                hash: spec.hash,
-                source: source(&spec.hash),
-                modules: Arc::clone(&modules),
-            })
-        });
-        images.insert(name.clone(), image);
-    }
-    images
-}
-
-fn module_set(from: &Deployment, source: &impl Fn(&ContentHash) -> Arc<str>) -> ModuleSet {
-    let modules = from
-        .snapshot
-        .modules
-        .iter()
-        .map(|(name, spec)| {
-            (
-                name.clone(),
-                ModuleSource {
-                    hash: spec.hash,
-                    source: source(&spec.hash),
-                },
-            )
-        })
-        .collect();
-    ModuleSet::new(modules)
-}
-
-fn route_table(
-    from: &Deployment,
-    scripts: &BTreeMap<ScriptName, Arc<LiveScript>>,
-) -> Result<RouteTable<Arc<LiveRoute>>, Error> {
-    let broken = |detail: String| Error::new(Kind::Internal, "deployment_broken", detail);
-    let mut routes = RouteTable::default();
-    for route in &from.snapshot.routes {
-        let script = scripts
-            .get(&route.script)
-            .ok_or_else(|| broken(format!("route {} names a missing script", route.path)))?;
-        let live = LiveRoute {
-            script: Arc::clone(script),
-            handler: route.handler.clone(),
-            auth: route.auth,
-            mode: match route.mode {
-                RouteMode::Sync => LiveMode::Sync,
-                RouteMode::Async => LiveMode::Async,
-            },
-            cors: route.cors.clone().map(Arc::new),
-        };
-        routes
-            .insert(route.method, route.path.clone(), Arc::new(live))
-            .map_err(|conflict| broken(conflict.to_string()))?;
-    }
-    for spec in &from.snapshot.triggers {
-        if let Some((path, live)) = webhook_route(spec, scripts) {
-            routes
-                .insert(Method::Post, path, Arc::new(live))
-                .map_err(|conflict| broken(conflict.to_string()))?;
+    /// Serves an app no more: it is deleted. No other app ever has its id.
+    fn remove(&self, app: AppId) {
+        let mut lasting = self.lasting();
+        self.loads.gone(app);
+        lasting.remove(app);
+        if self.live.load().app(app).is_some() {
+            self.swap(|apps| drop(apps.remove(&app)));
         }
     }
-    Ok(routes)
+
+    fn swap(&self, change: impl FnOnce(&mut BTreeMap<AppId, Arc<LiveApp>>)) {
+        let old = self.live.load();
+        let mut apps = old.apps.clone();
+        change(&mut apps);
+        self.live.store(Arc::new(Live::new(apps, old.default)));
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    fn lasting(&self) -> MutexGuard<'_, Lasting> {
+        self.lasting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// The route of a webhook trigger.
-fn webhook_route(
-    spec: &TriggerSpec,
-    scripts: &BTreeMap<ScriptName, Arc<LiveScript>>,
-) -> Option<(PathPattern, LiveRoute)> {
-    let live = LiveRoute {
-        script: Arc::clone(scripts.get(&spec.script)?),
-        handler: spec.handler.clone(),
-        auth: RouteAuth::Public,
-        mode: LiveMode::Webhook {
-            trigger: spec.key(),
-            provider: spec.provider.unwrap_or(Provider::Standard),
-            secret: spec.secret.clone()?,
-        },
-        cors: None,
+fn unreadable(app: AppId, error: &StoreError) -> Error {
+    tracing::error!(%app, %error, "loading a deployment failed");
+    let kind = if error.is_temporary() {
+        Kind::Unavailable
+    } else {
+        Kind::Internal
     };
-    Some((spec.path.clone()?, live))
+    Error::new(
+        kind,
+        "deployment_unreadable",
+        "the deployment cannot be read; the server's log has the details",
+    )
 }
 
-fn triggers(
-    from: &Deployment,
-    scripts: &BTreeMap<ScriptName, Arc<LiveScript>>,
-) -> Result<BTreeMap<String, Arc<LiveTrigger>>, Error> {
-    let live = |spec: &TriggerSpec| {
-        let script = scripts.get(&spec.script).ok_or_else(|| {
-            let detail = format!("trigger {} names a missing script", spec.key());
-            Error::new(Kind::Internal, "deployment_broken", detail)
-        })?;
-        let live = LiveTrigger {
-            spec: spec.clone(),
-            script: Arc::clone(script),
-        };
-        Ok((spec.key(), Arc::new(live)))
-    };
-    from.snapshot.triggers.iter().map(live).collect()
-}
-
-fn hosts_of(apps: &BTreeMap<AppId, Arc<LiveApp>>) -> Hosts<LiveApp> {
+fn hosts_of(apps: &BTreeMap<AppId, Arc<LiveApp>>, default: Option<AppId>) -> Hosts<LiveApp> {
     let mut hosts = Hosts::default();
     // Old names first: an app that took the name wins.
     for app in apps.values() {
@@ -431,9 +328,9 @@ fn hosts_of(apps: &BTreeMap<AppId, Arc<LiveApp>>) -> Hosts<LiveApp> {
         for domain in &app.domains {
             hosts.add_domain(domain, app);
         }
-        if app.is_default {
-            hosts.set_default(app);
-        }
+    }
+    if let Some(app) = default.and_then(|id| apps.get(&id)) {
+        hosts.set_default(app);
     }
     hosts
 }
@@ -456,8 +353,8 @@ pub struct ServedScript {
 pub struct CatalogHandle(pub Arc<LiveCatalog>);
 
 impl shared::seam::Catalog for CatalogHandle {
-    fn refresh(&self, app: AppId) -> BoxFuture<Result<(), Error>> {
+    fn caught_up(&self, with: Raised) -> BoxFuture<Result<(), Error>> {
         let catalog = Arc::clone(&self.0);
-        Box::pin(async move { catalog.reload(app).await })
+        Box::pin(async move { catalog.serve(with).await })
     }
 }

@@ -231,11 +231,9 @@ impl State {
                 self.nodes.meet();
                 self.look();
             }
-            Event::Notice(Notice::Unheard) => {
-                // Whoever hears it answers, so that both know of each other.
-                self.nodes.tell();
-                self.look();
-            }
+            Event::Notice(Notice::Unheard) => self.look(),
+            // The catalog hears of it by itself.
+            Event::Notice(Notice::Raised(_)) => {}
             Event::Finished(finished) => self.finished(*finished, now),
             Event::Settled(settled) => self.settled(settled, now),
             Event::Claimed(claimed) => self.claimed(claimed, now),

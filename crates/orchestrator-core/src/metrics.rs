@@ -87,6 +87,7 @@ pub struct Metrics {
     pub(crate) refused: Counter,
     pub(crate) records_skipped: Counter,
     pub(crate) records_lost: Counter,
+    pub(crate) changes_missed: Counter,
     deliveries: Deliveries,
     /// When the first event that is not handled is or was due, in microseconds; the largest number:
     /// there is none.
@@ -224,6 +225,10 @@ impl Default for Metrics {
             "execution_records_lost",
             "Runs dropped because the database was away for too long",
         );
+        let changes_missed = counter(
+            "catalog_changes_missed",
+            "Changes of what is served that no notification told of, found by comparing",
+        );
         let deliveries = Deliveries::default();
         deliveries.register(&mut registry);
         Self {
@@ -234,6 +239,7 @@ impl Default for Metrics {
             refused,
             records_skipped,
             records_lost,
+            changes_missed,
             deliveries,
             first_due: AtomicI64::new(i64::MAX),
         }

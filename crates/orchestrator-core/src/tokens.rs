@@ -15,7 +15,7 @@ use store::people::{self, SecretHash, TokenRow};
 use store::{Store, StoreError};
 
 /// How long a token is believed without asking the store again: the longest a revoked one works.
-const BELIEVED: Duration = Duration::from_secs(2);
+const BELIEVED: Duration = Duration::from_secs(1);
 /// Tokens remembered; known ones only, so that guessing fills nothing.
 const REMEMBERED: usize = 1_024;
 /// Longest secret worth hashing.

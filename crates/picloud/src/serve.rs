@@ -159,6 +159,8 @@ fn start_tasks(
         recorder.run().await;
         Ok(())
     });
+    let catalog = orchestrator.catalog();
+    tasks.spawn(TaskKind::Catalog, catalog.follow(config.events.hints));
     let dispatcher = orchestrator.dispatcher(wire::dispatch_config(config));
     let until = stop.clone();
     tasks.spawn(TaskKind::Deliveries, async move {

@@ -11,6 +11,8 @@ mod disk;
 mod events;
 #[path = "e2e/exhaustion.rs"]
 mod exhaustion;
+#[path = "e2e/following.rs"]
+mod following;
 #[path = "e2e/idle.rs"]
 mod idle;
 #[path = "e2e/json_suite.rs"]

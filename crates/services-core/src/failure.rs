@@ -16,7 +16,8 @@ pub(crate) fn failure(service: &'static str, error: &StoreError) -> HostError {
                 "{service}: the database is not available; try again later"
             ))
         }
-        StoreError::Constraint(_)
+        StoreError::NoSuchApp
+        | StoreError::Constraint(_)
         | StoreError::Column { .. }
         | StoreError::Corrupt { .. }
         | StoreError::Engine(_) => {

@@ -54,7 +54,7 @@ impl Rig {
             updated_at: NOW,
         };
         let row = app.clone();
-        block_on(store.write(move |conn| apps::insert(conn, &row))).unwrap();
+        block_on(store.change(move |change| apps::insert(change, &row))).unwrap();
         let execution = ExecutionId::new(NOW);
         let clock = Arc::new(ManualClock::new(NOW));
         Self {

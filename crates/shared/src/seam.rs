@@ -123,11 +123,21 @@ pub trait Host: Send + Sync + 'static {
     fn call(&self, caller: Caller, call: HostCall) -> HostAnswer;
 }
 
-/// Tells the request path that what is deployed has changed.
+/// An app whose deployment number was raised: what is served for it, or what its scripts see, has
+/// changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Raised {
+    /// The app.
+    pub app: AppId,
+    /// Its number after the change. Numbers only grow.
+    pub number: i64,
+}
+
+/// Serves what is deployed. It follows by itself; here it is waited for.
 pub trait Catalog: Send + Sync + 'static {
-    /// Loads what is now deployed for an app and serves it. When the future resolves, every new
-    /// request is answered by the new state; requests under way finish with the old.
-    fn refresh(&self, app: AppId) -> BoxFuture<Result<(), crate::error::Error>>;
+    /// Waits until a committed change is served. When the future resolves, every new request is
+    /// answered by the new state; requests under way finish with the old.
+    fn caught_up(&self, with: Raised) -> BoxFuture<Result<(), crate::error::Error>>;
 }
 
 /// Keeps what is known about finished runs.

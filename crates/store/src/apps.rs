@@ -5,6 +5,7 @@ use shared::id::AppId;
 use shared::limits::LimitSettings;
 use shared::name::{AppSlug, DomainName, EnvName};
 
+use crate::change::Change;
 use crate::conn::{Conn, Row};
 use crate::dialect::lock_name;
 use crate::error::StoreError;
@@ -78,15 +79,14 @@ pub(crate) fn to_json<T: serde::Serialize>(
 
 /// Adds an app; a default one takes the place of the other. A taken name is
 /// [`StoreError::Constraint`].
-pub fn insert(conn: &mut dyn Conn, app: &AppRow) -> Result<(), StoreError> {
+pub fn insert(change: &mut Change<'_>, app: &AppRow) -> Result<(), StoreError> {
     if app.is_default {
-        no_default(conn)?;
+        no_default(change)?;
     }
-    conn.execute(
-        "DELETE FROM slug_redirects WHERE slug = ?1",
-        &[app.slug.as_str().into()],
-    )?;
-    conn.execute(
+    if let Some(owner) = redirects_to(change.conn(), &app.slug)? {
+        remove_redirect(change.of(owner)?, &app.slug)?;
+    }
+    change.conn().execute(
         "INSERT INTO apps (id, slug, description, is_default, limits, active_release, created_at, \
          updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         &[
@@ -100,13 +100,36 @@ pub fn insert(conn: &mut dyn Conn, app: &AppRow) -> Result<(), StoreError> {
             app.updated_at.as_micros().into(),
         ],
     )?;
+    change.of(app.id)?;
     Ok(())
 }
 
 /// Makes room for a new default app; until the write ends, for no other.
-fn no_default(conn: &mut dyn Conn) -> Result<(), StoreError> {
-    lock_name(conn, "default app")?;
-    conn.execute("UPDATE apps SET is_default = 0 WHERE is_default = 1", &[])?;
+fn no_default(change: &mut Change<'_>) -> Result<(), StoreError> {
+    lock_name(change.conn(), "default app")?;
+    let sql = "SELECT id FROM apps WHERE is_default = 1";
+    for row in change.conn().query(sql, &[])? {
+        let id = AppId::from_bytes(row.array(0)?);
+        change.of(id)?.execute(
+            "UPDATE apps SET is_default = 0 WHERE id = ?1",
+            &[id.as_bytes().into()],
+        )?;
+    }
+    Ok(())
+}
+
+/// The app an old name leads to.
+fn redirects_to(conn: &mut dyn Conn, slug: &AppSlug) -> Result<Option<AppId>, StoreError> {
+    let sql = "SELECT app_id FROM slug_redirects WHERE slug = ?1";
+    let row = conn.query_one(sql, &[slug.as_str().into()])?;
+    row.map(|row| row.array(0).map(AppId::from_bytes))
+        .transpose()
+}
+
+/// An old name leads nowhere any more.
+fn remove_redirect(conn: &mut dyn Conn, slug: &AppSlug) -> Result<(), StoreError> {
+    let sql = "DELETE FROM slug_redirects WHERE slug = ?1";
+    conn.execute(sql, &[slug.as_str().into()])?;
     Ok(())
 }
 
@@ -147,11 +170,11 @@ pub fn list(conn: &mut dyn Conn) -> Result<Vec<AppRow>, StoreError> {
 }
 
 /// Writes an app's changed columns. The old name keeps leading here until another app takes it.
-pub fn update(conn: &mut dyn Conn, old: &AppRow, new: &AppRow) -> Result<(), StoreError> {
+pub fn update(change: &mut Change<'_>, old: &AppRow, new: &AppRow) -> Result<(), StoreError> {
     if new.is_default && !old.is_default {
-        no_default(conn)?;
+        no_default(change)?;
     }
-    conn.execute(
+    change.of(new.id)?.execute(
         "UPDATE apps SET slug = ?2, description = ?3, is_default = ?4, limits = ?5, \
          updated_at = ?6 WHERE id = ?1",
         &[
@@ -164,11 +187,10 @@ pub fn update(conn: &mut dyn Conn, old: &AppRow, new: &AppRow) -> Result<(), Sto
         ],
     )?;
     if old.slug != new.slug {
-        conn.execute(
-            "DELETE FROM slug_redirects WHERE slug = ?1",
-            &[new.slug.as_str().into()],
-        )?;
-        conn.execute(
+        if let Some(owner) = redirects_to(change.conn(), &new.slug)? {
+            remove_redirect(change.of(owner)?, &new.slug)?;
+        }
+        change.of(new.id)?.execute(
             "INSERT INTO slug_redirects (slug, app_id) VALUES (?1, ?2)",
             &[old.slug.as_str().into(), new.id.as_bytes().into()],
         )?;
@@ -176,14 +198,16 @@ pub fn update(conn: &mut dyn Conn, old: &AppRow, new: &AppRow) -> Result<(), Sto
     Ok(())
 }
 
-/// Removes an app with everything it owns; whether it was there.
-pub fn delete(conn: &mut dyn Conn, id: AppId) -> Result<bool, StoreError> {
+/// Removes an app with everything it owns. No other app ever has its id.
+pub fn delete(change: &mut Change<'_>, id: AppId) -> Result<(), StoreError> {
+    let conn = change.of(id)?;
     crate::outbox::forget(conn, id)?;
     for table in ["triggers", "versions", "executions", "log_lines"] {
         let sql = format!("DELETE FROM {table} WHERE app_id = ?1");
         conn.execute(&sql, &[id.as_bytes().into()])?;
     }
-    Ok(conn.execute("DELETE FROM apps WHERE id = ?1", &[id.as_bytes().into()])? == 1)
+    conn.execute("DELETE FROM apps WHERE id = ?1", &[id.as_bytes().into()])?;
+    Ok(())
 }
 
 /// Old names of an app that still lead to it.
@@ -199,12 +223,12 @@ pub fn redirects(conn: &mut dyn Conn, id: AppId) -> Result<Vec<AppSlug>, StoreEr
 
 /// Claims a domain. A claimed one is [`StoreError::Constraint`].
 pub fn claim_domain(
-    conn: &mut dyn Conn,
+    change: &mut Change<'_>,
     app: AppId,
     domain: &DomainName,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    conn.execute(
+    change.of(app)?.execute(
         "INSERT INTO domains (domain, app_id, created_at) VALUES (?1, ?2, ?3)",
         &[
             domain.as_str().into(),
@@ -217,11 +241,11 @@ pub fn claim_domain(
 
 /// Gives a domain up; whether the app had it.
 pub fn release_domain(
-    conn: &mut dyn Conn,
+    change: &mut Change<'_>,
     app: AppId,
     domain: &DomainName,
 ) -> Result<bool, StoreError> {
-    let changed = conn.execute(
+    let changed = change.of(app)?.execute(
         "DELETE FROM domains WHERE app_id = ?1 AND domain = ?2",
         &[app.as_bytes().into(), domain.as_str().into()],
     )?;
@@ -254,8 +278,8 @@ pub struct EnvRow {
 }
 
 /// Sets a variable.
-pub fn set_env(conn: &mut dyn Conn, app: AppId, row: &EnvRow) -> Result<(), StoreError> {
-    conn.execute(
+pub fn set_env(change: &mut Change<'_>, app: AppId, row: &EnvRow) -> Result<(), StoreError> {
+    change.of(app)?.execute(
         "INSERT INTO env (app_id, name, value, updated_at) VALUES (?1, ?2, ?3, ?4) \
          ON CONFLICT (app_id, name) DO UPDATE SET value = excluded.value, \
          updated_at = excluded.updated_at",
@@ -270,8 +294,8 @@ pub fn set_env(conn: &mut dyn Conn, app: AppId, row: &EnvRow) -> Result<(), Stor
 }
 
 /// Removes a variable; whether it was there.
-pub fn delete_env(conn: &mut dyn Conn, app: AppId, name: &EnvName) -> Result<bool, StoreError> {
-    let changed = conn.execute(
+pub fn delete_env(change: &mut Change<'_>, app: AppId, name: &EnvName) -> Result<bool, StoreError> {
+    let changed = change.of(app)?.execute(
         "DELETE FROM env WHERE app_id = ?1 AND name = ?2",
         &[app.as_bytes().into(), name.as_str().into()],
     )?;

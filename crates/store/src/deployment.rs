@@ -14,6 +14,8 @@ use crate::releases;
 /// What is deployed for an app.
 #[derive(Clone, Debug)]
 pub struct Deployment {
+    /// Which state of the app this is: every change of what is served raises it.
+    pub number: i64,
     /// The app.
     pub app: AppRow,
     /// Its environment.
@@ -30,9 +32,24 @@ pub struct Deployment {
     pub sources: BTreeMap<ContentHash, String>,
 }
 
+/// The deployment numbers of all apps.
+pub fn numbers(conn: &mut dyn Conn) -> Result<BTreeMap<AppId, i64>, StoreError> {
+    conn.query("SELECT id, deployment FROM apps", &[])?
+        .iter()
+        .map(|row| Ok((AppId::from_bytes(row.array(0)?), row.int(1)?)))
+        .collect()
+}
+
+/// An app's deployment number; `None` when there is no such app.
+pub fn number(conn: &mut dyn Conn, app: AppId) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT deployment FROM apps WHERE id = ?1";
+    let row = conn.query_one(sql, &[app.as_bytes().into()])?;
+    row.map(|row| row.int(0)).transpose()
+}
+
 /// Loads an app's deployment; `None` when there is no such app.
 pub fn load(conn: &mut dyn Conn, app: AppId) -> Result<Option<Deployment>, StoreError> {
-    let Some(row) = apps::get(conn, app)? else {
+    let (Some(number), Some(row)) = (number(conn, app)?, apps::get(conn, app)?) else {
         return Ok(None);
     };
     let active = match row.active_release {
@@ -57,6 +74,7 @@ pub fn load(conn: &mut dyn Conn, app: AppId) -> Result<Option<Deployment>, Store
         sources.insert(hash, source);
     }
     Ok(Some(Deployment {
+        number,
         env: apps::env(conn, app)?,
         domains: apps::domains(conn, app)?
             .into_iter()

@@ -4,6 +4,25 @@ use crate::conn::{Conn, Dialect, Param};
 use crate::error::StoreError;
 use shared::clock::Timestamp;
 use shared::id::AppId;
+use shared::seam::Raised;
+
+/// Where processes that share a database tell each other what has changed of what is served.
+pub(crate) const SERVED_CHANNEL: &str = "picloud_served";
+
+/// Lets the commit tell the processes that share the database that an app has changed.
+pub(crate) fn announce(conn: &mut dyn Conn, raised: Raised) -> Result<(), StoreError> {
+    if conn.dialect() == Dialect::Postgres {
+        let Raised { app, number } = raised;
+        conn.query(
+            "SELECT CAST(pg_notify(?1, ?2) AS TEXT)",
+            &[
+                SERVED_CHANNEL.into(),
+                format!("{app} {number}").as_str().into(),
+            ],
+        )?;
+    }
+    Ok(())
+}
 
 /// A number no key of the key-value store ever had as its version.
 pub(crate) fn next_kv_version(conn: &mut dyn Conn) -> Result<i64, StoreError> {

@@ -5,6 +5,9 @@ use crate::conn::Value;
 /// A storage failure. Display texts are for the log; callers map them to what a client may see.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// There is no app with the id.
+    #[error("there is no such app")]
+    NoSuchApp,
     /// A unique or foreign key refused the write.
     #[error("the write breaks the constraint {0}")]
     Constraint(String),
@@ -73,6 +76,7 @@ impl StoreError {
     pub(crate) fn again(&self) -> Self {
         match self {
             Self::Constraint(text) => Self::Constraint(text.clone()),
+            Self::NoSuchApp => Self::NoSuchApp,
             Self::NulInText => Self::NulInText,
             Self::Unavailable(text) => Self::Unavailable(text.clone()),
             Self::DiskFailed(text) => Self::DiskFailed(text.clone()),

@@ -1,8 +1,10 @@
-//! From a committed write to this process's dispatcher, without asking the database.
+//! From a committed write to this process's dispatcher and catalog, without asking the database.
 //!
 //! A delivery that is written here may be held by this process from its birth: it is handed over
 //! in memory once its transaction has committed. The database thread does it, so that it happens
 //! whoever stopped waiting for the write meanwhile.
+
+mod news;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,9 +12,12 @@ use std::time::{Duration, Instant};
 
 use shared::clock::Timestamp;
 use shared::id::{AppId, NodeId};
+use shared::seam::Raised;
 use tokio::sync::mpsc;
 
 use crate::outbox::Delivery;
+
+pub use news::{Heard, News};
 
 /// Deliveries of one app held in memory.
 const HELD_PER_APP: usize = 512;
@@ -44,6 +49,8 @@ pub enum Notice {
     Removed(AppId),
     /// An app's triggers and schedules may have changed.
     Activated(AppId),
+    /// What is served for an app has changed; for the catalog.
+    Raised(Raised),
     /// Another process is there, and may have written something.
     Foreign,
     /// Nobody has listened until now: another process may have written something.
@@ -127,6 +134,7 @@ pub struct Handover {
     /// Whether other processes share the database, so that holding needs a lease.
     shared: bool,
     state: Mutex<State>,
+    news: News,
 }
 
 impl Handover {
@@ -136,12 +144,18 @@ impl Handover {
             limit,
             shared,
             state: Mutex::default(),
+            news: News::default(),
         }
     }
 
     /// This process.
     pub fn node(&self) -> NodeId {
         self.node
+    }
+
+    /// What has changed of what is served.
+    pub fn news(&self) -> &News {
+        &self.news
     }
 
     /// Whether other processes share the database.
@@ -341,6 +355,12 @@ impl Handover {
                         state.backlog.remove(app);
                     }
                     committed != Some(false)
+                }
+                Notice::Raised(raised) => {
+                    if committed != Some(false) {
+                        self.news.tell(*raised);
+                    }
+                    false
                 }
                 Notice::Unsure(_) | Notice::Activated(_) | Notice::Foreign | Notice::Unheard => {
                     committed != Some(false)

@@ -4,6 +4,7 @@
 //! it holds no business rule.
 
 pub mod apps;
+mod change;
 mod clock;
 mod conn;
 mod counters;
@@ -27,6 +28,7 @@ mod sqlite;
 mod store;
 pub mod triggers;
 
+pub use change::Change;
 pub use clock::StoreClock;
 pub use conn::{Conn, Dialect, Param, Row, Value};
 pub use error::StoreError;

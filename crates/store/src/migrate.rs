@@ -27,6 +27,7 @@ const MIGRATIONS: &[Migration] = migrations![
     2 "0002_executions",
     3 "0003_kv",
     4 "0004_events",
+    5 "0005_deployments",
 ];
 
 /// The newest schema this program knows.

@@ -26,6 +26,7 @@ pub use emit::{
     Emitted, Release, Request, Sent, deployed, died, invoke, key_changed, publish, request,
     scheduled, send,
 };
+pub(crate) use recover::CHANNEL;
 pub use recover::{
     Node, held_by, hold_lease, look_up, nodes, notify, release_node, release_own, remove_node,
     renew_lease, take_over,

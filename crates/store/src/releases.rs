@@ -5,6 +5,7 @@ use shared::id::{AppId, ContentHash};
 use shared::release::Snapshot;
 
 use crate::apps::{json, to_json};
+use crate::change::Change;
 use crate::conn::{Conn, Dialect, Row};
 use crate::dialect::lock_app;
 use crate::error::StoreError;
@@ -214,12 +215,13 @@ const RELEASE: &str = "number, snapshot, message, author, source, created_at";
 /// `None`: another release became active meanwhile; the caller must return an error so that what
 /// it wrote before is rolled back.
 pub fn activate_new(
-    conn: &mut dyn Conn,
+    change: &mut Change<'_>,
     app: AppId,
     base: Option<i64>,
     new: &ReleaseRow,
 ) -> Result<Option<i64>, StoreError> {
-    lock_app(conn, app)?;
+    // Raising the number lets one deploy of the app at a time go on.
+    let conn = change.of(app)?;
     let next = conn.query_one(
         "SELECT COALESCE(MAX(number), 0) + 1 FROM releases WHERE app_id = ?1",
         &[app.as_bytes().into()],
@@ -238,19 +240,20 @@ pub fn activate_new(
             new.created_at.as_micros().into(),
         ],
     )?;
-    let flipped = activate(conn, app, base, number, new.created_at)?;
+    let flipped = activate(change, app, base, number, new.created_at)?;
     Ok(if flipped { Some(number) } else { None })
 }
 
 /// Points the app at a release, if `base` is active now. Triggers and schedules become the
 /// release's, and its `deploy` triggers are told, in the same transaction.
 pub fn activate(
-    conn: &mut dyn Conn,
+    change: &mut Change<'_>,
     app: AppId,
     base: Option<i64>,
     number: i64,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
+    let conn = change.of(app)?;
     let changed = conn.execute(
         "UPDATE apps SET active_release = ?2, updated_at = ?3 \
          WHERE id = ?1 AND COALESCE(active_release, 0) = ?4",

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use shared::clock::{Clock as _, SystemClock};
 use shared::id::NodeId;
+use shared::seam::Raised;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::change::Change;
 use crate::clock::StoreClock;
 use crate::conn::{Conn, Dialect};
 use crate::counters::Counters;
@@ -192,6 +194,23 @@ impl Store {
         enqueue(queue, Access::Write, work)
     }
 
+    /// [`Self::write`] for what changes what is served or what scripts see. With what it raised: the
+    /// change is live in this process once its catalog has caught up with that.
+    pub fn change<T, E>(
+        &self,
+        work: impl FnOnce(&mut Change<'_>) -> Result<T, E> + Send + 'static,
+    ) -> impl Future<Output = Result<(T, Vec<Raised>), E>> + Send + 'static
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.write(move |conn| {
+            let mut change = Change::new(conn);
+            let value = work(&mut change)?;
+            Ok((value, change.into_raised()))
+        })
+    }
+
     /// Runs a point read on the calling thread. `None` on PostgreSQL, where a read has to wait.
     /// Each statement sees what is committed when it runs.
     pub fn read_inline<T, E: From<StoreError>>(
@@ -214,8 +233,8 @@ impl Store {
         &self.inner.handover
     }
 
-    /// Tells the dispatcher from now on what other processes write. Nothing to do where there are
-    /// none.
+    /// Tells dispatcher and catalog from now on what other processes write. Nothing to do where
+    /// there are none. Once for a store.
     pub fn listen(&self) {
         if let Engine::Postgres(postgres) = &self.inner.engine {
             postgres.listen(&self.inner.handover);

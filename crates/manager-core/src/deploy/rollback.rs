@@ -19,15 +19,14 @@ pub(crate) async fn roll_back(
     let (id, person) = (caller.app.id, caller.principal);
     let release = caller
         .manager
-        .store()
-        .write::<_, ApiError>(move |conn| {
-            let app = apps::get(conn, id)?;
+        .change::<_, ApiError>(move |change| {
+            let app = apps::get(change.conn(), id)?;
             let app = app.ok_or_else(|| ApiError::not_found("the app was deleted"))?;
             let active = app.active_release;
             if_match.check(&active.unwrap_or(0).to_string(), "the active release")?;
-            let row = target(conn, &app, to)?;
+            let row = target(change.conn(), &app, to)?;
             if active != Some(row.number) {
-                if !releases::activate(conn, id, active, row.number, now)? {
+                if !releases::activate(change, id, active, row.number, now)? {
                     let detail = "another release became active meanwhile; look and try again";
                     return Err(ApiError::new(
                         Kind::Conflict,
@@ -36,12 +35,13 @@ pub(crate) async fn roll_back(
                     ));
                 }
                 let name = format!("{} #{}", app.slug, row.number);
-                audit(conn, &person, now, "releases.rollback", &name)?;
+                audit(change.conn(), &person, now, "releases.rollback", &name)?;
             }
             Ok(release_view(&row, Some(row.number)))
         })
         .await?;
-    caller.manager.refresh(id).await?;
+    // It may have been active before, by a deploy that this server does not serve yet.
+    caller.manager.up_to_date(id).await?;
     Ok(release)
 }
 

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use shared::api::{App, CreateAppRequest, Page, UpdateAppRequest};
 use shared::clock::Timestamp;
-use shared::error::Kind;
+use shared::error::code;
 use shared::id::AppId;
 use shared::limits::LimitSettings;
 use shared::name::{AppSlug, DomainName};
@@ -77,25 +77,29 @@ pub(crate) async fn create(
     let (person, now) = (caller.principal, caller.manager.clock().now());
     let app = caller
         .manager
-        .store()
-        .write::<_, ApiError>(move |conn| {
+        .change::<_, ApiError>(move |change| {
             let app = AppRow {
                 id: AppId::new(now),
                 slug: body.name,
                 description: body.description,
-                is_default: apps::list(conn)?.is_empty(),
+                is_default: apps::list(change.conn())?.is_empty(),
                 limits: LimitSettings::default(),
                 active_release: None,
                 created_at: now,
                 updated_at: now,
             };
             let detail = format!("there is an app `{}` already", app.slug);
-            apps::insert(conn, &app).map_err(taken(detail))?;
-            audit(conn, &person, now, "apps.create", app.slug.as_str())?;
+            apps::insert(change, &app).map_err(taken(detail))?;
+            audit(
+                change.conn(),
+                &person,
+                now,
+                "apps.create",
+                app.slug.as_str(),
+            )?;
             Ok(app)
         })
         .await?;
-    caller.manager.refresh(app.id).await?;
     let location = format!("/api/v1/apps/{}", app.slug);
     Ok(Created(location, view(&caller.manager, &app, &[])))
 }
@@ -132,25 +136,25 @@ pub(crate) async fn update(
     check_update(&caller, &body)?;
     let (person, now) = (caller.principal, caller.manager.clock().now());
     let id = caller.app.id;
-    let (app, before, domains) = caller
+    let (app, domains) = caller
         .manager
-        .store()
-        .write::<_, ApiError>(move |conn| {
-            let old = apps::get(conn, id)?;
+        .change::<_, ApiError>(move |change| {
+            let old = apps::get(change.conn(), id)?;
             let old = old.ok_or_else(|| ApiError::not_found("the app was deleted meanwhile"))?;
             if_match.check(&tag_of(&old), "the app")?;
             let new = changed(&old, body, now);
-            let before = apps::list(conn)?.into_iter().find(|app| app.is_default);
             let detail = format!("there is an app `{}` already", new.slug);
-            apps::update(conn, &old, &new).map_err(taken(detail))?;
-            audit(conn, &person, now, "apps.update", new.slug.as_str())?;
-            Ok((new, before, domains_of(conn, id)?))
+            apps::update(change, &old, &new).map_err(taken(detail))?;
+            audit(
+                change.conn(),
+                &person,
+                now,
+                "apps.update",
+                new.slug.as_str(),
+            )?;
+            Ok((new, domains_of(change.conn(), id)?))
         })
         .await?;
-    caller.manager.refresh(app.id).await?;
-    if let Some(other) = before.filter(|other| app.is_default && other.id != app.id) {
-        caller.manager.refresh(other.id).await?;
-    }
     Ok(Tagged(
         tag_of(&app),
         Json(view(&caller.manager, &app, &domains)),
@@ -197,31 +201,34 @@ const DELETE_TRIES: u32 = 3;
         ("If-Match" = Option<String>, Header, description = "The `ETag` the change is based on.")),
     responses((status = 204, description = "Deleted.")))]
 pub(crate) async fn delete(caller: InApp<CanAdmin>, if_match: IfMatch) -> ApiResult<StatusCode> {
-    let id = caller.app.id;
     let mut tries = 1;
     loop {
         match try_to_delete(&caller, if_match.clone()).await {
             // Runs of the app write while it goes: PostgreSQL ends one of two writes that wait for
             // each other.
-            Err(error) if error.error.kind == Kind::Unavailable && tries < DELETE_TRIES => {
+            Err(error) if error.error.code == code::DATABASE_AWAY && tries < DELETE_TRIES => {
                 tries += 1;
             }
-            deleted => break deleted?,
+            deleted => return deleted.map(|()| StatusCode::NO_CONTENT),
         }
     }
-    caller.manager.refresh(id).await?;
-    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn try_to_delete(caller: &InApp<CanAdmin>, if_match: IfMatch) -> ApiResult<()> {
     let (person, now) = (caller.principal.clone(), caller.manager.clock().now());
     let id = caller.app.id;
-    let delete = caller.manager.store().write::<_, ApiError>(move |conn| {
-        let app = apps::get(conn, id)?;
+    let delete = caller.manager.change::<_, ApiError>(move |change| {
+        let app = apps::get(change.conn(), id)?;
         let app = app.ok_or_else(|| ApiError::not_found("there is no such app"))?;
         if_match.check(&tag_of(&app), "the app")?;
-        apps::delete(conn, id)?;
-        Ok(audit(conn, &person, now, "apps.delete", app.slug.as_str())?)
+        apps::delete(change, id)?;
+        Ok(audit(
+            change.conn(),
+            &person,
+            now,
+            "apps.delete",
+            app.slug.as_str(),
+        )?)
     });
     delete.await
 }

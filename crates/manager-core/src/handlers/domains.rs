@@ -44,14 +44,18 @@ pub(crate) async fn claim(
     let (id, domain) = (caller.app.id, body.domain.clone());
     caller
         .manager
-        .store()
-        .write::<_, ApiError>(move |conn| {
+        .change::<_, ApiError>(move |change| {
             let detail = format!("`{domain}` is claimed already, by this app or another");
-            apps::claim_domain(conn, id, &domain, now).map_err(taken(detail))?;
-            Ok(audit(conn, &person, now, "domains.claim", domain.as_str())?)
+            apps::claim_domain(change, id, &domain, now).map_err(taken(detail))?;
+            Ok(audit(
+                change.conn(),
+                &person,
+                now,
+                "domains.claim",
+                domain.as_str(),
+            )?)
         })
         .await?;
-    caller.manager.refresh(id).await?;
     let location = format!("/api/v1/apps/{}/domains/{}", caller.app.slug, body.domain);
     let view = Domain {
         domain: body.domain,
@@ -72,14 +76,13 @@ pub(crate) async fn give_up(caller: InApp<CanDeploy>) -> ApiResult<StatusCode> {
     let id = caller.app.id;
     caller
         .manager
-        .store()
-        .write::<_, ApiError>(move |conn| {
-            if !apps::release_domain(conn, id, &domain)? {
+        .change::<_, ApiError>(move |change| {
+            if !apps::release_domain(change, id, &domain)? {
                 let detail = format!("the app has no domain `{domain}`");
                 return Err(ApiError::not_found(detail));
             }
             Ok(audit(
-                conn,
+                change.conn(),
                 &person,
                 now,
                 "domains.give_up",
@@ -87,6 +90,5 @@ pub(crate) async fn give_up(caller: InApp<CanDeploy>) -> ApiResult<StatusCode> {
             )?)
         })
         .await?;
-    caller.manager.refresh(id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

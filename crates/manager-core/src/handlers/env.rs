@@ -88,17 +88,15 @@ pub(crate) async fn set(
     let id = caller.app.id;
     let (tag, row) = caller
         .manager
-        .store()
-        .write::<_, ApiError>(move |conn| {
-            let before = apps::env(conn, id)?;
+        .change::<_, ApiError>(move |change| {
+            let before = apps::env(change.conn(), id)?;
             if_match.check(&tag_of(&before), "the environment")?;
             let row = next_row(&before, name, body.value, now)?;
-            apps::set_env(conn, id, &row)?;
-            audit(conn, &person, now, "env.set", row.name.as_str())?;
-            Ok((tag_after(conn, id)?, row))
+            apps::set_env(change, id, &row)?;
+            audit(change.conn(), &person, now, "env.set", row.name.as_str())?;
+            Ok((tag_after(change.conn(), id)?, row))
         })
         .await?;
-    caller.manager.refresh(id).await?;
     Ok(Tagged(tag, Json(view(row))))
 }
 
@@ -136,17 +134,15 @@ pub(crate) async fn delete(
     let id = caller.app.id;
     let tag = caller
         .manager
-        .store()
-        .write::<_, ApiError>(move |conn| {
-            if_match.check(&tag_of(&apps::env(conn, id)?), "the environment")?;
-            if !apps::delete_env(conn, id, &name)? {
+        .change::<_, ApiError>(move |change| {
+            if_match.check(&tag_of(&apps::env(change.conn(), id)?), "the environment")?;
+            if !apps::delete_env(change, id, &name)? {
                 let detail = format!("the app has no environment variable `{name}`");
                 return Err(ApiError::not_found(detail));
             }
-            audit(conn, &person, now, "env.delete", name.as_str())?;
-            tag_after(conn, id)
+            audit(change.conn(), &person, now, "env.delete", name.as_str())?;
+            tag_after(change.conn(), id)
         })
         .await?;
-    caller.manager.refresh(id).await?;
     Ok(Tagged(tag, StatusCode::NO_CONTENT))
 }

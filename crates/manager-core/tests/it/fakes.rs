@@ -16,7 +16,7 @@ use shared::script_error::{
     Diagnostic, Frame, LimitKind, PublicError, ScriptError, ScriptErrorKind, Severity,
 };
 use shared::seam::{
-    BoxFuture, Catalog, ExecutionLog, Executor, LocalFuture, ScriptGraph, ScriptValidator,
+    BoxFuture, Catalog, ExecutionLog, Executor, LocalFuture, Raised, ScriptGraph, ScriptValidator,
 };
 use store::{Store, StoreError, deployment};
 
@@ -28,7 +28,7 @@ pub(crate) struct FakeCatalog {
 }
 
 impl Catalog for Arc2<FakeCatalog> {
-    fn refresh(&self, app: AppId) -> BoxFuture<Result<(), Error>> {
+    fn caught_up(&self, Raised { app, .. }: Raised) -> BoxFuture<Result<(), Error>> {
         let this = Arc::clone(&self.0);
         Box::pin(async move {
             if *this.broken.lock().unwrap() {

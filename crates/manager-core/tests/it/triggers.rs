@@ -317,7 +317,7 @@ async fn no_trigger_points_to_another_apps_script() {
     };
     let written: Result<_, StoreError> = world
         .store
-        .write(move |conn| releases::activate_new(conn, blog, None, &forged))
+        .change(move |change| releases::activate_new(change, blog, None, &forged))
         .await;
     assert!(written.unwrap_err().is_constraint());
     let app = world.get("/apps/blog").await.expect(200).json();

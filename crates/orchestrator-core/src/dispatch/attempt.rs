@@ -167,7 +167,7 @@ impl Attempt {
         }
         // A release may be active that this process does not serve yet: another one has deployed
         // it, or this one has this moment.
-        if let Err(error) = self.parts.catalog.reload(self.delivery.app).await {
+        if let Err(error) = self.parts.catalog.refresh(self.delivery.app).await {
             tracing::warn!(%error, "a deployment cannot be read");
         }
         self.find()

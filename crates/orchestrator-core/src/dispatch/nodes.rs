@@ -13,7 +13,6 @@ use store::outbox::{self, Delivery, Node};
 use store::{Store, StoreError};
 
 use super::{Dispatcher, Event, Mailbox, State};
-use crate::catalog::LiveCatalog;
 
 /// Deliveries freed in one transaction.
 const BATCH: usize = 1_000;
@@ -153,7 +152,6 @@ impl Nodes {
             .await?;
         store.handover().renewed(at);
         nodes.renewed_at = Some(at);
-        store.listen();
         Ok(nodes)
     }
 
@@ -252,8 +250,8 @@ impl Nodes {
         else {
             return;
         };
-        let (store, catalog) = (parts.store.clone(), std::sync::Arc::clone(&parts.catalog));
-        events.report(async move { Event::Nodes(round(&store, &catalog, work).await) });
+        let store = parts.store.clone();
+        events.report(async move { Event::Nodes(round(&store, work).await) });
     }
 
     /// What is to be done at a moment, when nothing is being done: it counts as begun.
@@ -326,25 +324,20 @@ async fn free(store: &Store, dead: NodeId) -> Result<bool, StoreError> {
     }
 }
 
-async fn round(store: &Store, catalog: &LiveCatalog, work: Work) -> Seen {
+async fn round(store: &Store, work: Work) -> Seen {
     let mut seen = Seen {
         to_tell: work.tell,
         to_look: work.look,
         doubted: work.look_up.is_some(),
         ..Seen::default()
     };
-    if let Err(error) = try_round(store, catalog, work, &mut seen).await {
+    if let Err(error) = try_round(store, work, &mut seen).await {
         seen.error = Some(error);
     }
     seen
 }
 
-async fn try_round(
-    store: &Store,
-    catalog: &LiveCatalog,
-    work: Work,
-    seen: &mut Seen,
-) -> Result<(), StoreError> {
+async fn try_round(store: &Store, work: Work, seen: &mut Seen) -> Result<(), StoreError> {
     let node = store.handover().node();
     if work.renew {
         let (at, place, time) = (Instant::now(), store.place(), store.clock());
@@ -360,7 +353,6 @@ async fn try_round(
         seen.told = true;
     }
     if work.look {
-        follow(store, catalog).await?;
         let (mut others, time) = (Vec::new(), store.clock());
         let read = store.read(move |conn| {
             time.measure(conn)?;
@@ -393,21 +385,6 @@ async fn try_round(
             known,
             doubt,
         });
-    }
-    Ok(())
-}
-
-/// Serves what other processes have deployed.
-async fn follow(store: &Store, catalog: &LiveCatalog) -> Result<(), StoreError> {
-    let apps = store.read(store::apps::list).await?;
-    let served = catalog.live().releases();
-    for app in apps {
-        let known = served.get(&app.id).copied();
-        if known != Some(app.active_release.unwrap_or(0))
-            && let Err(error) = catalog.reload(app.id).await
-        {
-            tracing::warn!(app = %app.slug, %error, "what another process deployed cannot be served");
-        }
     }
     Ok(())
 }

@@ -25,6 +25,10 @@ pub(crate) struct Fake {
     pub(crate) cancelled: Arc<Semaphore>,
     /// Sources compiled ahead.
     pub(crate) warmed: Arc<Mutex<Vec<String>>>,
+    /// A permit for every `slow` source that is being compiled.
+    pub(crate) compiling: Arc<Semaphore>,
+    /// A permit lets one of them be compiled.
+    pub(crate) compile: Arc<Semaphore>,
 }
 
 impl Default for Fake {
@@ -35,6 +39,8 @@ impl Default for Fake {
             release: none(),
             cancelled: none(),
             warmed: Arc::default(),
+            compiling: none(),
+            compile: none(),
         }
     }
 }
@@ -61,7 +67,7 @@ impl Fake {
         let source = Arc::clone(&invocation.script.source);
         let (command, rest) = source.split_once(' ').unwrap_or((&source, ""));
         match command {
-            "text" => answer("text/plain; charset=utf-8", rest.to_owned()),
+            "text" | "slow" => answer("text/plain; charset=utf-8", rest.to_owned()),
             "html" => answer("Text/HTML", rest.to_owned()),
             "release" => answer("text/plain", format!("{rest} env={:?}", invocation.app.env)),
             "echo" => answer("application/json", echo(invocation.http().unwrap())),
@@ -231,6 +237,13 @@ impl Executor for Fake {
 
     fn warm(&self, script: Arc<ScriptImage>) -> BoxFuture<Result<(), ScriptError>> {
         self.warmed.lock().unwrap().push(script.source.to_string());
-        Box::pin(async { Ok(()) })
+        let fake = self.clone();
+        Box::pin(async move {
+            if script.source.starts_with("slow ") {
+                fake.compiling.add_permits(1);
+                fake.compile.acquire().await.unwrap().forget();
+            }
+            Ok(())
+        })
     }
 }

@@ -95,11 +95,11 @@ fn a_full_app_gets_429_a_full_server_503_and_both_recover() {
 fn a_scripts_own_limit_survives_a_release() {
     let server = Server::start();
     let app = server.app("shop", false);
-    server.write(move |conn| {
-        let old = store::apps::get(conn, app)?.unwrap();
+    server.change(move |change| {
+        let old = store::apps::get(change.conn(), app)?.unwrap();
         let mut new = old.clone();
         new.limits.concurrency = Some(1);
-        store::apps::update(conn, &old, &new)
+        store::apps::update(change, &old, &new)
     });
     server.deploy(app, &[("main", "hang")], &all_to_main());
     let held = begin(&server, "shop.localhost");

@@ -94,13 +94,13 @@ fn domains_and_old_names_lead_to_the_app_and_the_default_takes_the_rest() {
         &[("main", "text other")],
         &crate::server::all_to_main(),
     );
-    server.write(move |conn| {
+    server.change(move |change| {
         let domain = "*.example.com".parse().unwrap();
-        store::apps::claim_domain(conn, other, &domain, Timestamp(1))?;
-        let old = store::apps::get(conn, other)?.unwrap();
+        store::apps::claim_domain(change, other, &domain, Timestamp(1))?;
+        let old = store::apps::get(change.conn(), other)?.unwrap();
         let mut new = old.clone();
         new.slug = "renamed".parse().unwrap();
-        store::apps::update(conn, &old, &new)
+        store::apps::update(change, &old, &new)
     });
     server.refresh(other).unwrap();
     for host in [
@@ -180,6 +180,7 @@ fn a_revoked_token_ends_with_the_next_change_of_the_catalog() {
         let id = store::people::tokens(conn)?[0].id;
         store::people::delete_token(conn, id)
     });
+    server.store_release(app, &[("main", "text in")], &routes);
     server.refresh(app).unwrap();
     assert_eq!(ask(), 401);
 }

@@ -14,7 +14,7 @@ use shared::clock::{SystemClock, Timestamp};
 use shared::id::{AppId, ContentHash, TokenId, UserId};
 use shared::limits::Limits;
 use shared::release::Snapshot;
-use shared::seam::Catalog as _;
+use shared::seam::{Catalog as _, Raised};
 use store::apps::{self, AppRow};
 use store::people::{self, TokenRow, UserRow};
 use store::releases::{self, ContentKind, ReleaseRow};
@@ -127,7 +127,7 @@ impl Server {
             updated_at: now,
         };
         let id = row.id;
-        self.write(move |conn| apps::insert(conn, &row));
+        self.change(move |change| apps::insert(change, &row));
         id
     }
 
@@ -136,6 +136,15 @@ impl Server {
         work: impl FnOnce(&mut dyn store::Conn) -> Result<T, StoreError> + Send + 'static,
     ) -> T {
         self.runtime.block_on(self.store.write(work)).unwrap()
+    }
+
+    /// Changes what is served, without serving it.
+    pub(crate) fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut store::Change<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> T {
+        let change = self.store.change(work);
+        self.runtime.block_on(change).unwrap().0
     }
 
     /// Stores a release without serving it: scripts by name and source, routes as JSON.
@@ -160,8 +169,8 @@ impl Server {
         }
         let snapshot = serde_json::json!({"scripts": specs, "modules": {}, "routes": routes});
         let snapshot: Snapshot = serde_json::from_value(snapshot).unwrap();
-        self.write(move |conn| {
-            let base = apps::get(conn, app)?.and_then(|app| app.active_release);
+        self.change(move |change| {
+            let base = apps::get(change.conn(), app)?.and_then(|app| app.active_release);
             let new = ReleaseRow {
                 number: 0,
                 snapshot,
@@ -170,14 +179,24 @@ impl Server {
                 source: "test".to_owned(),
                 created_at: now,
             };
-            assert!(releases::activate_new(conn, app, base, &new)?.is_some());
+            assert!(releases::activate_new(change, app, base, &new)?.is_some());
             Ok(())
         });
     }
 
     pub(crate) fn refresh(&self, app: AppId) -> Result<(), shared::error::Error> {
+        let raised = Raised {
+            app,
+            number: self.number(app),
+        };
         let catalog = CatalogHandle(self.orchestrator.catalog());
-        self.runtime.block_on(catalog.refresh(app))
+        self.runtime.block_on(catalog.caught_up(raised))
+    }
+
+    /// The deployment number of an app; when it is gone, one behind all it had.
+    pub(crate) fn number(&self, app: AppId) -> i64 {
+        let number = self.write(move |conn| store::deployment::number(conn, app));
+        number.unwrap_or(i64::MAX)
     }
 
     /// Stores a release and serves it.

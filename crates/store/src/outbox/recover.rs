@@ -15,6 +15,9 @@ use crate::conn::{Conn, Dialect};
 use crate::error::StoreError;
 use crate::handover::LEASE;
 
+/// Where processes that share a database tell each other that there is something to do.
+pub(crate) const CHANNEL: &str = "picloud";
+
 /// A process that holds, or held, deliveries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Node {
@@ -107,8 +110,8 @@ pub fn remove_node(conn: &mut dyn Conn, node: NodeId) -> Result<(), StoreError> 
 /// own: a notification takes a lock that all commits wait for.
 pub fn notify(conn: &mut dyn Conn, node: NodeId) -> Result<(), StoreError> {
     if conn.dialect() == Dialect::Postgres {
-        let sql = "SELECT CAST(pg_notify('picloud', ?1) AS TEXT)";
-        conn.query(sql, &[node.to_string().as_str().into()])?;
+        let sql = "SELECT CAST(pg_notify(?1, ?2) AS TEXT)";
+        conn.query(sql, &[CHANNEL.into(), node.to_string().as_str().into()])?;
     }
     Ok(())
 }

@@ -1,13 +1,19 @@
 //! Hearing what other processes notify: a thread with a connection of its own that sleeps until
 //! something comes. What it misses while it has no connection is made up for when it has one.
+//!
+//! Processes meet here: whoever begins to listen says that it is there, and is answered once.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use postgres::Client;
 use postgres::fallible_iterator::FallibleIterator as _;
+use shared::seam::Raised;
 
 use super::{connect, pause_thread};
+use crate::dialect::SERVED_CHANNEL;
 use crate::handover::{Handover, Notice};
+use crate::outbox::CHANNEL;
 
 /// Between two attempts to connect.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -19,6 +25,7 @@ pub(super) fn start(url: String, handover: &Arc<Handover>) {
         .name("store-listen".to_owned())
         .spawn(move || {
             while handover.strong_count() > 0 {
+                // Why it ended does not matter: all is looked at when there is a connection again.
                 hear(&url, &handover);
                 pause_thread(PAUSE);
             }
@@ -28,31 +35,79 @@ pub(super) fn start(url: String, handover: &Arc<Handover>) {
     }
 }
 
-/// Listens until the connection ends or the store is gone.
-fn hear(url: &str, handover: &Weak<Handover>) {
-    let Ok(mut client) = connect(url) else { return };
-    if client.batch_execute("LISTEN picloud").is_err() {
-        return;
-    }
-    let mut notice = Some(Notice::Unheard);
+/// Listens until the connection ends or the store is gone; then `None`.
+fn hear(url: &str, handover: &Weak<Handover>) -> Option<()> {
+    let mut client = connect(url).ok()?;
+    let listen = format!("LISTEN {CHANNEL}; LISTEN {SERVED_CHANNEL}");
+    client.batch_execute(&listen).ok()?;
+    let own = {
+        let handover = handover.upgrade()?;
+        handover.tell(Notice::Unheard);
+        handover.news().tell_all();
+        handover.node().to_string()
+    };
+    say_hello(&mut client, &own)?;
     loop {
-        let own = match handover.upgrade() {
-            Some(handover) => {
-                if let Some(notice) = notice {
-                    handover.tell(notice);
-                }
-                handover.node().to_string()
-            }
-            None => return,
-        };
-        let mut foreign = match client.notifications().blocking_iter().next() {
-            Ok(Some(first)) => first.payload() != own,
-            Ok(None) | Err(_) => return,
-        };
-        // One look serves all that came at once.
-        while let Ok(Some(next)) = client.notifications().iter().next() {
-            foreign |= next.payload() != own;
+        let heard = next(&mut client, &own)?;
+        let handover = handover.upgrade()?;
+        for raised in heard.raised {
+            handover.news().tell(raised);
         }
-        notice = foreign.then_some(Notice::Foreign);
+        if heard.unknown {
+            handover.news().tell_all();
+        }
+        if heard.foreign {
+            if handover.news().meet() {
+                say_hello(&mut client, &own)?;
+            }
+            handover.tell(Notice::Foreign);
+        }
     }
+}
+
+fn say_hello(client: &mut Client, own: &str) -> Option<()> {
+    let told = client.execute("SELECT CAST(pg_notify($1, $2) AS TEXT)", &[&CHANNEL, &own]);
+    told.ok().map(|_rows| ())
+}
+
+/// What came at once.
+#[derive(Default)]
+struct Heard {
+    /// Another process has told that there is work.
+    foreign: bool,
+    raised: Vec<Raised>,
+    /// Something of a program that tells in another way.
+    unknown: bool,
+}
+
+impl Heard {
+    fn add(&mut self, channel: &str, payload: &str, own: &str) {
+        if channel == CHANNEL {
+            self.foreign |= payload != own;
+            return;
+        }
+        match raised(payload) {
+            Some(raised) => self.raised.push(raised),
+            None => self.unknown = true,
+        }
+    }
+}
+
+fn raised(payload: &str) -> Option<Raised> {
+    let (app, number) = payload.split_once(' ')?;
+    Some(Raised {
+        app: app.parse().ok()?,
+        number: number.parse().ok()?,
+    })
+}
+
+/// Sleeps until something comes, and takes all of it: one look serves what came at once.
+fn next(client: &mut Client, own: &str) -> Option<Heard> {
+    let mut heard = Heard::default();
+    let first = client.notifications().blocking_iter().next().ok()??;
+    heard.add(first.channel(), first.payload(), own);
+    while let Ok(Some(next)) = client.notifications().iter().next() {
+        heard.add(next.channel(), next.payload(), own);
+    }
+    Some(heard)
 }

@@ -3,7 +3,7 @@
 use shared::id::AppId;
 use shared::name::{AppSlug, DomainName, EnvName};
 use store::apps::{self, AppRow, EnvRow};
-use store::{Conn, StoreError};
+use store::{Change, StoreError};
 
 use crate::support::{Db, NOW, after, app, on_both};
 
@@ -37,7 +37,7 @@ fn an_app_reads_back_as_it_was_stored(db: &Db) {
         ..app("shop")
     };
     let (row, id) = (stored.clone(), stored.id);
-    db.write(move |conn| apps::insert(conn, &row));
+    db.change(move |change| apps::insert(change, &row));
     let found = db.read(move |conn| apps::get(conn, id)).unwrap();
     assert_eq!(format!("{found:?}"), format!("{stored:?}"));
     assert_eq!(led_to(db, "shop"), Some(id));
@@ -51,14 +51,14 @@ fn a_taken_name_is_a_constraint_and_changes_nothing(db: &Db) {
     db.app("shop");
     let other = db.app("blog");
     let taken = app("shop");
-    let error = db.try_write(move |conn| apps::insert(conn, &taken));
+    let error = db.try_change(move |change| apps::insert(change, &taken));
     assert!(error.unwrap_err().is_constraint());
     let renamed = AppRow {
         slug: "shop".parse().unwrap(),
         description: "changed".to_owned(),
         ..other.clone()
     };
-    let error = db.try_write(move |conn| apps::update(conn, &other, &renamed));
+    let error = db.try_change(move |change| apps::update(change, &other, &renamed));
     assert!(error.unwrap_err().is_constraint());
     assert_eq!(slugs(db), ["blog", "shop"]);
     assert!(db.read(apps::list).iter().all(|a| a.description.is_empty()));
@@ -70,7 +70,7 @@ fn rename(db: &Db, old: &AppRow, slug: &str) -> AppRow {
         ..old.clone()
     };
     let (before, row) = (old.clone(), new.clone());
-    db.write(move |conn| apps::update(conn, &before, &row));
+    db.change(move |change| apps::update(change, &before, &row));
     new
 }
 
@@ -110,7 +110,7 @@ fn there_is_one_default_app(db: &Db) {
             is_default: true,
             ..app(slug)
         };
-        db.write(move |conn| apps::insert(conn, &row));
+        db.change(move |change| apps::insert(change, &row));
         assert_eq!(defaults(), [slug]);
     }
     let old = db.app("three");
@@ -118,7 +118,7 @@ fn there_is_one_default_app(db: &Db) {
         is_default: true,
         ..old.clone()
     };
-    db.write(move |conn| apps::update(conn, &old, &new));
+    db.change(move |change| apps::update(change, &old, &new));
     assert_eq!(defaults(), ["three"]);
 }
 
@@ -126,20 +126,19 @@ fn a_domain_belongs_to_one_app(db: &Db) {
     let (shop, blog) = (db.app("shop").id, db.app("blog").id);
     let claim = |app: AppId, domain: &str| {
         let domain: DomainName = domain.parse().unwrap();
-        db.try_write(move |conn| apps::claim_domain(conn, app, &domain, NOW))
+        db.try_change(move |change| apps::claim_domain(change, app, &domain, NOW))
     };
     let release = |app: AppId, domain: &str| {
         let domain: DomainName = domain.parse().unwrap();
-        db.write(move |conn| apps::release_domain(conn, app, &domain))
+        db.change(move |change| apps::release_domain(change, app, &domain))
     };
     claim(shop, "shop.example.com").unwrap();
     claim(shop, "a.example.com").unwrap();
     assert!(claim(blog, "shop.example.com").unwrap_err().is_constraint());
-    assert!(
-        claim(AppId::new(NOW), "b.example.com")
-            .unwrap_err()
-            .is_constraint()
-    );
+    assert!(matches!(
+        claim(AppId::new(NOW), "b.example.com"),
+        Err(StoreError::NoSuchApp)
+    ));
     let all = db.read(move |conn| apps::domains(conn, shop));
     let all: Vec<_> = all.iter().map(|(d, at)| (d.as_str(), *at)).collect();
     assert_eq!(all, [("a.example.com", NOW), ("shop.example.com", NOW)]);
@@ -158,7 +157,7 @@ fn variables_are_set_replaced_and_removed(db: &Db) {
             value: value.to_owned(),
             updated_at: at,
         };
-        db.write(move |conn| apps::set_env(conn, app, &row));
+        db.change(move |change| apps::set_env(change, app, &row));
     };
     let all = |app: AppId| {
         let rows = db.read(move |conn| apps::env(conn, app));
@@ -178,12 +177,12 @@ fn variables_are_set_replaced_and_removed(db: &Db) {
             ("B".to_owned(), "line\nline \u{1F980}".to_owned(), after(1)),
         ]
     );
-    let remove = move |conn: &mut dyn Conn| {
+    let remove = move |change: &mut Change<'_>| {
         let name: EnvName = "A".parse().unwrap();
-        apps::delete_env(conn, shop, &name)
+        apps::delete_env(change, shop, &name)
     };
-    assert!(db.write(remove));
-    assert!(!db.write(remove));
+    assert!(db.change(remove));
+    assert!(!db.change(remove));
     assert_eq!(all(blog).len(), 1, "another app's variable stays");
 }
 
@@ -213,15 +212,16 @@ fn a_deleted_app_takes_everything_with_it(db: &Db) {
             "the test puts nothing into {table}"
         );
     }
-    assert!(db.write(move |conn| apps::delete(conn, gone)));
-    assert!(!db.write(move |conn| apps::delete(conn, gone)));
+    db.change(move |change| apps::delete(change, gone));
+    let again = db.try_change(move |change| apps::delete(change, gone));
+    assert!(matches!(again, Err(StoreError::NoSuchApp)));
     for table in &tables {
         let table: &'static str = table.clone().leak();
         assert_eq!(db.owned(table, gone), 0, "{table}");
         assert!(db.owned(table, kept) > 0, "{table}");
     }
-    let error = db.try_write(move |conn| {
-        apps::claim_domain(conn, gone, &"x.example.com".parse().unwrap(), NOW)
+    let error = db.try_change(move |change| {
+        apps::claim_domain(change, gone, &"x.example.com".parse().unwrap(), NOW)
     });
-    assert!(matches!(error, Err(StoreError::Constraint(_))));
+    assert!(matches!(error, Err(StoreError::NoSuchApp)));
 }

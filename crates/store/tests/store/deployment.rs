@@ -28,15 +28,15 @@ pub(crate) fn full(db: &Db, slug: &str) -> AppId {
         slug: slug.parse().unwrap(),
         ..old.clone()
     };
-    db.write(move |conn| apps::update(conn, &old, &new));
+    db.change(move |change| apps::update(change, &old, &new));
     let domain = format!("{slug}.example.com").parse().unwrap();
-    db.write(move |conn| apps::claim_domain(conn, id, &domain, NOW));
+    db.change(move |change| apps::claim_domain(change, id, &domain, NOW));
     let variable = EnvRow {
         name: "GREETING".parse().unwrap(),
         value: slug.to_owned(),
         updated_at: NOW,
     };
-    db.write(move |conn| apps::set_env(conn, id, &variable));
+    db.change(move |change| apps::set_env(change, id, &variable));
     let person = user(db, &format!("{slug}@example.com"), "member").id;
     let row = people::TokenRow {
         app: Some(id),

@@ -103,7 +103,9 @@ fn an_app_that_goes_and_the_ends_of_its_events_do_not_block_each_other(db: &Db) 
         let ends = db
             .store
             .write(move |conn| outbox::settle(conn, &[], &failed, NOW));
-        let goes = db.store.write(move |conn| store::apps::delete(conn, app));
+        let goes = db
+            .store
+            .change(move |change| store::apps::delete(change, app));
         std::thread::scope(|scope| {
             let ends = scope.spawn(|| block_on(ends));
             let goes = scope.spawn(|| block_on(goes));

@@ -65,7 +65,7 @@ fn outcomes(db: &Db, at: usize, text: &str) -> Vec<(&'static str, String)> {
         ..old
     };
     let before = new.clone();
-    let updated = db.try_write(move |conn| apps::update(conn, &before, &new));
+    let updated = db.try_change(move |change| apps::update(change, &before, &new));
     let stored = db
         .read(move |conn| apps::get(conn, id))
         .unwrap()
@@ -80,7 +80,7 @@ fn outcomes(db: &Db, at: usize, text: &str) -> Vec<(&'static str, String)> {
         value: text.to_owned(),
         updated_at: NOW,
     };
-    let set = db.try_write(move |conn| apps::set_env(conn, id, &row));
+    let set = db.try_change(move |change| apps::set_env(change, id, &row));
     let stored = db.read(move |conn| apps::env(conn, id));
     let stored = stored.first().map_or("", |row| &row.value);
     note(

@@ -8,6 +8,7 @@
 )]
 
 mod apps;
+mod changes;
 mod child;
 mod deployment;
 mod event_order;

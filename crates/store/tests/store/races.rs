@@ -31,6 +31,13 @@ fn write<T: Send + 'static>(
     block_on(store.write(work))
 }
 
+fn change<T: Send + 'static>(
+    store: &Store,
+    work: impl FnOnce(&mut store::Change<'_>) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    block_on(store.change(work)).map(|(value, _raised)| value)
+}
+
 fn one_of_many_deploys_from_the_same_base_wins(db: &Db) {
     let app = db.app("shop").id;
     let store = db.store.clone();
@@ -39,8 +46,8 @@ fn one_of_many_deploys_from_the_same_base_wins(db: &Db) {
             &[("hello", &format!("v{at}")), ("same", "same")],
             &[("m", "same")],
         );
-        write(&store, move |conn| {
-            let number = write_release(conn, app, None, &what)?;
+        change(&store, move |change| {
+            let number = write_release(change, app, None, &what)?;
             number.ok_or_else(|| StoreError::Engine("lost".to_owned()))
         })
     });
@@ -61,8 +68,8 @@ fn deploys_that_try_again_all_get_their_own_number(db: &Db) {
             let what = snapshot(&[("hello", &format!("v{at}"))], &[]);
             let read = store.read::<_, StoreError>(move |conn| apps::get(conn, app));
             let base = block_on(read).unwrap().unwrap().active_release;
-            let done = write(&store, move |conn| {
-                let number = write_release(conn, app, base, &what)?;
+            let done = change(&store, move |change| {
+                let number = write_release(change, app, base, &what)?;
                 number.ok_or_else(|| StoreError::Engine("lost".to_owned()))
             });
             match done {
@@ -108,12 +115,12 @@ fn there_is_one_default_app_after_a_race(db: &Db) {
             is_default: true,
             ..old.clone()
         };
-        write(&store, move |conn| apps::update(conn, &old, &new)).unwrap();
+        change(&store, move |change| apps::update(change, &old, &new)).unwrap();
         let another = AppRow {
             is_default: true,
             ..app(&format!("new-{at}"))
         };
-        write(&store, move |conn| apps::insert(conn, &another)).unwrap();
+        change(&store, move |change| apps::insert(change, &another)).unwrap();
     });
     let defaults = db.read(apps::list).into_iter().filter(|a| a.is_default);
     assert_eq!(defaults.count(), 1);

@@ -4,7 +4,7 @@ use shared::id::{AppId, ContentHash};
 use shared::limits::LimitSettings;
 use shared::release::{ModuleSpec, RouteAuth, RouteSpec, ScriptSpec, Snapshot};
 use store::releases::{self, ContentKind, ReleaseRow};
-use store::{Conn, StoreError};
+use store::{Change, StoreError};
 
 use crate::support::{Db, NOW, after, on_both};
 
@@ -72,23 +72,23 @@ pub(crate) fn release(snapshot: Snapshot) -> ReleaseRow {
 
 /// Everything one deploy writes; `None` when `base` is not active any more.
 pub(crate) fn write_release(
-    conn: &mut dyn Conn,
+    change: &mut Change<'_>,
     app: AppId,
     base: Option<i64>,
     (snapshot, sources): &(Snapshot, Vec<String>),
 ) -> Result<Option<i64>, StoreError> {
     for text in sources {
-        releases::put_content(conn, app, source(text), text, NOW)?;
+        releases::put_content(change.conn(), app, source(text), text, NOW)?;
     }
     for (name, spec) in &snapshot.scripts {
         let (kind, name) = (ContentKind::Script, name.as_str());
-        releases::version_of(conn, app, kind, name, spec.hash, "ada", NOW)?;
+        releases::version_of(change.conn(), app, kind, name, spec.hash, "ada", NOW)?;
     }
     for (name, spec) in &snapshot.modules {
         let (kind, name) = (ContentKind::Module, name.as_str());
-        releases::version_of(conn, app, kind, name, spec.hash, "ada", NOW)?;
+        releases::version_of(change.conn(), app, kind, name, spec.hash, "ada", NOW)?;
     }
-    releases::activate_new(conn, app, base, &release(snapshot.clone()))
+    releases::activate_new(change, app, base, &release(snapshot.clone()))
 }
 
 /// Deploys; panics when `base` is not active any more.
@@ -99,7 +99,7 @@ pub(crate) fn deploy(
     what: &(Snapshot, Vec<String>),
 ) -> i64 {
     let what = what.clone();
-    db.write(move |conn| write_release(conn, app, base, &what))
+    db.change(move |change| write_release(change, app, base, &what))
         .unwrap()
 }
 
@@ -210,8 +210,9 @@ fn only_the_release_that_was_seen_can_be_replaced(db: &Db) {
         deploy(db, shop, base, &what);
     }
     deploy(db, blog, None, &what);
-    let activate =
-        |base, number| db.write(move |conn| releases::activate(conn, shop, base, number, after(1)));
+    let activate = |base, number| {
+        db.change(move |change| releases::activate(change, shop, base, number, after(1)))
+    };
     for stale in [None, Some(1), Some(2), Some(4)] {
         assert!(!activate(stale, 1), "{stale:?}");
         assert_eq!(active(db, shop), Some(3));
@@ -226,10 +227,12 @@ fn a_release_that_lost_the_race_leaves_nothing(db: &Db) {
     let app = db.app("shop").id;
     deploy(db, app, None, &snapshot(&[("hello", "a")], &[]));
     let late = snapshot(&[("hello", "late")], &[]);
-    let lost = db.try_write(move |conn| match write_release(conn, app, None, &late)? {
-        Some(number) => Ok(number),
-        None => Err(StoreError::Engine("lost".to_owned())),
-    });
+    let lost = db.try_change(
+        move |change| match write_release(change, app, None, &late)? {
+            Some(number) => Ok(number),
+            None => Err(StoreError::Engine("lost".to_owned())),
+        },
+    );
     assert_eq!(lost.unwrap_err().to_string(), "lost");
     assert_eq!(active(db, app), Some(1));
     for table in ["releases", "versions", "contents"] {

@@ -7,7 +7,7 @@ use shared::clock::Timestamp;
 use shared::id::AppId;
 use shared::limits::LimitSettings;
 use store::apps::{self, AppRow};
-use store::{Conn, Param, Row, Store, StoreConfig, StoreError};
+use store::{Change, Conn, Param, Row, Store, StoreConfig, StoreError};
 use tempfile::TempDir;
 use test_support::Postgres;
 
@@ -106,6 +106,25 @@ impl Db {
         block_on(self.store.write(work))
     }
 
+    /// A change of what is served; panics when it fails.
+    pub(crate) fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Change<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> T {
+        self.try_change(work).unwrap()
+    }
+
+    pub(crate) fn try_change<T, E>(
+        &self,
+        work: impl FnOnce(&mut Change<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        block_on(self.store.change(work)).map(|(value, _raised)| value)
+    }
+
     /// A read; panics when it fails.
     pub(crate) fn read<T: Send + 'static>(
         &self,
@@ -135,7 +154,7 @@ impl Db {
     pub(crate) fn app(&self, slug: &str) -> AppRow {
         let app = app(slug);
         let row = app.clone();
-        self.write(move |conn| apps::insert(conn, &row));
+        self.change(move |change| apps::insert(change, &row));
         app
     }
 

@@ -59,7 +59,7 @@ fn schedules_keep_their_time_across_releases_and_go_with_their_trigger(db: &Db) 
     assert_eq!(list(), before);
     deploy(db, app, Some(2), &with(&[CONSUMER]));
     assert!(list().is_empty());
-    db.write(move |conn| store::releases::activate(conn, app, Some(3), 1, after(600)));
+    db.change(move |change| store::releases::activate(change, app, Some(3), 1, after(600)));
     let again = list();
     assert_eq!(again.len(), 1, "a rollback brings it back");
     assert!(again[0].next_due_at > Some(after(600)), "from now on");

@@ -1,0 +1,213 @@
+//! From what is stored to what is served.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use shared::error::{Error, Kind};
+use shared::id::ContentHash;
+use shared::invocation::{AppContext, ModuleSet, ModuleSource, ScriptImage};
+use shared::limits::Limits;
+use shared::name::ScriptName;
+use shared::release::{RouteAuth, RouteMode};
+use shared::routing::{Method, PathPattern, RouteTable};
+use shared::trigger::TriggerSpec;
+use shared::webhook::Provider;
+use store::deployment::Deployment;
+
+use super::lasting::Lasting;
+use super::{Bounds, LiveApp, LiveMode, LiveRoute, LiveScript, LiveTrigger};
+use crate::metrics::Metrics;
+
+/// What is deployed for an app, with its scripts.
+pub(super) struct Prepared {
+    pub(super) deployment: Deployment,
+    images: BTreeMap<ScriptName, Arc<ScriptImage>>,
+    /// Those of them that were not served before.
+    pub(super) new: Vec<Arc<ScriptImage>>,
+}
+
+impl Prepared {
+    /// `before`: what is served of the app now.
+    pub(super) fn new(deployment: Deployment, before: Option<&Arc<LiveApp>>) -> Self {
+        let images = images(&deployment, before);
+        let is_served = |image: &Arc<ScriptImage>| {
+            let served = before.and_then(|app| app.scripts.get(&image.name));
+            served.is_some_and(|script| Arc::ptr_eq(&script.image, image))
+        };
+        Self {
+            new: images.values().filter(|i| !is_served(i)).cloned().collect(),
+            images,
+            deployment,
+        }
+    }
+
+    /// The app as it is to be served.
+    pub(super) fn build(
+        self,
+        lasting: &mut Lasting,
+        metrics: &Metrics,
+        bounds: &Bounds,
+    ) -> Result<LiveApp, Error> {
+        let Self {
+            deployment: from,
+            images,
+            ..
+        } = self;
+        let app = from.app.id;
+        let limits = Limits::default().with(&from.app.limits, &bounds.ceiling);
+        let mut scripts = BTreeMap::new();
+        for (name, image) in images {
+            let limits = limits.with(&from.snapshot.scripts[&name].limits, &bounds.ceiling);
+            let (gate, metrics) = lasting.script(app, &name, || {
+                metrics.script(from.app.slug.as_str(), name.as_str())
+            });
+            gate.set_bound(limits.concurrency);
+            let live = LiveScript {
+                image,
+                limits,
+                gate,
+                metrics,
+            };
+            scripts.insert(name, Arc::new(live));
+        }
+        let env = from.env.iter();
+        Ok(LiveApp {
+            context: Arc::new(AppContext {
+                id: app,
+                slug: from.app.slug.clone(),
+                env: env
+                    .map(|e| (e.name.clone(), e.value.as_str().into()))
+                    .collect(),
+            }),
+            number: from.number,
+            release: from.release,
+            routes: route_table(&from, &scripts)?,
+            triggers: triggers(&from, &scripts)?,
+            scripts,
+            state: lasting.app(app, bounds.app_concurrency),
+            domains: from.domains,
+            redirects: from.redirects,
+            is_default: from.app.is_default,
+        })
+    }
+}
+
+/// The scripts of a deployment. What did not change is the same image as before: it is neither
+/// compiled nor held in memory again.
+fn images(
+    from: &Deployment,
+    before: Option<&Arc<LiveApp>>,
+) -> BTreeMap<ScriptName, Arc<ScriptImage>> {
+    let source = |hash: &ContentHash| Arc::<str>::from(from.sources[hash].as_str());
+    let modules = Arc::new(module_set(from, &source));
+    let mut images = BTreeMap::new();
+    for (name, spec) in &from.snapshot.scripts {
+        let served = before.and_then(|app| app.scripts.get(name));
+        let same = served.map(|script| &script.image).filter(|image| {
+            image.hash == spec.hash
+                && image.version == spec.version
+                && image.modules.hash == modules.hash
+        });
+        let image = same.cloned().unwrap_or_else(|| {
+            Arc::new(ScriptImage {
+                app: from.app.id,
+                name: name.clone(),
+                version: spec.version,
+                hash: spec.hash,
+                source: source(&spec.hash),
+                modules: Arc::clone(&modules),
+            })
+        });
+        images.insert(name.clone(), image);
+    }
+    images
+}
+
+fn module_set(from: &Deployment, source: &impl Fn(&ContentHash) -> Arc<str>) -> ModuleSet {
+    let modules = from
+        .snapshot
+        .modules
+        .iter()
+        .map(|(name, spec)| {
+            (
+                name.clone(),
+                ModuleSource {
+                    hash: spec.hash,
+                    source: source(&spec.hash),
+                },
+            )
+        })
+        .collect();
+    ModuleSet::new(modules)
+}
+
+fn route_table(
+    from: &Deployment,
+    scripts: &BTreeMap<ScriptName, Arc<LiveScript>>,
+) -> Result<RouteTable<Arc<LiveRoute>>, Error> {
+    let broken = |detail: String| Error::new(Kind::Internal, "deployment_broken", detail);
+    let mut routes = RouteTable::default();
+    for route in &from.snapshot.routes {
+        let script = scripts
+            .get(&route.script)
+            .ok_or_else(|| broken(format!("route {} names a missing script", route.path)))?;
+        let live = LiveRoute {
+            script: Arc::clone(script),
+            handler: route.handler.clone(),
+            auth: route.auth,
+            mode: match route.mode {
+                RouteMode::Sync => LiveMode::Sync,
+                RouteMode::Async => LiveMode::Async,
+            },
+            cors: route.cors.clone().map(Arc::new),
+        };
+        routes
+            .insert(route.method, route.path.clone(), Arc::new(live))
+            .map_err(|conflict| broken(conflict.to_string()))?;
+    }
+    for spec in &from.snapshot.triggers {
+        if let Some((path, live)) = webhook_route(spec, scripts) {
+            routes
+                .insert(Method::Post, path, Arc::new(live))
+                .map_err(|conflict| broken(conflict.to_string()))?;
+        }
+    }
+    Ok(routes)
+}
+
+/// The route of a webhook trigger.
+fn webhook_route(
+    spec: &TriggerSpec,
+    scripts: &BTreeMap<ScriptName, Arc<LiveScript>>,
+) -> Option<(PathPattern, LiveRoute)> {
+    let live = LiveRoute {
+        script: Arc::clone(scripts.get(&spec.script)?),
+        handler: spec.handler.clone(),
+        auth: RouteAuth::Public,
+        mode: LiveMode::Webhook {
+            trigger: spec.key(),
+            provider: spec.provider.unwrap_or(Provider::Standard),
+            secret: spec.secret.clone()?,
+        },
+        cors: None,
+    };
+    Some((spec.path.clone()?, live))
+}
+
+fn triggers(
+    from: &Deployment,
+    scripts: &BTreeMap<ScriptName, Arc<LiveScript>>,
+) -> Result<BTreeMap<String, Arc<LiveTrigger>>, Error> {
+    let live = |spec: &TriggerSpec| {
+        let script = scripts.get(&spec.script).ok_or_else(|| {
+            let detail = format!("trigger {} names a missing script", spec.key());
+            Error::new(Kind::Internal, "deployment_broken", detail)
+        })?;
+        let live = LiveTrigger {
+            spec: spec.clone(),
+            script: Arc::clone(script),
+        };
+        Ok((spec.key(), Arc::new(live)))
+    };
+    from.snapshot.triggers.iter().map(live).collect()
+}

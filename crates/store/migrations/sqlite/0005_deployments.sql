@@ -1,0 +1,2 @@
+-- Raised by every change of what is served for the app, in the same transaction.
+ALTER TABLE apps ADD COLUMN deployment INTEGER NOT NULL DEFAULT 0;
