@@ -24,9 +24,19 @@ fn done() -> ApiError {
 /// Whether the instance still has no owner.
 #[utoipa::path(get, path = "/setup", operation_id = "getSetup", tag = "setup",
     responses((status = 200, description = "The state.", body = SetupState)))]
-pub(crate) async fn state(caller: Public) -> Json<SetupState> {
-    let needed = caller.manager.setup_token().is_some();
-    Json(SetupState { needed })
+pub(crate) async fn state(caller: Public) -> ApiResult<Json<SetupState>> {
+    let manager = &caller.manager;
+    // The owner may have been made by another server on the same database.
+    if manager.setup_token().is_some()
+        && manager
+            .store()
+            .read::<_, ApiError>(|conn| Ok(people::any_user(conn)?))
+            .await?
+    {
+        manager.forget_setup_token();
+    }
+    let needed = manager.setup_token().is_some();
+    Ok(Json(SetupState { needed }))
 }
 
 /// Make the owner account and sign it in. Works once.

@@ -44,6 +44,27 @@ async fn setup_makes_the_owner_once() {
 }
 
 #[tokio::test]
+async fn an_owner_made_by_another_server_ends_the_setup() {
+    let world = World::new().await;
+    let now = shared::clock::Timestamp(1);
+    let user = store::people::UserRow {
+        id: shared::id::UserId::new(now),
+        email: EMAIL.to_owned(),
+        password_hash: String::new(),
+        role: "owner".to_owned(),
+        created_at: now,
+    };
+    let made = world
+        .store
+        .write(move |conn| store::people::insert_user(conn, &user));
+    let made: Result<_, store::StoreError> = made.await;
+    made.unwrap();
+    let state = world.get("/setup").await.expect(200).json();
+    assert_eq!(state, json!({"needed": false}));
+    assert!(world.manager.setup_token().is_none());
+}
+
+#[tokio::test]
 async fn two_setups_at_once_make_one_owner() {
     let world = World::new().await;
     let token = world.manager.setup_token().unwrap();
