@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         }
     };
     let env = environment::Environment::of_process();
+    shared::zone::use_machines(env.get("TZDIR").map(std::path::Path::new));
     let ui = ui::Ui::new(cli.json, &env);
     let context = context::Context {
         ui,

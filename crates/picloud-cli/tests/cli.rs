@@ -23,3 +23,5 @@ mod sign_in;
 mod support;
 #[path = "cli/terminal.rs"]
 mod terminal;
+#[path = "cli/zones.rs"]
+mod zones;

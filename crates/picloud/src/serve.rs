@@ -1,6 +1,7 @@
 //! `picloud serve`: start, wait, stop.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,6 +9,8 @@ use std::time::{Duration, Instant};
 use node::config::{Config, ConfigArgs, Environment, InternalListen, Layers};
 use node::{Stop, TaskKind, Tasks, Threads};
 use orchestrator_core::{IngressConfig, Orchestrator};
+use shared::clock::{Clock as _, SystemClock};
+use shared::zone::{self, ZoneData};
 use store::Store;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -39,6 +42,7 @@ pub(crate) fn serve(args: &ConfigArgs) -> Result<ExitCode, CommandError> {
     let config = Config::check(&layers)?;
     let ingress = wire::ingress_config(&config, &layers)?;
     node::telemetry::init(&config.log)?;
+    use_zone_data(&env);
     if let Err(error) = node::raise_file_limit() {
         tracing::warn!(%error, "the limit of open files could not be raised");
     }
@@ -59,6 +63,15 @@ pub(crate) fn serve(args: &ConfigArgs) -> Result<ExitCode, CommandError> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Takes the machine's time zone data, and says so when what is used is old.
+fn use_zone_data(env: &Environment) {
+    let named = env.get("TZDIR").filter(|named| !named.is_empty());
+    zone::use_machines(named.map(Path::new));
+    if let Some(warning) = ZoneData::current().warning(SystemClock.now()) {
+        tracing::warn!("{warning}");
+    }
 }
 
 #[expect(

@@ -25,3 +25,5 @@ mod stopping;
 mod support;
 #[path = "e2e/waiting.rs"]
 mod waiting;
+#[path = "e2e/zones.rs"]
+mod zones;

@@ -40,7 +40,7 @@ pub use events::{
     Attempt, DeadLetter, DeadLetterDetail, Delivery, Event, Purged, Queue, ReplayManyRequest,
     ReplayRequest, Replayed, ReplayedMany, SchedulePreview, SchedulePreviewRequest, Trigger,
 };
-pub use observe::{Execution, ExecutionDetail, LogEntry, System};
+pub use observe::{Execution, ExecutionDetail, LogEntry, System, TimeZones};
 pub use people::{
     AuditEntry, CreateTokenRequest, CreatedToken, Me, Scope, SetupRequest, SetupState,
     SignInRequest, TokenView,

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::moment::{Moment, Precision};
+
 /// Microseconds since the Unix epoch, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -26,13 +28,12 @@ impl Timestamp {
     /// RFC 3339 in UTC with milliseconds, like `2026-11-24T06:00:00.000Z`; years that have no such
     /// form are shown as the nearest that has.
     pub fn to_rfc3339(self) -> String {
-        use chrono::{DateTime, SecondsFormat, Utc};
-        let last = self
-            .0
-            .clamp(-62_135_596_800_000_000, 253_402_300_799_999_999);
-        DateTime::<Utc>::from_timestamp_micros(last)
-            .unwrap_or_default()
-            .to_rfc3339_opts(SecondsFormat::Millis, true)
+        self.written(Precision::Millis)
+    }
+
+    /// RFC 3339 in UTC; years that have no such form are shown as the nearest that has.
+    pub fn written(self, precision: Precision) -> String {
+        Moment::nearest(self).to_rfc3339(precision)
     }
 
     /// This time plus a duration; saturates at the end of time.

@@ -18,15 +18,12 @@ mod tests;
 
 use std::fmt;
 
-use chrono::offset::LocalResult;
-use chrono::{
-    DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta,
-    TimeZone, Timelike,
-};
-use chrono_tz::{GapInfo, Tz};
 use croner::{CronPattern, Weekday};
+use jiff::SignedDuration;
+use jiff::civil::{Date, DateTime, Time};
 
 use crate::clock::Timestamp;
+use crate::zone::{Instants, Zone};
 
 pub use firing::{CatchUp, Firing, GRACE, MAX_FIRED, firing};
 pub use parse::{MAX_EXPRESSION_BYTES, ScheduleError};
@@ -35,30 +32,21 @@ pub use parse::{MAX_EXPRESSION_BYTES, ScheduleError};
 #[derive(Clone)]
 pub struct Schedule {
     expression: String,
-    zone: Tz,
+    zone: Zone,
     times: TimesOfDay,
     /// Bit 1 is January.
     months: u64,
     days: CronPattern,
 }
 
-/// The instants of one local time.
-enum Instants {
-    Once(i64),
-    Twice(i64, i64),
-    /// The local time does not exist; the first second after the gap.
-    Never {
-        gap_end: i64,
-    },
-}
-
 const MICROS: i64 = 1_000_000;
 /// 0001-01-01; what is before runs from here.
 const FIRST_SECOND: i64 = -62_135_596_800;
-/// Nothing runs later; far inside of what chrono can hold.
-const LAST_YEAR: i32 = 9_999;
+/// 9999-12-31T23:59:59Z; nothing runs later, because there is no way to write when.
+const LAST_SECOND: i64 = 253_402_300_799;
 /// After this many years weekdays and dates repeat: what has not matched by then never does.
-const CALENDAR_CYCLE: u32 = 400;
+const CALENDAR_CYCLE: i16 = 400;
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 /// Gaps one search may cross. Real jobs cross one.
 const MAX_GAPS: usize = 16;
 
@@ -87,7 +75,9 @@ impl Schedule {
         } else {
             self.next_of_fixed(after)
         };
-        next?.checked_mul(MICROS).map(Timestamp)
+        next.filter(|next| *next <= LAST_SECOND)?
+            .checked_mul(MICROS)
+            .map(Timestamp)
     }
 
     /// The next runs strictly after a time, at most `count`.
@@ -101,21 +91,22 @@ impl Schedule {
     fn next_of_interval(&self, after: i64) -> Option<i64> {
         let mut from = after + 1;
         let mut local = self.local(from)?;
-        if let Instants::Twice(first, second) = self.instants(local)?
+        if let Instants::Twice(first, second) = self.instants(local)
             && from == first
         {
             // What is left of the first pass comes before the whole second one.
-            let turn = self.turn(first, second)?;
+            let turn = self.zone.turn(first, second);
             let in_first_pass = self.next_local(local)?;
-            if in_first_pass < local + TimeDelta::seconds(turn - first) {
-                return Some(first + (in_first_pass - local).num_seconds());
+            let wait = seconds(in_first_pass) - seconds(local);
+            if wait < turn - first {
+                return Some(first + wait);
             }
             from = turn;
             local = self.local(from)?;
         }
         for _ in 0..MAX_GAPS {
             let candidate = self.next_local(local)?;
-            match self.instants(candidate)? {
+            match self.instants(candidate) {
                 Instants::Once(at) => return Some(at),
                 Instants::Twice(first, second) => {
                     return Some(if first >= from { first } else { second });
@@ -130,94 +121,75 @@ impl Schedule {
     /// time it had not reached before.
     fn next_of_fixed(&self, after: i64) -> Option<i64> {
         let local = self.local(after)?;
-        let unreached = match self.instants(local)? {
+        let step = match self.instants(local) {
             Instants::Twice(first, second) if after == second => {
-                local + TimeDelta::seconds(self.turn(first, second)? - first)
+                self.zone.turn(first, second) - first
             }
-            _ => local + TimeDelta::seconds(1),
+            _ => 1,
         };
-        Some(match self.instants(self.next_local(unreached)?)? {
+        let unreached = local.checked_add(SignedDuration::from_secs(step)).ok()?;
+        Some(match self.instants(self.next_local(unreached)?) {
             Instants::Once(at) | Instants::Twice(at, _) => at,
             Instants::Never { gap_end } => gap_end,
         })
     }
 
     /// The wall clock at a second.
-    fn local(&self, second: i64) -> Option<NaiveDateTime> {
-        let utc = DateTime::from_timestamp(second, 0)?.naive_utc();
-        utc.checked_add_signed(TimeDelta::seconds(self.offset(second)?))
+    fn local(&self, second: i64) -> Option<DateTime> {
+        let shown = second.checked_add(self.zone.offset_at(second))?;
+        EPOCH.checked_add(SignedDuration::from_secs(shown)).ok()
     }
 
-    fn offset(&self, second: i64) -> Option<i64> {
-        let utc = DateTime::from_timestamp(second, 0)?.naive_utc();
-        let offset = self.zone.offset_from_utc_datetime(&utc).fix();
-        Some(i64::from(offset.local_minus_utc()))
-    }
-
-    fn instants(&self, local: NaiveDateTime) -> Option<Instants> {
-        let as_utc = local.and_utc().timestamp();
-        let at =
-            |offset: <Tz as TimeZone>::Offset| as_utc - i64::from(offset.fix().local_minus_utc());
-        Some(match self.zone.offset_from_local_datetime(&local) {
-            LocalResult::Single(offset) => Instants::Once(at(offset)),
-            LocalResult::Ambiguous(first, second) => Instants::Twice(at(first), at(second)),
-            LocalResult::None => Instants::Never {
-                gap_end: GapInfo::new(&local, &self.zone)?.end?.timestamp(),
-            },
-        })
-    }
-
-    /// The second at which the clock is set back, given both instants of a repeated local time.
-    fn turn(&self, first: i64, second: i64) -> Option<i64> {
-        let offset = self.offset(first)?;
-        let (mut before, mut after) = (first, second);
-        while after - before > 1 {
-            let middle = before + (after - before) / 2;
-            if self.offset(middle)? == offset {
-                before = middle;
-            } else {
-                after = middle;
-            }
-        }
-        Some(after)
+    fn instants(&self, local: DateTime) -> Instants {
+        self.zone.instants(local, seconds(local))
     }
 
     /// The first matching local time at or after `from`, whether or not it exists in the zone.
-    fn next_local(&self, from: NaiveDateTime) -> Option<NaiveDateTime> {
+    fn next_local(&self, from: DateTime) -> Option<DateTime> {
         let date = self.next_date(from.date())?;
         if date == from.date()
             && let Some(time) = self.times.at_or_after(from.time())
         {
-            return Some(date.and_time(time));
+            return Some(date.to_datetime(time));
         }
-        let date = self.next_date(date.max(from.date().succ_opt()?))?;
-        Some(date.and_time(self.times.at_or_after(NaiveTime::MIN)?))
+        let date = self.next_date(date.max(from.date().tomorrow().ok()?))?;
+        Some(date.to_datetime(self.times.at_or_after(Time::MIN)?))
     }
 
     /// The first matching date at or after `from`.
-    fn next_date(&self, from: NaiveDate) -> Option<NaiveDate> {
-        let last = from.checked_add_months(Months::new(12 * CALENDAR_CYCLE))?;
+    fn next_date(&self, from: Date) -> Option<Date> {
+        let last = from.year().saturating_add(CALENDAR_CYCLE);
         let mut date = from;
-        while date <= last && date.year() <= LAST_YEAR {
+        while date.year() <= last {
             if self.months & (1 << date.month()) == 0 {
-                date = date.with_day(1)?.checked_add_months(Months::new(1))?;
+                date = date.last_of_month().tomorrow().ok()?;
             } else if self.matches(date) {
                 return Some(date);
             } else {
-                date = date.checked_add_days(Days::new(1))?;
+                date = date.tomorrow().ok()?;
             }
         }
         None
     }
 
-    fn matches(&self, date: NaiveDate) -> bool {
-        let weekday = Weekday::from_days_from_sunday(date.weekday().num_days_from_sunday());
-        self.months & (1 << date.month()) != 0
+    fn matches(&self, date: Date) -> bool {
+        let (month, day) = (
+            u32::from(date.month().unsigned_abs()),
+            u32::from(date.day().unsigned_abs()),
+        );
+        let weekday = date.weekday().to_sunday_zero_offset().unsigned_abs();
+        let weekday = Weekday::from_days_from_sunday(u32::from(weekday));
+        self.months & (1 << month) != 0
             && self
                 .days
-                .day_match(date.year(), date.month(), date.day(), weekday)
+                .day_match(i32::from(date.year()), month, day, weekday)
                 .unwrap_or(false)
     }
+}
+
+/// Seconds since 1970, as if the local time were UTC.
+fn seconds(local: DateTime) -> i64 {
+    local.duration_since(EPOCH).as_secs()
 }
 
 impl fmt::Debug for Schedule {
@@ -240,8 +212,9 @@ impl TimesOfDay {
     }
 
     /// The first time of the day at or after `from`.
-    fn at_or_after(self, from: NaiveTime) -> Option<NaiveTime> {
-        let (hour, minute, second) = (from.hour(), from.minute(), from.second());
+    fn at_or_after(self, from: Time) -> Option<Time> {
+        let parts = [from.hour(), from.minute(), from.second()];
+        let [hour, minute, second] = parts.map(|part| u32::from(part.unsigned_abs()));
         let in_this_minute = || next_bit(self.seconds, second).map(|s| (hour, minute, s));
         let in_this_hour = || {
             let later = || {
@@ -260,7 +233,8 @@ impl TimesOfDay {
         };
         let now = next_bit(self.hours, hour) == Some(hour);
         let (hour, minute, second) = now.then(in_this_hour).flatten().or_else(later)?;
-        NaiveTime::from_hms_opt(hour, minute, second)
+        let part = |value: u32| i8::try_from(value).ok();
+        Time::new(part(hour)?, part(minute)?, part(second)?, 0).ok()
     }
 
     fn first_second(self) -> u32 {

@@ -1,5 +1,5 @@
 //! Test harness: a running PiCloud, a throw-away PostgreSQL, a disk whose power can be cut, the
-//! ledger of what a server promised, the ticks of its schedules.
+//! ledger of what a server promised, the ticks of its schedules, the zone data of a machine.
 //!
 //! Only tests import this crate; it is the only one whose functions panic on failure.
 
@@ -8,7 +8,9 @@ pub mod ledger;
 mod postgres;
 mod server;
 pub mod ticks;
+mod zones;
 
 pub use disk::{Disk, is_mount_point};
 pub use postgres::{Postgres, Session};
 pub use server::{Reply, Server, Setup, binary, raise_file_limit, send};
+pub use zones::write_zones;

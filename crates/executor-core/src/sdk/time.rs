@@ -1,20 +1,21 @@
 //! `time`: times are texts in RFC 3339, durations are seconds or texts like `5m`.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
-use chrono::format::{Item, StrftimeItems};
-use chrono::{DateTime, FixedOffset, SecondsFormat, TimeDelta, Utc};
-use chrono_tz::Tz;
 use rhai::plugin::{Dynamic, ImmutableString, export_module};
+use shared::clock::Timestamp;
+use shared::moment::{Moment, Precision};
 use shared::units::parse_duration;
+use shared::zone::Zone;
 
 use super::globals::sleep_seconds;
 use crate::language::error::{Result, wrong};
 use crate::sandbox::context;
 
-/// Bytes of a format, and of what it makes.
+/// Bytes of a format.
 const FORMAT: usize = 256;
+/// What is said of a time that has no text.
+const CALENDAR: &str = "the calendar has the years 0 to 9999";
 
 /// A duration a script gave: seconds, or a text like `5m`.
 pub(super) fn duration(value: &Dynamic, what: &str) -> Result<Duration> {
@@ -34,16 +35,22 @@ pub(super) fn duration(value: &Dynamic, what: &str) -> Result<Duration> {
     })
 }
 
-fn now() -> DateTime<Utc> {
-    DateTime::from_timestamp_micros(context::now().as_micros()).unwrap_or_default()
+fn now() -> Result<Moment> {
+    let beyond = || {
+        wrong(format!(
+            "the server's clock is beyond the calendar: {CALENDAR}"
+        ))
+    };
+    Moment::utc(context::now()).ok_or_else(beyond)
 }
 
 /// A time a script gave: a text in RFC 3339, or milliseconds since 1970.
-fn time(value: &Dynamic) -> Result<DateTime<FixedOffset>> {
+fn time(value: &Dynamic) -> Result<Moment> {
     if let Ok(millis) = value.as_int() {
-        return DateTime::from_timestamp_millis(millis)
-            .map(|time| time.fixed_offset())
-            .ok_or_else(|| wrong(format!("{millis} ms is not a time this calendar has")));
+        let at = millis.checked_mul(1_000).map(Timestamp);
+        return at
+            .and_then(Moment::utc)
+            .ok_or_else(|| wrong(format!("{millis} ms since 1970 is no time: {CALENDAR}")));
     }
     let Some(text) = value.read_lock::<ImmutableString>() else {
         return Err(wrong(format!(
@@ -51,7 +58,7 @@ fn time(value: &Dynamic) -> Result<DateTime<FixedOffset>> {
             value.type_name()
         )));
     };
-    DateTime::parse_from_rfc3339(&text).map_err(|_not_a_time| {
+    Moment::parse(&text).ok_or_else(|| {
         let shown: String = text.chars().take(40).collect();
         wrong(format!(
             "`{shown}` is not a time; write it like 2026-01-31T12:00:00Z"
@@ -59,58 +66,41 @@ fn time(value: &Dynamic) -> Result<DateTime<FixedOffset>> {
     })
 }
 
-fn written(time: DateTime<FixedOffset>) -> ImmutableString {
-    time.to_rfc3339_opts(SecondsFormat::Millis, true).into()
+fn written(time: Moment) -> ImmutableString {
+    time.to_rfc3339(Precision::Millis).into()
 }
 
-fn moved(time: DateTime<FixedOffset>, by: &Dynamic) -> Option<DateTime<FixedOffset>> {
+/// Microseconds a script gave as a text, seconds or a part of them; `None` when it is none of these.
+fn micros(by: &Dynamic) -> Option<i64> {
     if let Some(text) = by.read_lock::<ImmutableString>() {
-        let (negative, text) = match text.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, text.as_str()),
+        let (sign, text) = match text.strip_prefix('-') {
+            Some(rest) => (-1, rest),
+            None => (1, text.as_str()),
         };
-        let by = TimeDelta::from_std(parse_duration(text).ok()?).ok()?;
-        return if negative {
-            time.checked_sub_signed(by)
-        } else {
-            time.checked_add_signed(by)
-        };
+        let micros = i64::try_from(parse_duration(text).ok()?.as_micros()).ok()?;
+        return Some(sign * micros);
     }
     if let Ok(seconds) = by.as_int() {
-        return time.checked_add_signed(TimeDelta::try_seconds(seconds)?);
+        return seconds.checked_mul(1_000_000);
     }
-    let millis = by.as_float().ok()? * 1_000.0;
-    // A float that is no number of milliseconds this calendar has becomes its end, and fails.
-    time.checked_add_signed(TimeDelta::try_milliseconds(millis as i64)?)
+    let seconds = by.as_float().ok()?;
+    // A float beyond the calendar becomes the last whole number there is, which is beyond it too.
+    seconds
+        .is_finite()
+        .then_some((seconds * 1_000.0) as i64)?
+        .checked_mul(1_000)
 }
 
-fn formatted<Z: chrono::TimeZone>(time: &DateTime<Z>, format: &str) -> Option<ImmutableString>
-where
-    Z::Offset: std::fmt::Display,
-{
-    if format.len() > FORMAT || StrftimeItems::new(format).any(|item| item == Item::Error) {
-        return None;
-    }
-    let mut out = String::new();
-    write!(out, "{}", time.format(format)).ok()?;
-    Some(out.into())
-}
-
-fn zone(name: &str) -> Result<Tz> {
-    name.parse::<Tz>().map_err(|_unknown| {
-        let shown: String = name.chars().take(40).collect();
-        wrong(format!(
-            "`{shown}` is not a time zone; names look like Europe/Berlin"
-        ))
-    })
+fn zone(name: &str) -> Result<Zone> {
+    Zone::find(name).map_err(|unknown| wrong(unknown.to_string()))
 }
 
 #[export_module]
 pub(super) mod functions {
     /// The time in UTC, as text in RFC 3339. It stands still between two calls of services.
-    #[rhai_fn(name = "now", volatile)]
-    pub fn now_text() -> ImmutableString {
-        written(now().fixed_offset())
+    #[rhai_fn(name = "now", return_raw, volatile)]
+    pub fn now_text() -> Result<ImmutableString> {
+        now().map(written)
     }
 
     /// The time in milliseconds since 1970.
@@ -122,19 +112,23 @@ pub(super) mod functions {
     /// Milliseconds since 1970 of a time in RFC 3339.
     #[rhai_fn(return_raw)]
     pub fn parse(text: ImmutableString) -> Result<i64> {
-        Ok(time(&Dynamic::from(text))?.timestamp_millis())
+        Ok(time(&Dynamic::from(text))?.at().as_millis())
     }
 
     /// A time, text or milliseconds, as text in RFC 3339 and UTC.
     #[rhai_fn(return_raw)]
     pub fn format(at: Dynamic) -> Result<ImmutableString> {
-        Ok(written(time(&at)?.with_timezone(&Utc).fixed_offset()))
+        Ok(written(time(&at)?.in_utc()))
     }
 
     /// A time in a format like `%Y-%m-%d %H:%M`.
     #[rhai_fn(name = "format", return_raw)]
     pub fn format_as(at: Dynamic, format: ImmutableString) -> Result<ImmutableString> {
-        formatted(&time(&at)?, &format).ok_or_else(|| {
+        let at = time(&at)?;
+        let text = (format.len() <= FORMAT)
+            .then(|| at.format(&format))
+            .flatten();
+        text.map(Into::into).ok_or_else(|| {
             wrong("not a format of at most 256 bytes; write it like %Y-%m-%d %H:%M:%S")
         })
     }
@@ -143,23 +137,30 @@ pub(super) mod functions {
     #[rhai_fn(return_raw)]
     pub fn add(at: Dynamic, by: Dynamic) -> Result<ImmutableString> {
         let at = time(&at)?;
-        moved(at, &by).map(written).ok_or_else(|| {
-            wrong("time::add takes seconds or a text like \"5m\" or \"-1h\", within the calendar")
+        let later = micros(&by).and_then(|by| at.moved(by));
+        later.map(written).ok_or_else(|| {
+            wrong(format!(
+                "time::add takes seconds or a text like \"5m\" or \"-1h\"; {CALENDAR}"
+            ))
         })
     }
 
     /// Milliseconds from the second time to the first.
     #[rhai_fn(return_raw)]
     pub fn diff(later: Dynamic, earlier: Dynamic) -> Result<i64> {
-        Ok(time(&later)?.timestamp_millis() - time(&earlier)?.timestamp_millis())
+        Ok(time(&later)?.at().as_millis() - time(&earlier)?.at().as_millis())
     }
 
     /// The same time on the clocks of a zone like `Europe/Berlin`.
     #[rhai_fn(return_raw)]
     pub fn in_zone(at: Dynamic, name: ImmutableString) -> Result<ImmutableString> {
-        Ok(written(
-            time(&at)?.with_timezone(&zone(&name)?).fixed_offset(),
-        ))
+        let (at, zone) = (time(&at)?, zone(&name)?);
+        at.in_zone(&zone).map(written).ok_or_else(|| {
+            wrong(format!(
+                "clocks in {} show no year that can be written then: {CALENDAR}",
+                zone.name()
+            ))
+        })
     }
 
     /// Waits for seconds or a text like `250ms`; others run meanwhile.

@@ -11,6 +11,7 @@ mod messages;
 mod placement;
 mod streaming;
 mod support;
+mod time;
 mod transactions;
 mod waiting;
 

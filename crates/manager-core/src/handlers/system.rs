@@ -3,9 +3,11 @@
 use axum::Extension;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, header};
-use shared::api::{AuditEntry, Page, System};
+use shared::api::{AuditEntry, Page, System, TimeZones};
+use shared::clock::Timestamp;
 use shared::id::AuditId;
 use shared::limits::{LimitSettings, Limits};
+use shared::zone::ZoneData;
 use store::{Dialect, people};
 
 use crate::auth::{Authorized, CanAdmin, CanRead, Public};
@@ -27,7 +29,23 @@ fn settings(limits: &Limits) -> LimitSettings {
     }
 }
 
-/// Show the instance: version, database, limits.
+fn time_zones(now: Timestamp) -> TimeZones {
+    let data = ZoneData::current();
+    TimeZones {
+        warning: data.warning(now),
+        version: data.version,
+        source: if data.directory.is_some() {
+            "system".to_owned()
+        } else {
+            "bundled".to_owned()
+        },
+        directory: data
+            .directory
+            .map(|directory| directory.display().to_string()),
+    }
+}
+
+/// Show the instance: version, database, time zone data, limits.
 #[utoipa::path(get, path = "/system", operation_id = "getSystem", tag = "system",
     responses((status = 200, description = "The instance.", body = System)))]
 pub(crate) async fn instance(caller: Authorized<CanRead>) -> Json<System> {
@@ -41,6 +59,7 @@ pub(crate) async fn instance(caller: Authorized<CanRead>) -> Json<System> {
         version: manager.config().version.clone(),
         database: database.to_owned(),
         started_at: time(manager.started_at()),
+        time_zones: time_zones(manager.clock().now()),
         limits: settings(&Limits::default().with(&LimitSettings::default(), ceiling)),
         ceiling: settings(ceiling),
     })

@@ -253,4 +253,14 @@ async fn the_instance_shows_itself() {
         (&json!("10s"), &json!("5m"))
     );
     assert_eq!(system["started_at"], "2027-01-15T08:00:00.000000Z");
+    // A test does not take the machine's.
+    let zones = &system["time_zones"];
+    assert_eq!(
+        (&zones["source"], &zones["directory"]),
+        (&json!("bundled"), &json!(null))
+    );
+    assert!(
+        zones["version"].as_str().unwrap().starts_with("20"),
+        "{zones}"
+    );
 }

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::io::BufReader;
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat};
 use clap::Args;
 use serde::de::DeserializeOwned;
 use shared::api::LogEntry;
-use shared::clock::{Clock as _, SystemClock, Timestamp};
+use shared::clock::{Clock as _, SystemClock};
 use shared::error::code;
 use shared::invocation::LogLevel;
+use shared::moment::{Moment, Precision};
 use shared::name::{AppSlug, ScriptName};
 use shared::units::parse_duration;
 use ureq::http::Method;
@@ -51,22 +51,13 @@ pub(crate) struct LogsArgs {
 
 /// A moment as the API takes it, from a duration before now or a moment.
 pub(crate) fn since(text: &str) -> Result<String, String> {
-    if let Ok(ago) = parse_duration(text) {
-        let at = SystemClock.now().minus(ago);
-        return Ok(rfc3339(at));
-    }
-    DateTime::parse_from_rfc3339(text)
-        .map(|at| rfc3339(Timestamp(at.timestamp_micros())))
-        .map_err(|_not_a_time| {
-            "write how long ago, like 10m, 2h or 7d, or a moment like 2026-01-31T12:00:00Z"
-                .to_owned()
-        })
-}
-
-fn rfc3339(at: Timestamp) -> String {
-    DateTime::from_timestamp_micros(at.as_micros())
-        .unwrap_or_default()
-        .to_rfc3339_opts(SecondsFormat::Micros, true)
+    let at = match parse_duration(text) {
+        Ok(ago) => Some(SystemClock.now().minus(ago)),
+        Err(_not_a_duration) => Moment::parse(text).map(Moment::at),
+    };
+    at.map(|at| at.written(Precision::Micros)).ok_or_else(|| {
+        "write how long ago, like 10m, 2h or 7d, or a moment like 2026-01-31T12:00:00Z".to_owned()
+    })
 }
 
 fn level(text: &str) -> Result<LogLevel, String> {

@@ -1,11 +1,20 @@
 //! `pic system`.
 
-use shared::api::System;
+use shared::api::{System, TimeZones};
 
 use crate::context::Context;
 use crate::error::{Failure, Outcome};
 
-/// Shows the server: version, database, limits and their ceiling.
+/// The version of the time zone data, and where it is.
+fn zones(zones: &TimeZones) -> String {
+    let version = zones.version.as_deref().unwrap_or("of an unknown version");
+    match &zones.directory {
+        Some(directory) => format!("{version} ({}, {directory})", zones.source),
+        None => format!("{version} ({})", zones.source),
+    }
+}
+
+/// Shows the server: version, database, time zone data, limits and their ceiling.
 pub(crate) fn run(context: &Context) -> Outcome {
     let client = context.client()?;
     let system: System = client.get("/system")?;
@@ -17,6 +26,10 @@ pub(crate) fn run(context: &Context) -> Outcome {
     ui.say(format!("version   {}", system.version));
     ui.say(format!("database  {}", system.database));
     ui.say(format!("started   {}", system.started_at));
+    ui.say(format!("zones     {}", zones(&system.time_zones)));
+    if let Some(warning) = &system.time_zones.warning {
+        ui.warn(warning);
+    }
     let values = |limits| {
         serde_json::to_value(limits)
             .map_err(|error| Failure::new(format!("the limits cannot be shown: {error}")))

@@ -1,12 +1,13 @@
 //! `pic triggers` and `pic cron`.
 
-use chrono::{DateTime, SecondsFormat};
 use clap::Subcommand;
 use shared::api::{Page, SchedulePreview, Trigger};
-use shared::clock::{Clock as _, SystemClock, Timestamp};
+use shared::clock::{Clock as _, SystemClock};
+use shared::moment::Precision;
 use shared::name::FunctionName;
 use shared::schedule::Schedule;
 use shared::trigger::{Source, TriggerSpec};
+use shared::zone::ZoneData;
 
 use super::logs::short_time;
 use crate::context::Context;
@@ -99,12 +100,6 @@ pub(crate) fn run(context: &Context, command: &Triggers) -> Outcome {
     Ok(())
 }
 
-fn rfc3339(at: Timestamp, precision: SecondsFormat) -> String {
-    DateTime::from_timestamp_micros(at.as_micros())
-        .unwrap_or_default()
-        .to_rfc3339_opts(precision, true)
-}
-
 /// `pic cron …`.
 pub(crate) fn cron(context: &Context, command: &Cron) -> Outcome {
     let Cron::Next {
@@ -116,12 +111,16 @@ pub(crate) fn cron(context: &Context, command: &Cron) -> Outcome {
         Failure::new(error.to_string())
             .next("`pic cron next \"0 6 * * MON-FRI\" --timezone Europe/Berlin` shows the form")
     })?;
-    let next = parsed.upcoming(SystemClock.now(), *count as usize);
+    let now = SystemClock.now();
+    let next = parsed.upcoming(now, *count as usize);
     let ui = context.ui;
+    if parsed.timezone() != "UTC"
+        && let Some(warning) = ZoneData::current().warning(now)
+    {
+        ui.warn(warning);
+    }
     if ui.json {
-        let next = next
-            .into_iter()
-            .map(|at| rfc3339(at, SecondsFormat::Micros));
+        let next = next.into_iter().map(|at| at.written(Precision::Micros));
         return ui.answer(&SchedulePreview {
             next_runs: next.collect(),
         });
@@ -129,7 +128,7 @@ pub(crate) fn cron(context: &Context, command: &Cron) -> Outcome {
     if next.is_empty() {
         ui.say("this schedule never runs");
     }
-    let lines = next.into_iter().map(|at| rfc3339(at, SecondsFormat::Secs));
+    let lines = next.into_iter().map(|at| at.written(Precision::Seconds));
     lines
         .into_iter()
         .try_for_each(|line| ui.content_line(&line))

@@ -80,6 +80,18 @@ wire! {
         fields: Option<serde_json::Value>,
     }
 
+    /// The data that says what clocks show in a time zone.
+    struct TimeZones {
+        /// Its version, like `2026f`; null when the machine does not tell.
+        version: Option<String>,
+        /// `system` or `bundled`: the machine's, or the copy in the program.
+        source: String,
+        /// The folder of the machine it is in.
+        directory: Option<String>,
+        /// What is to be done when it is more than a year old.
+        warning: Option<String>,
+    }
+
     /// `GET /system`: the instance.
     struct System {
         /// Program version.
@@ -88,6 +100,8 @@ wire! {
         database: String,
         /// When this process started.
         started_at: String,
+        /// The time zone data.
+        time_zones: TimeZones,
         /// Default limits.
         limits: LimitSettings,
         /// The highest limits a script can ask for.

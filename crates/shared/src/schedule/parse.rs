@@ -1,12 +1,11 @@
 //! Reading a cron expression: what is wrong, where, and what to write instead.
 
-use chrono::NaiveDate;
-use chrono_tz::{TZ_VARIANTS, Tz};
 use croner::parser::{CronParser, Seconds, Year};
 use croner::{Cron, CronComponent, CronPattern};
+use jiff::civil::Date;
 
 use super::{Schedule, TimesOfDay};
-use crate::suggest::closest;
+use crate::zone::{UnknownZone, Zone};
 
 /// Bytes of an expression.
 pub const MAX_EXPRESSION_BYTES: usize = 256;
@@ -58,13 +57,8 @@ pub enum ScheduleError {
         shown: String,
     },
     /// Not a time zone.
-    #[error("`{shown}` is not a time zone; write {hint}")]
-    Timezone {
-        /// What was written.
-        shown: String,
-        /// What to write.
-        hint: String,
-    },
+    #[error(transparent)]
+    Timezone(#[from] UnknownZone),
 }
 
 /// A field's name, its letters and what is allowed.
@@ -146,7 +140,7 @@ pub(super) fn parse(expression: &str, timezone: &str) -> Result<Schedule, Schedu
     pattern.years = CronComponent::default();
     let schedule = Schedule {
         expression: expression.to_owned(),
-        zone: zone(timezone)?,
+        zone: Zone::find(timezone)?,
         times: TimesOfDay {
             hours: bits(&pattern.hours),
             minutes: bits(&pattern.minutes),
@@ -155,7 +149,7 @@ pub(super) fn parse(expression: &str, timezone: &str) -> Result<Schedule, Schedu
         months: bits(&pattern.months),
         days: pattern,
     };
-    let start = NaiveDate::from_ymd_opt(2000, 1, 1).expect("a date");
+    let start = Date::constant(2000, 1, 1);
     match schedule.next_date(start) {
         Some(_) => Ok(schedule),
         None => Err(ScheduleError::Never {
@@ -259,21 +253,6 @@ fn bits(component: &CronComponent) -> u64 {
         .values()
         .into_iter()
         .fold(0, |bits, value| bits | 1 << value)
-}
-
-fn zone(text: &str) -> Result<Tz, ScheduleError> {
-    let text = text.trim();
-    text.parse().map_err(|_unknown| {
-        let zones = TZ_VARIANTS.iter().map(|zone| zone.name());
-        let hint = match closest(text, zones) {
-            Some(name) => format!("`{name}`?"),
-            None => "an IANA name like `Europe/Berlin`, or `UTC`".to_owned(),
-        };
-        ScheduleError::Timezone {
-            shown: shown(text),
-            hint,
-        }
-    })
 }
 
 /// What may stand in a message: short and printable.

@@ -1,7 +1,17 @@
 //! The rule again, as slowly as possible: walk through real time and watch the wall clock.
 
-use chrono::{DateTime, Datelike, NaiveDateTime, Offset, TimeDelta, TimeZone, Timelike};
-use chrono_tz::Tz;
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
+
+use crate::zone::Zone;
+
+/// What a clock shows: the seconds that would be in UTC.
+pub(super) type Local = i64;
+
+/// A second, what the clock shows, and its second, minute, hour, day, month and weekday.
+pub(super) type Tick = (i64, Local, [u32; 6]);
+
+const DAY: i64 = 86_400;
 
 /// Zones with every kind of transition, and some with none from 2026 to 2030.
 pub(super) const ZONES: [&str; 14] = [
@@ -53,32 +63,24 @@ impl Fields {
         self.0[2].len() == 24
     }
 
-    fn match_(&self, local: NaiveDateTime) -> bool {
-        let is = [
-            local.second(),
-            local.minute(),
-            local.hour(),
-            local.day(),
-            local.month(),
-            local.weekday().num_days_from_sunday(),
-        ];
+    fn match_(&self, shown: [u32; 6]) -> bool {
         self.0
             .iter()
-            .zip(is)
+            .zip(shown)
             .all(|(set, value)| set.contains(&value))
     }
 
     /// The runs among ticks that follow each other; the first is only where the clock stands.
-    pub(super) fn runs(&self, ticks: &[(i64, NaiveDateTime)], step: i64) -> Vec<i64> {
-        let step = TimeDelta::seconds(step);
+    pub(super) fn runs(&self, ticks: &[Tick], step: i64) -> Vec<i64> {
         let mut reached = ticks[0].1;
         let mut runs = Vec::new();
-        for &(second, local) in &ticks[1..] {
-            let run = if self.interval() {
-                self.match_(local)
+        for &(second, local, shown) in &ticks[1..] {
+            let run = if self.interval() || local == reached + step {
+                self.match_(shown)
             } else {
                 let news = std::iter::successors(Some(reached + step), |&t| Some(t + step));
-                news.take_while(|&t| t <= local).any(|t| self.match_(t))
+                news.take_while(|&t| t <= local)
+                    .any(|t| self.match_(parts(t)))
             };
             if run {
                 runs.push(second);
@@ -89,24 +91,43 @@ impl Fields {
     }
 }
 
-pub(super) fn local(zone: Tz, second: i64) -> NaiveDateTime {
-    let utc = DateTime::from_timestamp(second, 0).unwrap().naive_utc();
-    let offset = zone.offset_from_utc_datetime(&utc).fix();
-    utc + TimeDelta::seconds(i64::from(offset.local_minus_utc()))
+/// What a clock that shows `local` shows.
+pub(super) fn civil(local: Local) -> DateTime {
+    let epoch = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+    epoch.checked_add(SignedDuration::from_secs(local)).unwrap()
+}
+
+fn parts(local: Local) -> [u32; 6] {
+    let shown = civil(local);
+    let parts = [
+        shown.second(),
+        shown.minute(),
+        shown.hour(),
+        shown.day(),
+        shown.month(),
+        shown.weekday().to_sunday_zero_offset(),
+    ];
+    parts.map(|part| part as u32)
+}
+
+pub(super) fn local(zone: &Zone, second: i64) -> Local {
+    second + zone.offset_at(second)
 }
 
 /// Seconds and what the clock shows, every `step` seconds.
-pub(super) fn walk(zone: Tz, from: i64, to: i64, step: i64) -> Vec<(i64, NaiveDateTime)> {
+pub(super) fn walk(zone: &Zone, from: i64, to: i64, step: i64) -> Vec<Tick> {
     (from..=to)
         .step_by(step as usize)
-        .map(|second| (second, local(zone, second)))
+        .map(|second| {
+            let local = local(zone, second);
+            (second, local, parts(local))
+        })
         .collect()
 }
 
 /// All seconds from 2026 to 2030 at which the clock of a zone jumps.
-pub(super) fn transitions(zone: Tz) -> Vec<i64> {
-    const DAY: i64 = 86_400;
-    let offset = |second| (local(zone, second).and_utc().timestamp()) - second;
+pub(super) fn transitions(zone: &Zone) -> Vec<i64> {
+    let offset = |second| zone.offset_at(second);
     let (first, last) = (1_767_225_600, 1_924_992_000);
     let mut found = Vec::new();
     for day in (first..last).step_by(DAY as usize) {
