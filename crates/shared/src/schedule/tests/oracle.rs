@@ -32,10 +32,14 @@ pub(super) const ZONES: [&str; 14] = [
 ];
 
 /// Values of seconds, minutes, hours, days, months and weekdays.
-pub(super) struct Fields([Vec<u32>; 6]);
+pub(super) struct Fields {
+    values: [Vec<u32>; 6],
+    interval: bool,
+    both_days: bool,
+}
 
 impl Fields {
-    /// Six fields of `*`, numbers, ranges and steps; the days are `*` or the weekdays are.
+    /// Six fields of `*`, numbers, ranges and steps.
     pub(super) fn new(expression: &str) -> Self {
         let mut fields: Vec<&str> = expression.split(' ').collect();
         if fields.len() == 5 {
@@ -56,18 +60,25 @@ impl Fields {
             });
             elements.collect()
         };
-        Self([0, 1, 2, 3, 4, 5].map(values))
-    }
-
-    fn interval(&self) -> bool {
-        self.0[2].len() == 24
+        let star = |index: usize| fields[index].starts_with('*');
+        Self {
+            values: [0, 1, 2, 3, 4, 5].map(values),
+            interval: star(1)
+                || star(2)
+                || fields[1].starts_with("0-59")
+                || fields[2].starts_with("0-23"),
+            both_days: star(3) || star(5),
+        }
     }
 
     fn match_(&self, shown: [u32; 6]) -> bool {
-        self.0
-            .iter()
-            .zip(shown)
-            .all(|(set, value)| set.contains(&value))
+        let is = |index: usize| self.values[index].contains(&shown[index]);
+        let days = if self.both_days {
+            is(3) && is(5)
+        } else {
+            is(3) || is(5)
+        };
+        [0, 1, 2, 4].into_iter().all(is) && days
     }
 
     /// The runs among ticks that follow each other; the first is only where the clock stands.
@@ -75,7 +86,7 @@ impl Fields {
         let mut reached = ticks[0].1;
         let mut runs = Vec::new();
         for &(second, local, shown) in &ticks[1..] {
-            let run = if self.interval() || local == reached + step {
+            let run = if self.interval || local == reached + step {
                 self.match_(shown)
             } else {
                 let news = std::iter::successors(Some(reached + step), |&t| Some(t + step));
