@@ -4,6 +4,8 @@ mod drive;
 mod evaluate;
 pub(crate) mod executor;
 mod language;
+mod running;
 mod scopes;
+mod stopped;
 pub(crate) mod validator;
 mod worker;

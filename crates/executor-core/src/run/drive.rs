@@ -16,7 +16,9 @@ use shared::seam::LocalFuture;
 use tokio::sync::mpsc;
 
 use super::evaluate::RunOutput;
-use super::worker::{Running, Turned, Worker, stopped_error};
+use super::running::{Running, Turned};
+use super::stopped::stopped_error;
+use super::worker::Worker;
 use crate::language::program::Program;
 use crate::sandbox::context::Context;
 use crate::sandbox::signal::{Resumed, ScriptHead, StopReason, Yielded};
@@ -25,12 +27,12 @@ use crate::sandbox::signal::{Resumed, ScriptHead, StopReason, Yielded};
 const STREAM_BUFFER: usize = 4;
 
 /// Runs a compiled script. Dropping the future ends the script.
-pub(crate) fn drive(
+pub(super) fn drive(
     worker: &Rc<Worker>,
     invocation: Box<Invocation>,
     program: Arc<Program>,
 ) -> LocalFuture<Outcome> {
-    match worker.prepare(invocation, program) {
+    match Running::prepare(worker, invocation, program) {
         Ok(running) => Box::pin(Drive {
             new: Some(running),
             rest: None,

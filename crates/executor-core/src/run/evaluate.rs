@@ -18,7 +18,7 @@ use crate::sdk::response::StreamOut;
 use crate::sdk::state;
 
 /// How a run ended, in plain data.
-pub(crate) enum RunOutput {
+pub(super) enum RunOutput {
     /// With an answer.
     Response(ScriptResponse),
     /// After it streamed its answer.
@@ -28,7 +28,7 @@ pub(crate) enum RunOutput {
 }
 
 /// Runs the script of the current invocation.
-pub(crate) fn run(engine: &Engine, scopes: &Scopes, program: &Program) -> RunOutput {
+pub(super) fn run(engine: &Engine, scopes: &Scopes, program: &Program) -> RunOutput {
     // What was read of the request is the script's memory, and ends with it.
     let _parsed = state::Forget;
     let value = evaluate(engine, scopes, program);

@@ -19,7 +19,7 @@ const KEPT: usize = 64;
 const GIVEN: usize = 3;
 
 /// A new scope with the constants of a run.
-pub(crate) fn scope_with(request: Dynamic, event: Dynamic, room: usize) -> Scope<'static> {
+pub(super) fn scope_with(request: Dynamic, event: Dynamic, room: usize) -> Scope<'static> {
     let mut scope = Scope::with_capacity(room.max(GIVEN));
     scope.push_constant_dynamic("req", request);
     scope.push_constant_dynamic("event", event);
@@ -30,17 +30,17 @@ pub(crate) fn scope_with(request: Dynamic, event: Dynamic, room: usize) -> Scope
 /// The scopes of one worker for runs with a request that are not in use. They are the platform's
 /// memory, not a script's, and hold nothing of a run: `req` and `ctx` only name what they read.
 #[derive(Default)]
-pub(crate) struct Scopes(RefCell<Vec<Scope<'static>>>);
+pub(super) struct Scopes(RefCell<Vec<Scope<'static>>>);
 
 impl Scopes {
     /// A scope with the constants of a run with a request.
-    pub(crate) fn take(&self) -> Scope<'static> {
+    pub(super) fn take(&self) -> Scope<'static> {
         let kept = self.0.borrow_mut().pop();
         kept.unwrap_or_else(|| unmetered(|| scope_with(Dynamic::from(Req), Dynamic::UNIT, ROOM)))
     }
 
     /// Ends the variables of a run, and keeps their scope if it is as it was.
-    pub(crate) fn give_back(&self, mut scope: Scope<'static>, operations: u64) {
+    pub(super) fn give_back(&self, mut scope: Scope<'static>, operations: u64) {
         // Metered: the values are the script's.
         scope.rewind(GIVEN);
         // A function that captured a constant shares it.

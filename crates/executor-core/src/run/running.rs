@@ -1,0 +1,187 @@
+//! A started script: its stack, its context, and what it does with its turns.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use shared::id::AppId;
+use shared::invocation::Invocation;
+use shared::script_error::{ScriptError, ScriptErrorKind};
+
+use super::evaluate::{RunOutput, run};
+use super::worker::Worker;
+use crate::language::program::Program;
+use crate::sandbox::context::{Context, entered};
+use crate::sandbox::coroutine::{Coroutine, Step};
+use crate::sandbox::fault::labelled;
+use crate::sandbox::meter::metered;
+use crate::sandbox::signal::{Resumed, StopReason, Yielded};
+use crate::sdk::state::{self, State};
+
+/// A cancelled script ends at its next operation; more resumes than this mean it does not.
+const CANCEL_TRIES: usize = 3;
+
+/// Bytes a run may leave without it being called a leak: the headers of a response.
+const LEAK_SLACK: u64 = 4 << 10;
+/// A run that leaves more is worth a line in its log.
+const LEAK_WARNING: u64 = 256 << 10;
+
+/// A started script. Dropping it ends the script at once.
+pub(super) struct Running {
+    worker: Rc<Worker>,
+    pub(super) context: Rc<Context>,
+    /// None while it runs.
+    state: Option<State>,
+    coroutine: Option<Coroutine<RunOutput>>,
+    /// It used its first slice: from now on it waits for turns.
+    pub(super) long: bool,
+}
+
+/// What a script did with its turn.
+pub(super) enum Turned {
+    /// It waits.
+    Waits(Yielded),
+    /// It ended.
+    Ended(RunOutput),
+}
+
+impl Running {
+    /// Prepares a script on a stack of its own; nothing runs yet.
+    pub(super) fn prepare(
+        worker: &Rc<Worker>,
+        invocation: Box<Invocation>,
+        program: Arc<Program>,
+    ) -> Result<Self, ScriptError> {
+        let stack = worker.stack()?;
+        let context = Context::new(invocation, Rc::clone(&worker.services), worker.slice);
+        let state = State::new(Arc::clone(&program));
+        let own = Rc::clone(worker);
+        let coroutine = Coroutine::new(stack, move || run(&own.engine, &own.scopes, &program));
+        worker.load.started();
+        Ok(Self {
+            worker: Rc::clone(worker),
+            context,
+            state: Some(state),
+            coroutine: Some(coroutine),
+            long: false,
+        })
+    }
+
+    pub(super) fn app(&self) -> AppId {
+        self.context.invocation.app.id
+    }
+
+    /// Waits for a turn of one slice.
+    pub(super) async fn turn(&self) {
+        self.worker.scheduler.turn(self.app()).await;
+        self.context.budget.new_slice();
+    }
+
+    /// Runs until the script waits or ends.
+    pub(super) fn resume(&mut self, with: Resumed) -> Turned {
+        if let Resumed::Stop(reason) = with {
+            self.context.budget.stop(reason);
+        }
+        match self.step(with) {
+            None => Turned::Ended(RunOutput::Failed(internal())),
+            Some(Step::Yielded(what)) => {
+                self.long |= matches!(what, Yielded::Preempted);
+                Turned::Waits(what)
+            }
+            Some(Step::Done(output)) => {
+                self.look_for_leak();
+                Turned::Ended(output)
+            }
+            Some(Step::Panicked) => {
+                self.worker.load.panicked();
+                tracing::error!(
+                    app = %self.context.invocation.app.slug,
+                    script = %self.context.invocation.script.name,
+                    "the executor panicked inside a script"
+                );
+                Turned::Ended(RunOutput::Failed(internal()))
+            }
+        }
+    }
+
+    /// Switches to the script's stack and back. `None` when the script has ended.
+    fn step(&mut self, with: Resumed) -> Option<Step<RunOutput>> {
+        let coroutine = self
+            .coroutine
+            .as_mut()
+            .filter(|coroutine| !coroutine.done())?;
+        let (context, worker) = (&self.context, &self.worker);
+        context.budget.enter();
+        worker.heartbeat.running(worker.index, &context.label);
+        let step = inside(context, &mut self.state, || coroutine.resume(with));
+        worker.heartbeat.idle(worker.index);
+        let used = context.budget.leave();
+        if self.long {
+            worker.scheduler.charge(context.invocation.app.id, used);
+        } else {
+            worker.scheduler.first_slice(used);
+        }
+        Some(step)
+    }
+
+    /// What a script leaves allocated is lost to the process: closures that capture themselves.
+    /// Its output is not in its account.
+    fn look_for_leak(&self) {
+        let left = self.context.budget.account.used().max(0) as u64;
+        if left <= LEAK_SLACK {
+            return;
+        }
+        let total = self.worker.leaked(self.app(), left);
+        if left > LEAK_WARNING {
+            self.context.warn(format!(
+                "this run left {left} bytes that nothing can free (a closure that captures the \
+                 value it is stored in?); break the cycle before the script ends"
+            ));
+            tracing::warn!(
+                app = %self.context.invocation.app.slug,
+                script = %self.context.invocation.script.name,
+                left,
+                total,
+                "a script leaks memory"
+            );
+        }
+    }
+}
+
+fn internal() -> ScriptError {
+    ScriptError::new(
+        ScriptErrorKind::Internal,
+        "the platform failed while running the script; the server's log has the details",
+    )
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Most scripts end by themselves at the next operation, far cheaper than unwinding. One
+        // that was never resumed has nothing to end.
+        for _ in 0..CANCEL_TRIES {
+            if self
+                .coroutine
+                .as_ref()
+                .is_none_or(|script| script.done() || !script.started())
+            {
+                break;
+            }
+            drop(self.resume(Resumed::Stop(StopReason::Cancelled)));
+        }
+        if let Some(coroutine) = self.coroutine.take() {
+            let budget = &self.context.budget;
+            let stack = inside(&self.context, &mut self.state, || coroutine.into_stack());
+            self.worker.recycle(stack, budget.usage().operations);
+        }
+        self.worker.load.ended(self.context.budget.stopped());
+    }
+}
+
+/// Does `work` as the script: what it allocates and what it is asked for is this run's.
+fn inside<R>(context: &Rc<Context>, state: &mut Option<State>, work: impl FnOnce() -> R) -> R {
+    entered(context, || {
+        state::entered(state, || {
+            labelled(&context.label, || metered(&context.budget.account, work))
+        })
+    })
+}

@@ -1,0 +1,60 @@
+//! What the owner of a script reads about a run that was made to end.
+
+use shared::limits::Limits;
+use shared::script_error::{LimitKind, ScriptError, ScriptErrorKind};
+
+use crate::sandbox::signal::StopReason;
+
+/// The error of a run that was made to end.
+pub(super) fn stopped_error(limits: &Limits, reason: StopReason) -> ScriptError {
+    match reason {
+        StopReason::Cancelled => ScriptError::new(
+            ScriptErrorKind::Cancelled,
+            "nobody waits for this run any more",
+        ),
+        StopReason::Limit(limit) => {
+            ScriptError::new(ScriptErrorKind::Limit(limit), limit_message(limits, limit))
+        }
+    }
+}
+
+fn limit_message(limits: &Limits, limit: LimitKind) -> String {
+    let (name, value) = match limit {
+        LimitKind::Wall => ("wall", format!("{:?} of elapsed time", limits.wall)),
+        LimitKind::Cpu => ("cpu", format!("{:?} of processor time", limits.cpu)),
+        LimitKind::Operations => ("operations", format!("{} operations", limits.operations)),
+        LimitKind::Memory => ("memory", format!("{} bytes of memory", limits.memory)),
+        LimitKind::Response => ("response", format!("{} bytes of response", limits.response)),
+        LimitKind::HostCalls => ("host_calls", format!("{} host calls", limits.host_calls)),
+        LimitKind::CallDepth => {
+            return fixed_limit("48 nested calls", "call functions less deeply");
+        }
+        LimitKind::StringSize => {
+            return fixed_limit("1 MiB in one string", "work on smaller pieces");
+        }
+        LimitKind::Nesting => {
+            return fixed_limit("128 levels of nesting in one value", "use flatter values");
+        }
+        LimitKind::Source => return fixed_limit("the size of the source", "split the script"),
+    };
+    format!(
+        "the script exceeded its limit of {value}; do less work in one run, or raise \
+         `limits.{name}` up to the instance's ceiling"
+    )
+}
+
+fn fixed_limit(what: &str, advice: &str) -> String {
+    format!("the script exceeded the limit of {what}, which is the same for every script; {advice}")
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::limits::fixed;
+
+    #[test]
+    fn the_texts_name_the_limits_in_force() {
+        assert_eq!(fixed::CALL_DEPTH, 48);
+        assert_eq!(fixed::STRING_BYTES, 1 << 20);
+        assert_eq!(fixed::VALUE_DEPTH, 128);
+    }
+}
