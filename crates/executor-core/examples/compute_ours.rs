@@ -16,7 +16,8 @@ use shared::invocation::{
     AppContext, Invocation, ModuleSet, ResponseBody, ScriptImage, TriggerKind,
 };
 use shared::limits::Limits;
-use shared::seam::{Caller, Executor as _, Host, HostAnswer, HostCall, HostError};
+use shared::seam::{Caller, Executor as _, Host, HostAnswer};
+use shared::service::{HostCall, HostError};
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
@@ -27,8 +28,8 @@ static ALLOC: MeteredAlloc<Mimalloc> = MeteredAlloc(Mimalloc);
 struct NoHost;
 
 impl Host for NoHost {
-    fn call(&self, _caller: Caller, _call: HostCall) -> HostAnswer {
-        HostAnswer::Ready(Err(HostError::Internal))
+    fn call(&self, _caller: Caller, call: HostCall) -> HostAnswer {
+        HostAnswer::Ready(Err(HostError::internal(call.service())))
     }
 }
 

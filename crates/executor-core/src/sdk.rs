@@ -7,6 +7,7 @@
 )]
 
 pub(crate) mod answer;
+mod ask;
 mod bytes;
 mod crypto;
 pub(crate) mod ctx;

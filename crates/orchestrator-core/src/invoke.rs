@@ -6,14 +6,14 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use shared::clock::SharedClock;
 use shared::event::limits::DEPTH;
-use shared::event::{Cause, EventCall, EventInput, EventReply};
+use shared::event::{Cause, EventInput};
 use shared::id::{EventId, ExecutionId, RequestId};
 use shared::invocation::{Input, Invocation, Outcome, ResponseBody, TriggerKind};
 use shared::name::ScriptName;
 use shared::record::ExecutionRecord;
-use shared::seam::{
-    Caller, ExecutionLog as _, Executor, Host, HostAnswer, HostCall, HostError, HostReply,
-};
+use shared::seam::{Caller, ExecutionLog as _, Executor, Host, HostAnswer};
+use shared::service::invoke::{InvokeCall, InvokeReply};
+use shared::service::{HostCall, HostError, HostErrorKind, HostReply, ServiceKind};
 
 use crate::catalog::LiveCatalog;
 use crate::recorder::Recorder;
@@ -64,7 +64,7 @@ impl ScriptHost {
 impl Host for ScriptHost {
     fn call(&self, caller: Caller, call: HostCall) -> HostAnswer {
         match (call, self.parts.get()) {
-            (HostCall::Event(EventCall::Call { script, args }), Some(parts)) => {
+            (HostCall::Invoke(InvokeCall::Call { script, args }), Some(parts)) => {
                 parts.run(caller, &script, &args)
             }
             (call, _) => self.services.call(caller, call),
@@ -74,31 +74,31 @@ impl Host for ScriptHost {
 
 impl Parts {
     fn run(&self, caller: Caller, name: &ScriptName, args: &Bytes) -> HostAnswer {
-        let refuse = |error| HostAnswer::Ready(Err(error));
+        let refuse = |kind, text| HostAnswer::Ready(Err(failed(kind, text)));
         let now = self.clock.now();
         let event = EventId::new(now);
         let cause = caller.cause.follows(caller.execution, event);
         if cause.depth > DEPTH {
-            return refuse(HostError::Invalid(format!(
-                "{DEPTH} scripts have called each other here, which is the limit"
-            )));
+            let text = format!("{DEPTH} scripts have called each other here, which is the limit");
+            return refuse(HostErrorKind::Limit, text);
         }
         let live = self.catalog.live();
         let found = live
             .app(caller.app)
             .and_then(|app| Some((app, app.scripts.get(name.as_str())?)));
         let Some((app, script)) = found else {
-            return refuse(HostError::Invalid(format!(
-                "the app has no script `{name}`; `pic scripts ls` lists them"
-            )));
+            let text = format!("the app has no script `{name}`; `pic scripts ls` lists them");
+            return refuse(HostErrorKind::NotFound, text);
         };
         let Some(permit) = script.gate.enter() else {
-            return refuse(HostError::Busy(format!(
-                "script `{name}` is at its limit of concurrent runs"
-            )));
+            let text = format!("script `{name}` is at its limit of concurrent runs");
+            return refuse(HostErrorKind::Busy, text);
         };
         let Some(fields) = fields(args) else {
-            return refuse(HostError::Invalid("the argument is not JSON".to_owned()));
+            return refuse(
+                HostErrorKind::Invalid,
+                "the argument is not JSON".to_owned(),
+            );
         };
         let execution = ExecutionId::new(now);
         let invocation = Box::new(Invocation {
@@ -135,6 +135,10 @@ impl Parts {
     }
 }
 
+fn failed(kind: HostErrorKind, text: String) -> HostError {
+    HostError::new(ServiceKind::Invoke, kind, text)
+}
+
 /// The argument as the fields of an event.
 fn fields(args: &[u8]) -> Option<Bytes> {
     let args: &RawValue = serde_json::from_slice(args).ok()?;
@@ -156,23 +160,27 @@ impl Record {
     fn finish(self, outcome: Outcome) -> Result<HostReply, HostError> {
         let name = &self.script.name;
         let body = match (outcome.response, &outcome.completion.error) {
-            (_, Some(error)) => Err(HostError::Conflict(format!(
-                "script `{name}` failed: {}",
-                error.message
-            ))),
+            (_, Some(error)) => Err(failed(
+                HostErrorKind::Conflict,
+                format!("script `{name}` failed: {}", error.message),
+            )),
             (Some(response), None) if response.status == http::StatusCode::NO_CONTENT => {
-                Err(HostError::Invalid(format!(
-                    "script `{name}` answers with a response; one that is called returns a plain \
-                     value: return what the response would hold"
-                )))
+                Err(failed(
+                    HostErrorKind::Invalid,
+                    format!(
+                        "script `{name}` answers with a response; one that is called returns a \
+                         plain value: return what the response would hold"
+                    ),
+                ))
             }
             (Some(response), None) => match response.body {
                 ResponseBody::Full(body) => Ok(body),
-                ResponseBody::Stream(_) => Err(HostError::Invalid(format!(
-                    "script `{name}` streams its answer, so it cannot be called"
-                ))),
+                ResponseBody::Stream(_) => Err(failed(
+                    HostErrorKind::Invalid,
+                    format!("script `{name}` streams its answer, so it cannot be called"),
+                )),
             },
-            (None, None) => Err(HostError::Internal),
+            (None, None) => Err(HostError::internal(ServiceKind::Invoke)),
         };
         self.recorder.record(ExecutionRecord {
             id: self.execution,
@@ -188,6 +196,6 @@ impl Record {
             cause: self.cause,
             attempt: 1,
         });
-        body.map(|body| HostReply::Event(EventReply::Returned(body)))
+        body.map(|body| HostReply::Invoke(InvokeReply::Returned(body)))
     }
 }

@@ -1,40 +1,61 @@
 //! What a script's author is told when storage fails. The details are for the operator's log.
 
-use shared::seam::HostError;
+use shared::service::{HostError, HostErrorKind, ServiceKind};
 use store::StoreError;
 use store::effects::EffectError;
 use store::kv::KvError;
 use store::outbox::OutboxError;
 
-/// The error a script sees for a storage failure of `service`.
-pub(crate) fn failure(service: &'static str, error: &StoreError) -> HostError {
-    match error {
-        StoreError::NulInText => HostError::Invalid(format!("{service}: {error}")),
-        StoreError::Unavailable(_) | StoreError::DiskFailed(_) => {
-            tracing::warn!(service, %error, "a host call failed");
-            HostError::Unavailable(format!(
-                "{service}: the database is not available; try again later"
-            ))
-        }
-        StoreError::NoSuchApp
-        | StoreError::Constraint(_)
-        | StoreError::Column { .. }
-        | StoreError::Corrupt { .. }
-        | StoreError::Engine(_) => {
-            tracing::error!(service, %error, "a host call failed");
-            HostError::Internal
+/// A failure below a service.
+pub(crate) trait Failed {
+    /// The error a script sees for it.
+    fn as_host_error(&self, service: ServiceKind) -> HostError;
+}
+
+impl Failed for StoreError {
+    fn as_host_error(&self, service: ServiceKind) -> HostError {
+        match self {
+            Self::NulInText => {
+                let text = format!("{service}: {self}");
+                HostError::new(service, HostErrorKind::Invalid, text)
+            }
+            Self::NoRoom => HostError::over_memory(service),
+            Self::Unavailable(_) | Self::DiskFailed(_) => {
+                tracing::warn!(%service, error = %self, "a host call failed");
+                let text = format!("{service}: the database is not available; try again later");
+                HostError::new(service, HostErrorKind::Unavailable, text)
+            }
+            Self::NoSuchApp
+            | Self::Constraint(_)
+            | Self::Column { .. }
+            | Self::Corrupt { .. }
+            | Self::Engine(_) => {
+                tracing::error!(%service, error = %self, "a host call failed");
+                HostError::internal(service)
+            }
         }
     }
 }
 
-/// A failed effect as the script's author sees it.
-pub(crate) fn effect_failure(service: &'static str, error: &EffectError) -> HostError {
-    match error {
-        EffectError::Kv(KvError::Conflict(text)) => HostError::Conflict(text.clone()),
-        EffectError::Kv(KvError::Store(error))
-        | EffectError::Outbox(OutboxError::Store(error))
-        | EffectError::Store(error) => failure(service, error),
-        EffectError::Outbox(full @ OutboxError::Full) => HostError::Busy(full.to_string()),
-        EffectError::Outbox(deep @ OutboxError::TooDeep(_)) => HostError::Invalid(deep.to_string()),
+impl Failed for KvError {
+    fn as_host_error(&self, service: ServiceKind) -> HostError {
+        match self {
+            Self::Conflict(text) => HostError::new(service, HostErrorKind::Conflict, text),
+            Self::Store(error) => error.as_host_error(service),
+        }
+    }
+}
+
+impl Failed for EffectError {
+    fn as_host_error(&self, service: ServiceKind) -> HostError {
+        let kind = match self {
+            Self::Kv(error) => return error.as_host_error(service),
+            Self::Outbox(OutboxError::Store(error)) | Self::Store(error) => {
+                return error.as_host_error(service);
+            }
+            Self::Outbox(OutboxError::Full) => HostErrorKind::Busy,
+            Self::Outbox(OutboxError::TooDeep(_)) => HostErrorKind::Limit,
+        };
+        HostError::new(service, kind, self.to_string())
     }
 }

@@ -1,46 +1,48 @@
-//! The key-value service.
+//! `kv`: the key-value store.
 
 use shared::kv::{KvCall, KvOp, KvRange};
 use shared::limits::fixed::{KV_BATCH, KV_KEY_BYTES, KV_VALUE_BYTES};
-use shared::seam::{HostAnswer, HostError, HostReply};
-use store::Store;
-use store::effects;
-use store::kv::KvError;
-use store::outbox::Sent;
+use shared::seam::HostAnswer;
+use shared::service::{Access, HostError, Kv, ServiceKind};
+use store::{Conn, effects};
 
-use crate::failure::{effect_failure, failure};
+use crate::asked::{Asked, later, ready};
+use crate::failure::Failed as _;
+use crate::message::{beyond, invalid};
 
-const NAME: &str = "kv";
+const SELF: ServiceKind = ServiceKind::Kv;
 
 /// Most keys that are read on the calling thread. More would hold up the scripts beside this one.
 const INLINE_KEYS: usize = 8;
 
-/// Answers a call of `app`. Point reads are answered on the spot where the engine can.
-pub(crate) fn call(store: &Store, sent: Sent, call: KvCall) -> HostAnswer {
-    let (app, now) = (sent.app, sent.now);
-    if let Err(error) = check(&call.op) {
-        return HostAnswer::Ready(Err(error));
+/// Answers a call. Point reads are answered on the spot where the engine can.
+pub(crate) fn call(asked: Asked, call: KvCall) -> HostAnswer {
+    if let Err(error) = check(SELF, &call.op) {
+        return ready::<Kv>(Err(error));
     }
+    if call.op.access() == Access::Write {
+        return later::<Kv>(async move {
+            let sent = asked.sent;
+            let write = asked
+                .store
+                .write(move |conn| effects::change(conn, sent, &call));
+            write.await.map_err(|error| error.as_host_error(SELF))
+        });
+    }
+    let (sent, room) = (asked.sent, asked.room);
     if is_point_read(&call.op) {
-        let answer = store.read_inline(|conn| store::kv::call(conn, app, now, &call));
+        let answer = asked
+            .store
+            .read_inline(|conn| store::kv::read(conn, sent.app, sent.now, &call, room));
         if let Some(answer) = answer {
-            return HostAnswer::Ready(translated(answer));
+            return ready::<Kv>(answer.map_err(|error| error.as_host_error(SELF)));
         }
     }
-    let store = store.clone();
-    HostAnswer::Pending(Box::pin(async move {
-        let answer = if store::kv::is_read(&call.op) {
-            let read = store.read(move |conn| store::kv::call(conn, app, now, &call));
-            read.await
-        } else {
-            let write = store.write(move |conn| effects::change(conn, sent, &call));
-            return write
-                .await
-                .map(HostReply::Kv)
-                .map_err(|e| effect_failure(NAME, &e));
-        };
-        translated(answer)
-    }))
+    later::<Kv>(async move {
+        let read =
+            move |conn: &mut dyn Conn| store::kv::read(conn, sent.app, sent.now, &call, room);
+        asked.read::<Kv, _>(read).await
+    })
 }
 
 fn is_point_read(op: &KvOp) -> bool {
@@ -51,54 +53,47 @@ fn is_point_read(op: &KvOp) -> bool {
     }
 }
 
-fn translated(answer: Result<shared::kv::KvReply, KvError>) -> Result<HostReply, HostError> {
-    answer.map(HostReply::Kv).map_err(|error| match error {
-        KvError::Conflict(text) => HostError::Conflict(text),
-        KvError::Store(error) => failure(NAME, &error),
-    })
-}
-
 /// The SDK checks too, with the script's position; here is where it counts, because in a cluster
 /// the caller is another process.
-pub(crate) fn check(op: &KvOp) -> Result<(), HostError> {
+pub(crate) fn check(service: ServiceKind, op: &KvOp) -> Result<(), HostError> {
     match op {
         KvOp::Get(key) | KvOp::Delete(key) | KvOp::Has(key) | KvOp::Update(key, _) => {
-            check_key(key)
+            check_key(service, key)
         }
-        KvOp::GetMany(keys) if keys.len() > KV_BATCH => Err(HostError::Invalid(format!(
-            "get_many takes at most {KV_BATCH} keys"
-        ))),
-        KvOp::GetMany(keys) => keys.iter().try_for_each(|key| check_key(key)),
+        KvOp::GetMany(keys) if keys.len() > KV_BATCH => {
+            let text = format!("get_many takes at most {KV_BATCH} keys");
+            Err(beyond(service, text))
+        }
+        KvOp::GetMany(keys) => keys.iter().try_for_each(|key| check_key(service, key)),
         KvOp::Set { key, value, .. } => {
-            check_key(key)?;
-            check_size(value.len())
+            check_key(service, key)?;
+            check_size(service, value.len())
         }
         KvOp::Append(key, item) => {
-            check_key(key)?;
-            check_size(item.len())
+            check_key(service, key)?;
+            check_size(service, item.len())
         }
-        KvOp::List(range) => check_range(range),
-        KvOp::Count(prefix) => check_bound("prefix", prefix),
+        KvOp::List(range) => check_range(service, range),
+        KvOp::Count(prefix) => check_bound(service, "prefix", prefix),
     }
 }
 
-pub(crate) fn check_key(key: &str) -> Result<(), HostError> {
+pub(crate) fn check_key(service: ServiceKind, key: &str) -> Result<(), HostError> {
     if key.is_empty() {
-        return Err(HostError::Invalid("a key has at least one byte".to_owned()));
+        return Err(invalid(service, "a key has at least one byte"));
     }
-    check_bound("key", key)
+    check_bound(service, "key", key)
 }
 
-fn check_bound(what: &str, text: &str) -> Result<(), HostError> {
+fn check_bound(service: ServiceKind, what: &str, text: &str) -> Result<(), HostError> {
     if text.len() > KV_KEY_BYTES || text.contains('\0') {
-        return Err(HostError::Invalid(format!(
-            "a {what} has at most {KV_KEY_BYTES} bytes and no character U+0000"
-        )));
+        let text = format!("a {what} has at most {KV_KEY_BYTES} bytes and no character U+0000");
+        return Err(invalid(service, text));
     }
     Ok(())
 }
 
-fn check_range(range: &KvRange) -> Result<(), HostError> {
+fn check_range(service: ServiceKind, range: &KvRange) -> Result<(), HostError> {
     let bounds = [
         ("prefix", &range.prefix),
         ("start", &range.start),
@@ -108,14 +103,13 @@ fn check_range(range: &KvRange) -> Result<(), HostError> {
     bounds
         .iter()
         .filter_map(|(what, text)| Some((what, text.as_deref()?)))
-        .try_for_each(|(what, text)| check_bound(what, text))
+        .try_for_each(|(what, text)| check_bound(service, what, text))
 }
 
-fn check_size(bytes: usize) -> Result<(), HostError> {
+fn check_size(service: ServiceKind, bytes: usize) -> Result<(), HostError> {
     if bytes > KV_VALUE_BYTES {
-        return Err(HostError::Invalid(format!(
-            "a value has at most {KV_VALUE_BYTES} bytes; this one has {bytes}"
-        )));
+        let text = format!("a value has at most {KV_VALUE_BYTES} bytes; this one has {bytes}");
+        return Err(beyond(service, text));
     }
     Ok(())
 }

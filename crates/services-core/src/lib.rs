@@ -1,17 +1,26 @@
-//! What scripts may call: the host side of every SDK service.
+//! What scripts may call: the host side of every SDK service, one file each.
 //!
 //! Each service checks what it is asked, decides whether to answer on the calling thread or on a
 //! database thread, and turns failures into texts for the script's author. The app always comes
 //! from the [`Caller`], never from the call.
 
-mod events;
+mod asked;
+mod dead_letters;
 mod failure;
+mod invoke;
 mod kv;
+mod message;
+mod pubsub;
+mod queue;
+mod tx;
 
 use shared::clock::SharedClock;
-use shared::seam::{Caller, Host, HostAnswer, HostCall};
+use shared::seam::{Caller, Host, HostAnswer};
+use shared::service::HostCall;
 use store::Store;
 use store::outbox::Sent;
+
+use asked::Asked;
 
 /// All services over one store.
 #[derive(Clone, Debug)]
@@ -26,21 +35,31 @@ impl Services {
         Self { store, clock }
     }
 
-    fn sent(&self, caller: Caller) -> Sent {
-        Sent {
+    fn asked(&self, caller: Caller) -> Asked {
+        let sent = Sent {
             app: caller.app,
             cause: caller.cause,
             execution: caller.execution,
             now: self.clock.now(),
+        };
+        Asked {
+            store: self.store.clone(),
+            sent,
+            room: caller.left.memory,
         }
     }
 }
 
 impl Host for Services {
     fn call(&self, caller: Caller, call: HostCall) -> HostAnswer {
+        let asked = self.asked(caller);
         match call {
-            HostCall::Kv(call) => kv::call(&self.store, self.sent(caller), call),
-            HostCall::Event(call) => events::call(&self.store, self.sent(caller), call),
+            HostCall::Kv(call) => kv::call(asked, call),
+            HostCall::Tx(call) => tx::call(asked, call),
+            HostCall::Queue(call) => queue::call(asked, call),
+            HostCall::Pubsub(call) => pubsub::call(asked, call),
+            HostCall::Invoke(call) => invoke::call(asked, call),
+            HostCall::DeadLetters(call) => dead_letters::call(asked, call),
         }
     }
 }

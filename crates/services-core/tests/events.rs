@@ -7,11 +7,17 @@ use bytes::Bytes;
 use services_core::Services;
 use shared::clock::{Clock as _, ManualClock, Timestamp};
 use shared::event::limits::{DEPTH, EFFECTS, MESSAGE_BYTES};
-use shared::event::{Cause, Effect, EventCall, EventReply, Message, ReadKey};
+use shared::event::{Cause, Effect, Message, ReadKey};
 use shared::id::{AppId, DeadLetterId, EventId, ExecutionId};
 use shared::kv::{KvCall, KvCondition, KvOp, KvReply, KvValue};
-use shared::limits::LimitSettings;
-use shared::seam::{Caller, Host as _, HostAnswer, HostCall, HostError, HostReply};
+use shared::limits::{LimitSettings, Limits};
+use shared::seam::{Caller, Host as _, HostAnswer};
+use shared::service::dead_letters::{DeadLettersCall, DeadLettersReply};
+use shared::service::queue::{QueueCall, QueueReply};
+use shared::service::tx::{TxCall, TxReply};
+use shared::service::{
+    DeadLetters, HostCall, HostError, HostErrorKind, HostReply, Kv, Queue, Service, ServiceKind, Tx,
+};
 use store::apps::{self, AppRow};
 use store::handover::BacklogLimit;
 use store::{Store, StoreConfig};
@@ -64,6 +70,7 @@ impl Rig {
                 app: app.id,
                 execution,
                 cause: Cause::first(execution),
+                left: Limits::default(),
             },
             _folder: folder,
         }
@@ -76,22 +83,17 @@ impl Rig {
         }
     }
 
-    fn event(&self, call: EventCall) -> Result<EventReply, HostError> {
-        match self.host(HostCall::Event(call))? {
-            HostReply::Event(reply) => Ok(reply),
-            HostReply::Kv(other) => panic!("{other:?}"),
-        }
+    fn ask<S: Service>(&self, call: S::Call) -> Result<S::Reply, HostError> {
+        let reply = self.host(S::wrap(call))?;
+        Ok(S::unwrap(reply).expect("the service's own answer"))
     }
 
-    fn apply(&self, reads: Vec<ReadKey>, effects: Vec<Effect>) -> Result<EventReply, HostError> {
-        self.event(EventCall::Apply { reads, effects })
+    fn apply(&self, reads: Vec<ReadKey>, effects: Vec<Effect>) -> Result<TxReply, HostError> {
+        self.ask::<Tx>(TxCall::Commit { reads, effects })
     }
 
     fn kv(&self, op: KvOp) -> KvReply {
-        match self.host(HostCall::Kv(kv(op))).unwrap() {
-            HostReply::Kv(reply) => reply,
-            HostReply::Event(other) => panic!("{other:?}"),
-        }
+        self.ask::<Kv>(kv(op)).unwrap()
     }
 
     fn version(&self, key: &str) -> Option<i64> {
@@ -102,8 +104,8 @@ impl Rig {
     }
 
     fn depth(&self) -> u64 {
-        match self.event(EventCall::Depth("q".parse().unwrap())).unwrap() {
-            EventReply::Count(count) => count,
+        match self.ask::<Queue>(QueueCall::Depth("q".parse().unwrap())) {
+            Ok(QueueReply::Depth(count)) => count,
             other => panic!("{other:?}"),
         }
     }
@@ -147,18 +149,18 @@ fn read(key: &str, version: Option<i64>) -> ReadKey {
     }
 }
 
-fn sent(reply: Result<EventReply, HostError>) -> Vec<EventId> {
+fn sent(reply: Result<TxReply, HostError>) -> Vec<EventId> {
     match reply {
-        Ok(EventReply::Sent(ids)) => ids,
+        Ok(TxReply::Committed(ids)) => ids,
         other => panic!("{other:?}"),
     }
 }
 
-fn invalid(reply: Result<EventReply, HostError>) -> String {
-    match reply {
-        Err(HostError::Invalid(text)) => text,
-        other => panic!("{other:?}"),
-    }
+/// The text of a failure of this kind.
+fn failure<R: std::fmt::Debug>(reply: Result<R, HostError>, kind: HostErrorKind) -> String {
+    let error = reply.unwrap_err();
+    assert_eq!(error.kind, kind, "{error:?}");
+    error.message
 }
 
 #[test]
@@ -217,7 +219,7 @@ fn a_transaction_happens_only_against_what_it_read() {
     assert_eq!(rig.depth(), 1);
     let after = rig.version("stock");
     // The same again: both reads are old now.
-    assert_eq!(rig.apply(reads(), effects()), Ok(EventReply::Conflict));
+    assert_eq!(rig.apply(reads(), effects()), Ok(TxReply::Conflict));
     assert_eq!(rig.version("stock"), after, "nothing was written");
     assert_eq!(rig.depth(), 1, "nothing was sent");
 }
@@ -233,7 +235,7 @@ fn an_effect_that_fails_takes_the_others_with_it() {
         Effect::Kv(kv(incr)),
     ];
     let reply = rig.apply(Vec::new(), effects);
-    assert!(matches!(reply, Err(HostError::Conflict(_))), "{reply:?}");
+    failure(reply, HostErrorKind::Conflict);
     assert_eq!(rig.version("other"), None);
     assert_eq!(rig.depth(), 0);
 }
@@ -247,7 +249,8 @@ fn a_full_outbox_is_busy_and_takes_nothing() {
     sent(rig.apply(Vec::new(), vec![rig.send("1"), rig.send("2")]));
     let effects = vec![Effect::Kv(kv(set("k", "1"))), rig.send("3")];
     let reply = rig.apply(Vec::new(), effects);
-    assert!(matches!(&reply, Err(HostError::Busy(text)) if text.contains("try again")));
+    let text = failure(reply, HostErrorKind::Busy);
+    assert!(text.contains("try again"), "{text}");
     assert_eq!(rig.version("k"), None);
     assert_eq!(rig.depth(), 2);
     // What sends nothing goes on.
@@ -260,13 +263,18 @@ fn a_chain_of_events_has_an_end() {
     rig.caller.cause.depth = DEPTH - 1;
     sent(rig.apply(Vec::new(), vec![rig.send("1")]));
     rig.caller.cause.depth = DEPTH;
-    let text = invalid(rig.apply(Vec::new(), vec![rig.send("1")]));
+    let text = failure(
+        rig.apply(Vec::new(), vec![rig.send("1")]),
+        HostErrorKind::Limit,
+    );
     assert!(text.contains("loop"), "{text}");
     assert_eq!(rig.depth(), 1);
 }
 
 #[test]
 fn what_no_sdk_sends_is_refused() {
+    use HostErrorKind::{Invalid, Limit};
+
     let rig = Rig::new();
     let with = |change: &dyn Fn(&mut Message)| {
         let mut message = rig.message("1");
@@ -274,43 +282,70 @@ fn what_no_sdk_sends_is_refused() {
         vec![Effect::Send("q".parse().unwrap(), message)]
     };
     let large = format!("\"{}\"", "x".repeat(MESSAGE_BYTES));
-    for (what, effects) in [
-        ("too large", vec![rig.send(large)]),
-        ("no JSON", vec![rig.send("{\"a\":")]),
-        ("two texts", vec![rig.send("1},{")]),
-        ("not UTF-8", vec![rig.send(&b"\"\xFF\""[..])]),
-        ("too many", vec![rig.send("1"); EFFECTS + 1]),
+    for (what, kind, effects) in [
+        ("too large", Limit, vec![rig.send(large)]),
+        ("no JSON", Invalid, vec![rig.send("{\"a\":")]),
+        ("two texts", Invalid, vec![rig.send("1},{")]),
+        ("not UTF-8", Invalid, vec![rig.send(&b"\"\xFF\""[..])]),
+        ("too many", Limit, vec![rig.send("1"); EFFECTS + 1]),
         (
             "too much",
+            Limit,
             vec![rig.send(format!("\"{}\"", "x".repeat(200_000))); 50],
         ),
-        ("empty key", with(&|m| m.key = Some(String::new()))),
-        ("NUL", with(&|m| m.key = Some("a\0".to_owned()))),
+        ("empty key", Invalid, with(&|m| m.key = Some(String::new()))),
+        ("NUL", Invalid, with(&|m| m.key = Some("a\0".to_owned()))),
         (
             "long key",
+            Invalid,
             with(&|m| m.idempotency_key = Some("a".repeat(257))),
         ),
-        ("in a long time", with(&|m| m.delay_ms = u64::MAX)),
-        ("a read", vec![Effect::Kv(kv(KvOp::Get("k".to_owned())))]),
+        ("in a long time", Invalid, with(&|m| m.delay_ms = u64::MAX)),
+        (
+            "a read",
+            Invalid,
+            vec![Effect::Kv(kv(KvOp::Get("k".to_owned())))],
+        ),
         (
             "a large value",
+            Limit,
             vec![Effect::Kv(kv(set("k", &"1".repeat((1 << 20) + 1))))],
         ),
         (
             "a long key",
+            Invalid,
             vec![Effect::Kv(kv(set(&"k".repeat(513), "1")))],
         ),
     ] {
-        let reply = rig.apply(Vec::new(), effects);
-        assert!(
-            matches!(reply, Err(HostError::Invalid(_))),
-            "{what}: {reply:?}"
+        let error = rig.apply(Vec::new(), effects).unwrap_err();
+        assert_eq!(
+            (error.kind, error.service),
+            (kind, ServiceKind::Tx),
+            "{what}: {error}"
         );
     }
-    invalid(rig.apply(vec![read("", None)], Vec::new()));
-    invalid(rig.apply(vec![read("k", None); EFFECTS + 1], Vec::new()));
+    assert_eq!(rig.depth(), 0);
+}
+
+#[test]
+fn what_no_sdk_asks_for_is_refused() {
+    use HostErrorKind::{Invalid, Limit};
+
+    let rig = Rig::new();
+    failure(rig.apply(vec![read("", None)], Vec::new()), Invalid);
+    failure(
+        rig.apply(vec![read("k", None); EFFECTS + 1], Vec::new()),
+        Limit,
+    );
     let id = DeadLetterId::new(NOW);
-    invalid(rig.event(EventCall::Replay(id, Some("[1]".into()))));
+    let payload = Some("[1]".into());
+    failure(
+        rig.ask::<DeadLetters>(DeadLettersCall::Replay { id, payload }),
+        Invalid,
+    );
+    let messages = vec![rig.message("1"); EFFECTS + 1];
+    let queue = "q".parse().unwrap();
+    failure(rig.ask::<Queue>(QueueCall::Send { queue, messages }), Limit);
     assert_eq!(rig.depth(), 0);
 }
 
@@ -329,10 +364,15 @@ fn the_deepest_message_goes_everywhere() {
 #[test]
 fn dead_letters_that_are_not_there_are_nothing() {
     let rig = Rig::new();
-    let list = rig.event(EventCall::DeadLetters { limit: 10 });
-    assert_eq!(list, Ok(EventReply::DeadLetters("[]".into())));
+    let list = rig.ask::<DeadLetters>(DeadLettersCall::List { limit: 10 });
+    assert_eq!(list, Ok(DeadLettersReply::List("[]".into())));
     let id = DeadLetterId::new(NOW);
-    for call in [EventCall::Replay(id, None), EventCall::Discard(id)] {
-        assert_eq!(rig.event(call), Ok(EventReply::Done(false)));
+    let payload = None;
+    for call in [
+        DeadLettersCall::Replay { id, payload },
+        DeadLettersCall::Discard(id),
+    ] {
+        let reply = rig.ask::<DeadLetters>(call);
+        assert_eq!(reply, Ok(DeadLettersReply::Done(false)));
     }
 }

@@ -70,6 +70,7 @@ pub struct Message {
     /// The event it becomes.
     pub id: EventId,
     /// The message: a JSON text.
+    #[serde(with = "crate::service::wire::base64")]
     pub body: Bytes,
     /// Messages with the same key are handled one after the other, in order (queues only).
     pub key: Option<String>,
@@ -101,56 +102,6 @@ pub struct ReadKey {
     pub key: String,
     /// Its version.
     pub version: Option<i64>,
-}
-
-/// A call of the event services.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum EventCall {
-    /// Effects that happen together or not at all, if what was read is still so
-    /// -> [`EventReply::Sent`] for each message, or [`EventReply::Conflict`]
-    Apply {
-        /// What must still be so.
-        reads: Vec<ReadKey>,
-        /// What to do, in order.
-        effects: Vec<Effect>,
-    },
-    /// How many messages wait in a queue -> [`EventReply::Count`]
-    Depth(crate::name::QueueName),
-    /// Runs another script of the app now -> [`EventReply::Returned`]
-    Call {
-        /// The script.
-        script: crate::name::ScriptName,
-        /// Its argument: a JSON text.
-        args: Bytes,
-    },
-    /// Dead letters of the app, newest first -> [`EventReply::DeadLetters`]
-    DeadLetters {
-        /// At most so many.
-        limit: u32,
-    },
-    /// Delivers a dead letter again, with another payload if one is given: the text of a JSON
-    /// object -> [`EventReply::Done`]: whether it was there
-    Replay(crate::id::DeadLetterId, Option<Bytes>),
-    /// Removes a dead letter -> [`EventReply::Done`]
-    Discard(crate::id::DeadLetterId),
-}
-
-/// The answer to a call.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum EventReply {
-    /// The events the messages became, in order; an earlier one where an idempotency key was
-    /// known.
-    Sent(Vec<EventId>),
-    /// Something that was read has changed; nothing happened.
-    Conflict,
-    /// A number.
-    Count(u64),
-    /// What the script returned: a JSON text.
-    Returned(Bytes),
-    /// Dead letters: the text of a JSON array.
-    DeadLetters(Bytes),
-    /// Whether it was there.
-    Done(bool),
 }
 
 /// Bounds of events.

@@ -4,14 +4,15 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::name::CollectionName;
+use crate::service::{Access, wire};
 
 /// A stored value: JSON text, or raw bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KvValue {
     /// A JSON text (already checked).
-    Json(Bytes),
+    Json(#[serde(with = "wire::base64")] Bytes),
     /// A Blob.
-    Blob(Bytes),
+    Blob(#[serde(with = "wire::base64")] Bytes),
 }
 
 impl KvValue {
@@ -113,11 +114,25 @@ pub enum KvOp {
     /// -> [`KvReply::Number`]: the new value
     Update(String, KvUpdate),
     /// Appends a JSON value to the JSON array at the key -> [`KvReply::Number`]: its new length
-    Append(String, Bytes),
+    Append(String, #[serde(with = "wire::base64")] Bytes),
     /// -> [`KvReply::Page`]
     List(KvRange),
     /// How many keys start with the prefix -> [`KvReply::Number`]
     Count(String),
+}
+
+impl KvOp {
+    /// Whether it may change something.
+    pub fn access(&self) -> Access {
+        match self {
+            Self::Get(_) | Self::GetMany(_) | Self::Has(_) | Self::List(_) | Self::Count(_) => {
+                Access::Read
+            }
+            Self::Set { .. } | Self::Delete(_) | Self::Update(..) | Self::Append(..) => {
+                Access::Write
+            }
+        }
+    }
 }
 
 /// A call with the collection it goes to.

@@ -23,6 +23,7 @@ pub mod routing;
 pub mod schedule;
 pub mod script_error;
 pub mod seam;
+pub mod service;
 pub mod suggest;
 pub mod trigger;
 pub mod units;

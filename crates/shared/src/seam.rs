@@ -4,14 +4,13 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use crate::event::{Cause, EventCall, EventReply};
+use crate::event::Cause;
 use crate::id::{AppId, ExecutionId};
 use crate::invocation::{Invocation, Outcome, ScriptImage};
-use crate::kv::{KvCall, KvReply};
+use crate::limits::Limits;
 use crate::record::ExecutionRecord;
 use crate::script_error::{Diagnostic, ScriptError};
+use crate::service::{HostCall, HostError, HostReply};
 
 /// A boxed future that may move between threads.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -69,44 +68,8 @@ pub struct Caller {
     pub execution: ExecutionId,
     /// Where the run comes from.
     pub cause: Cause,
-}
-
-/// A call a script makes to the platform.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum HostCall {
-    /// The key-value service, reading.
-    Kv(KvCall),
-    /// Everything that writes or sends.
-    Event(EventCall),
-}
-
-/// The platform's answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum HostReply {
-    /// The key-value service.
-    Kv(KvReply),
-    /// The event services.
-    Event(EventReply),
-}
-
-/// Why a host call failed. The message is for the script's author; internals are in the log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-pub enum HostError {
-    /// The call cannot be right.
-    #[error("{0}")]
-    Invalid(String),
-    /// The state does not allow it.
-    #[error("{0}")]
-    Conflict(String),
-    /// The app has used up what it may have under way; try again later.
-    #[error("{0}")]
-    Busy(String),
-    /// A part of the platform is away; try again later.
-    #[error("{0}")]
-    Unavailable(String),
-    /// A defect of the platform.
-    #[error("internal error; the server's log has the details")]
-    Internal,
+    /// What the run may still use. An answer that needs more memory is not read to its end.
+    pub left: Limits,
 }
 
 /// An answer that is there, or one to wait for.

@@ -147,6 +147,36 @@ impl Row {
     }
 }
 
+impl Row {
+    /// Bytes of its texts and blobs, and what holding it takes besides.
+    pub fn bytes(&self) -> usize {
+        let values = self.0.iter().map(|value| match value {
+            Value::Null | Value::Int(_) => 0,
+            Value::Text(text) => text.len(),
+            Value::Blob(bytes) => bytes.len(),
+        });
+        values.sum::<usize>() + size_of_val(&*self.0)
+    }
+}
+
+/// Bytes a reader may still hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room(u64);
+
+impl Room {
+    /// Room for so many bytes.
+    pub(crate) const fn of(bytes: u64) -> Self {
+        Self(bytes)
+    }
+
+    /// Takes room for bytes that were read; an error when there is none.
+    pub(crate) fn take(&mut self, bytes: usize) -> Result<(), StoreError> {
+        let left = self.0.checked_sub(bytes as u64);
+        self.0 = left.ok_or(StoreError::NoRoom)?;
+        Ok(())
+    }
+}
+
 /// One connection, inside a transaction or a single read.
 ///
 /// SQL is written once, with `?1`, `?2` … for parameters, in the subset both engines speak
@@ -162,8 +192,24 @@ pub trait Conn {
     /// Something to tell the dispatcher once the transaction has committed.
     fn note(&mut self, notice: Notice);
 
-    /// Runs a statement and returns its rows (`SELECT`, `… RETURNING`).
-    fn query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError>;
+    /// Runs a statement and hands over its rows as they are read (`SELECT`, `… RETURNING`). An
+    /// error of `take` ends the reading: what is left is not held in memory.
+    fn query_each(
+        &mut self,
+        sql: &str,
+        params: &[Param<'_>],
+        take: &mut dyn FnMut(Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError>;
+
+    /// Runs a statement and returns its rows.
+    fn query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+        let mut rows = Vec::new();
+        self.query_each(sql, params, &mut |row| {
+            rows.push(row);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
 
     /// Runs a statement and returns how many rows it changed.
     fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError>;

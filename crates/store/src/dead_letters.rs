@@ -6,7 +6,7 @@ use shared::event::Cause;
 use shared::id::{AppId, DeadLetterId, EventId, ExecutionId};
 use shared::invocation::TriggerKind;
 
-use crate::conn::{Conn, Row};
+use crate::conn::{Conn, Room, Row};
 use crate::error::StoreError;
 use crate::outbox::{self, Delivery, New};
 
@@ -146,25 +146,23 @@ fn trim(conn: &mut dyn Conn, app: AppId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// An app's dead letters older than `before`, newest first.
+/// An app's newest dead letters, newest first; an error when they have more than `room` bytes.
 pub fn list(
     conn: &mut dyn Conn,
     app: AppId,
-    before: Option<DeadLetterId>,
     limit: i64,
+    room: u64,
 ) -> Result<Vec<DeadLetter>, StoreError> {
-    let before = before.map_or([0xFF; 16], |id| *id.as_bytes());
-    let sql = format!(
-        "SELECT {COLUMNS} FROM dead_letters WHERE app_id = ?1 AND id < ?2 \
-         ORDER BY id DESC LIMIT ?3"
-    );
-    conn.query(
-        &sql,
-        &[app.as_bytes().into(), (&before).into(), limit.into()],
-    )?
-    .iter()
-    .map(of_row)
-    .collect()
+    let sql =
+        format!("SELECT {COLUMNS} FROM dead_letters WHERE app_id = ?1 ORDER BY id DESC LIMIT ?2");
+    let mut room = Room::of(room);
+    let mut found = Vec::new();
+    conn.query_each(&sql, &[app.as_bytes().into(), limit.into()], &mut |row| {
+        room.take(row.bytes())?;
+        found.push(of_row(&row)?);
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// The columns of lists, in which nobody needs the payloads.

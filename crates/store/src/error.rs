@@ -40,6 +40,9 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
+    /// What was asked for is larger than its reader may hold; reading stopped there.
+    #[error("what was asked for is larger than its reader may hold")]
+    NoRoom,
     /// Anything else the engine said.
     #[error("{0}")]
     Engine(String),
@@ -80,6 +83,7 @@ impl StoreError {
             Self::NulInText => Self::NulInText,
             Self::Unavailable(text) => Self::Unavailable(text.clone()),
             Self::DiskFailed(text) => Self::DiskFailed(text.clone()),
+            Self::NoRoom => Self::NoRoom,
             other => Self::Engine(other.to_string()),
         }
     }

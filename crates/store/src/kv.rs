@@ -7,7 +7,7 @@ use shared::clock::Timestamp;
 use shared::id::AppId;
 use shared::kv::{KvCall, KvEntry, KvOp, KvReply, KvValue};
 
-use crate::conn::{Conn, Param, Row};
+use crate::conn::{Conn, Param, Room, Row};
 use crate::error::StoreError;
 
 /// Why a call failed.
@@ -24,14 +24,6 @@ pub enum KvError {
 const FORMAT_JSON: i64 = 0;
 const FORMAT_BLOB: i64 = 1;
 
-/// Whether a call only looks.
-pub fn is_read(op: &KvOp) -> bool {
-    matches!(
-        op,
-        KvOp::Get(_) | KvOp::GetMany(_) | KvOp::Has(_) | KvOp::List(_) | KvOp::Count(_)
-    )
-}
-
 /// Carries out a call for an app. `now` decides what has expired.
 pub fn call(
     conn: &mut dyn Conn,
@@ -45,14 +37,9 @@ pub fn call(
         now,
     };
     match &call.op {
-        KvOp::Get(key) => Ok(KvReply::Entry(scope.get(conn, key)?)),
-        KvOp::GetMany(keys) => {
-            let entries = keys.iter().map(|key| scope.get(conn, key));
-            Ok(KvReply::Entries(entries.collect::<Result<_, _>>()?))
+        KvOp::Get(_) | KvOp::GetMany(_) | KvOp::Has(_) | KvOp::List(_) | KvOp::Count(_) => {
+            Ok(read(conn, app, now, call, u64::MAX)?)
         }
-        KvOp::Has(key) => Ok(KvReply::Flag(scope.get(conn, key)?.is_some())),
-        KvOp::List(range) => Ok(KvReply::Page(list::list(conn, scope, range)?)),
-        KvOp::Count(prefix) => Ok(KvReply::Number(list::count(conn, scope, prefix)?)),
         KvOp::Set {
             key,
             value,
@@ -62,6 +49,38 @@ pub fn call(
         KvOp::Delete(key) => write::delete(conn, scope, key),
         KvOp::Update(key, update) => write::update(conn, scope, key, *update),
         KvOp::Append(key, item) => write::append(conn, scope, key, item),
+    }
+}
+
+/// Carries out a call that only looks. Reading stops with [`StoreError::NoRoom`] where the answer
+/// has more than `room` bytes.
+pub fn read(
+    conn: &mut dyn Conn,
+    app: AppId,
+    now: Timestamp,
+    call: &KvCall,
+    room: u64,
+) -> Result<KvReply, StoreError> {
+    let scope = Scope {
+        app,
+        collection: call.collection.as_str(),
+        now,
+    };
+    let mut room = Room::of(room);
+    match &call.op {
+        KvOp::Get(key) => Ok(KvReply::Entry(scope.get_within(conn, key, &mut room)?)),
+        KvOp::GetMany(keys) => {
+            let entries = keys
+                .iter()
+                .map(|key| scope.get_within(conn, key, &mut room));
+            Ok(KvReply::Entries(entries.collect::<Result<_, _>>()?))
+        }
+        KvOp::Has(key) => Ok(KvReply::Flag(scope.get(conn, key)?.is_some())),
+        KvOp::List(range) => Ok(KvReply::Page(list::list(conn, scope, range, room)?)),
+        KvOp::Count(prefix) => Ok(KvReply::Number(list::count(conn, scope, prefix)?)),
+        KvOp::Set { .. } | KvOp::Delete(_) | KvOp::Update(..) | KvOp::Append(..) => {
+            Err(StoreError::Engine("a read was asked to write".to_owned()))
+        }
     }
 }
 
@@ -107,6 +126,18 @@ impl Scope<'_> {
         } else {
             Some(entry)
         })
+    }
+
+    fn get_within(
+        self,
+        conn: &mut dyn Conn,
+        key: &str,
+        room: &mut Room,
+    ) -> Result<Option<KvEntry>, StoreError> {
+        let entry = self.get(conn, key)?;
+        let value = entry.as_ref().map_or(0, |entry| entry.value.len());
+        room.take(value + size_of::<Option<KvEntry>>())?;
+        Ok(entry)
     }
 
     fn expired(self, entry: &KvEntry) -> bool {

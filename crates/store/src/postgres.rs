@@ -15,6 +15,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use postgres::config::SslMode;
+use postgres::fallible_iterator::FallibleIterator as _;
 use postgres::types::{IsNull, ToSql, Type, private::BytesMut};
 use postgres::{Client, NoTls, Statement};
 use tokio::sync::mpsc;
@@ -170,17 +171,24 @@ impl PostgresConn<'_> {
         Ok(statement)
     }
 
-    fn try_query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+    fn try_query(
+        &mut self,
+        sql: &str,
+        params: &[Param<'_>],
+        take: &mut dyn FnMut(Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         refuse_nul(params)?;
         self.counters.statement();
         let statement = self.prepared(sql)?;
         let bound: Vec<Bound<'_>> = params.iter().map(|p| Bound(*p)).collect();
-        let bound: Vec<&(dyn ToSql + Sync)> = bound.iter().map(|p| p as _).collect();
-        let rows = self
+        let mut rows = self
             .client
-            .query(&statement, &bound)
+            .query_raw(&statement, bound)
             .map_err(|e| engine_error(&e))?;
-        rows.iter().map(row).collect()
+        while let Some(found) = rows.next().map_err(|e| engine_error(&e))? {
+            take(row(&found)?)?;
+        }
+        Ok(())
     }
 
     fn try_execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
@@ -208,8 +216,13 @@ impl Conn for PostgresConn<'_> {
         self.notices.push(notice);
     }
 
-    fn query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
-        let result = self.try_query(sql, params);
+    fn query_each(
+        &mut self,
+        sql: &str,
+        params: &[Param<'_>],
+        take: &mut dyn FnMut(Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let result = self.try_query(sql, params, take);
         self.failed |= result.is_err();
         result
     }

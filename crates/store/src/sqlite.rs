@@ -149,8 +149,13 @@ impl Conn for SqliteConn<'_> {
         self.notices.push(notice);
     }
 
-    fn query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
-        let result = self.try_query(sql, params);
+    fn query_each(
+        &mut self,
+        sql: &str,
+        params: &[Param<'_>],
+        take: &mut dyn FnMut(Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let result = self.try_query(sql, params, take);
         self.note_failure(result.as_ref().err());
         result
     }
@@ -171,7 +176,12 @@ impl SqliteConn<'_> {
         }
     }
 
-    fn try_query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
+    fn try_query(
+        &self,
+        sql: &str,
+        params: &[Param<'_>],
+        take: &mut dyn FnMut(Row) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         refuse_nul(params)?;
         self.counters.statement();
         let mut statement = self
@@ -182,15 +192,14 @@ impl SqliteConn<'_> {
         let mut rows = statement
             .query(rusqlite::params_from_iter(params.iter().map(Bound)))
             .map_err(|e| engine_error(&e))?;
-        let mut out = Vec::new();
         while let Some(row) = rows.next().map_err(|e| engine_error(&e))? {
             let mut values = Vec::with_capacity(columns);
             for at in 0..columns {
                 values.push(value(row.get_ref(at).map_err(|e| engine_error(&e))?)?);
             }
-            out.push(Row(values));
+            take(Row(values))?;
         }
-        Ok(out)
+        Ok(())
     }
 
     fn try_execute(&self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use rhai::{Dynamic, EvalAltResult, Position};
-use shared::seam::HostError;
+use shared::service::HostError;
 
 use crate::sandbox::signal::{CallFailure, Stopped};
 

@@ -148,6 +148,21 @@ impl Budget {
         }
     }
 
+    /// What the run may still use.
+    pub(super) fn left(&self) -> Limits {
+        let now = Instant::now();
+        let cpu = self.cpu.get() + now.duration_since(self.entered_at.get());
+        let memory = self.account.used().max(0) as u64 + self.held.get();
+        Limits {
+            wall: self.deadline().saturating_duration_since(now),
+            cpu: self.limits.cpu.saturating_sub(cpu),
+            operations: self.limits.operations.saturating_sub(self.operations()),
+            memory: self.limits.memory.saturating_sub(memory),
+            host_calls: self.limits.host_calls - self.host_calls.get(),
+            ..self.limits
+        }
+    }
+
     /// Operations done so far.
     pub(crate) fn operations(&self) -> u64 {
         self.operations.get() + self.granted.get() - grant::unused()

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use shared::script_error::LimitKind;
-use shared::seam::{BoxFuture, HostError, HostReply};
+use shared::seam::BoxFuture;
+use shared::service::{HostError, HostReply};
 
 /// What a script hands to its worker when it waits.
 pub(crate) enum Yielded {

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use shared::seam::{Caller, HostAnswer, HostCall, HostError, HostReply};
+use shared::script_error::LimitKind;
+use shared::seam::{Caller, HostAnswer};
+use shared::service::{HostCall, HostError, HostErrorKind, HostReply};
 
 use super::context::{current, wait};
 use super::meter::unmetered;
-use super::signal::{CallFailure, Resumed, ScriptHead, Stopped, Yielded};
+use super::signal::{CallFailure, Resumed, ScriptHead, StopReason, Stopped, Yielded};
 
 /// Asks the platform. Waits if it must; counts against the limit of host calls.
 ///
@@ -24,17 +26,26 @@ pub(crate) fn host_call(call: HostCall) -> Result<HostReply, CallFailure> {
         app: context.invocation.app.id,
         execution: context.invocation.execution,
         cause: context.invocation.cause,
+        left: context.budget.left(),
     };
+    let service = call.service();
     let answer = match unmetered(|| context.services.host.call(caller, call)) {
         HostAnswer::Ready(answer) => answer,
         HostAnswer::Pending(future) => match wait(Yielded::Host(future))? {
             Resumed::Host(answer) => answer,
-            Resumed::Go | Resumed::Stop(_) => Err(HostError::Internal),
+            Resumed::Go | Resumed::Stop(_) => Err(unmetered(|| HostError::internal(service))),
         },
     };
     context.forget_now();
     context.budget.look_soon();
     answer.map_err(|error| {
+        if error.kind == HostErrorKind::Memory {
+            unmetered(|| drop(error));
+            return context
+                .budget
+                .stop(StopReason::Limit(LimitKind::Memory))
+                .into();
+        }
         // The script frees what it catches, so it has to own it.
         let own = error.clone();
         unmetered(|| drop(error));

@@ -2,13 +2,14 @@
 
 use rhai::Map;
 use rhai::plugin::{ImmutableString, RhaiResult, export_module};
-use shared::event::{EventCall, EventReply};
 use shared::id::DeadLetterId;
+use shared::service::DeadLetters;
+use shared::service::dead_letters::{DeadLettersCall, DeadLettersReply};
 
+use super::ask::ask_for;
 use super::transaction;
 use super::{invoke, messages};
 use crate::language::error::{Result, wrong};
-use crate::sandbox::meter::Outside;
 
 /// Dead letters a list gives unless it is told otherwise; each may hold a whole message.
 const PAGE: u32 = 20;
@@ -21,11 +22,13 @@ fn refuse() -> Result<()> {
 
 fn newest(limit: u32) -> RhaiResult {
     refuse()?;
-    let reply = messages::ask(|| EventCall::DeadLetters { limit })?;
-    match &*reply {
-        EventReply::DeadLetters(text) => invoke::answered(text),
-        _ => Err(messages::misunderstood()),
-    }
+    ask_for::<DeadLetters, _>(
+        || DeadLettersCall::List { limit },
+        |reply| match reply {
+            DeadLettersReply::List(text) => Some(invoke::returned(text)),
+            DeadLettersReply::Done(_) => None,
+        },
+    )
 }
 
 fn id_of(text: &str) -> Result<DeadLetterId> {
@@ -33,11 +36,11 @@ fn id_of(text: &str) -> Result<DeadLetterId> {
         .map_err(|error: shared::id::ParseIdError| wrong(error.to_string()))
 }
 
-fn done(reply: &EventReply) -> Result<bool> {
-    match reply {
-        EventReply::Done(there) => Ok(*there),
-        _ => Err(messages::misunderstood()),
-    }
+fn done(call: impl FnOnce() -> DeadLettersCall) -> Result<bool> {
+    ask_for::<DeadLetters, _>(call, |reply| match reply {
+        DeadLettersReply::Done(there) => Some(Ok(*there)),
+        DeadLettersReply::List(_) => None,
+    })
 }
 
 #[export_module]
@@ -70,7 +73,7 @@ pub(super) mod functions {
     pub fn replay(id: ImmutableString) -> Result<bool> {
         refuse()?;
         let id = id_of(&id)?;
-        done(&*messages::ask(|| EventCall::Replay(id, None))?)
+        done(|| DeadLettersCall::Replay { id, payload: None })
     }
 
     /// Delivers a dead letter again with other fields; whether it was there.
@@ -79,9 +82,10 @@ pub(super) mod functions {
         refuse()?;
         let id = id_of(&id)?;
         let fields = messages::json_of_map(&fields, "the event's fields")?;
-        done(&*messages::ask(|| {
-            EventCall::Replay(id, Some(Outside::into_inner(fields)))
-        })?)
+        done(|| DeadLettersCall::Replay {
+            id,
+            payload: Some(fields.into_inner()),
+        })
     }
 
     /// Removes a dead letter; whether it was there.
@@ -89,6 +93,6 @@ pub(super) mod functions {
     pub fn discard(id: ImmutableString) -> Result<bool> {
         refuse()?;
         let id = id_of(&id)?;
-        done(&*messages::ask(|| EventCall::Discard(id))?)
+        done(|| DeadLettersCall::Discard(id))
     }
 }

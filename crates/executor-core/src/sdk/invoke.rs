@@ -2,9 +2,12 @@
 
 use rhai::Map;
 use rhai::plugin::{Dynamic, ImmutableString, RhaiResult, export_module};
-use shared::event::{Effect, EventCall, EventReply};
+use shared::event::Effect;
 use shared::name::ScriptName;
+use shared::service::Invoke;
+use shared::service::invoke::{InvokeCall, InvokeReply};
 
+use super::ask::ask_for;
 use super::messages::{self, Options};
 use super::transaction;
 use crate::language::error::{Result, wrong};
@@ -12,7 +15,7 @@ use crate::language::json::{Failure, decode_wrapped};
 use crate::sandbox::context;
 
 /// The value of a JSON text the platform answered with.
-pub(super) fn answered(text: &[u8]) -> RhaiResult {
+pub(super) fn returned(text: &[u8]) -> RhaiResult {
     context::reserve(text.len() as u64)?;
     decode_wrapped(text).map_err(|failure| match failure {
         Failure::Stopped(stopped) => stopped.into(),
@@ -23,7 +26,18 @@ pub(super) fn answered(text: &[u8]) -> RhaiResult {
 fn call_later(script: &str, args: &Dynamic, options: &Options) -> Result<ImmutableString> {
     let script = messages::name::<ScriptName>(script)?;
     let message = messages::message(args, options)?;
-    messages::send(message.map(|message| Effect::Invoke(script.into_inner(), message)))
+    messages::send::<Invoke>(
+        message,
+        |message| Effect::Invoke(script.clone(), message),
+        |message| InvokeCall::Later {
+            script: script.clone(),
+            message,
+        },
+        |reply| match reply {
+            InvokeReply::Later(id) => Some(*id),
+            InvokeReply::Returned(_) => None,
+        },
+    )
 }
 
 #[export_module]
@@ -35,14 +49,14 @@ pub(super) mod functions {
         transaction::refuse_inside("invoke::call", "call it before, or use invoke::later")?;
         let script = messages::name::<ScriptName>(&script)?;
         let args = messages::json(&args, "the argument")?;
-        let reply = messages::ask(|| EventCall::Call {
+        let call = || InvokeCall::Call {
             script: script.into_inner(),
             args: args.into_inner(),
-        })?;
-        match &*reply {
-            EventReply::Returned(text) => answered(text),
-            _ => Err(messages::misunderstood()),
-        }
+        };
+        ask_for::<Invoke, _>(call, |reply| match reply {
+            InvokeReply::Returned(text) => Some(returned(text)),
+            InvokeReply::Later(_) => None,
+        })
     }
 
     /// Runs another script of the app after this call; returns the event's id. It is on disk when

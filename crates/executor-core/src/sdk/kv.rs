@@ -1,19 +1,19 @@
 //! `kv`: the app's key-value store, by collection.
 
 use rhai::plugin::{Dynamic, ImmutableString, RhaiResult, export_module};
-use rhai::{Array, Blob, EvalAltResult, Map};
+use rhai::{Array, Blob, Map};
 use shared::kv::{KvCall, KvCondition, KvEntry, KvOp, KvRange, KvReply, KvUpdate, KvValue};
 use shared::limits::fixed::{KV_BATCH, KV_KEY_BYTES, KV_VALUE_BYTES};
 use shared::name::CollectionName;
-use shared::seam::{HostCall, HostReply};
+use shared::service::Kv;
 
-use super::time;
-use super::transaction;
+use super::ask::{answered, ask};
+use super::{time, transaction};
 use crate::language::cost::charge_bytes;
 use crate::language::error::{Result, wrong};
 use crate::language::json::{Failure, decode_metered, encode_metered};
+use crate::sandbox::context;
 use crate::sandbox::meter::{Outside, unmetered};
-use crate::sandbox::{context, wait};
 
 /// Keys a list gives unless it is told otherwise.
 const PAGE: i64 = 100;
@@ -22,38 +22,26 @@ const PAGE: i64 = 100;
 #[derive(Clone, Debug)]
 pub(crate) struct Collection(CollectionName);
 
-/// Calls the service and reads its answer. What crosses is the platform's memory, on both ways:
-/// otherwise a script would pay for bytes somebody else frees, and be paid for bytes it did not
-/// allocate.
+/// Calls the service, or the open transaction in its place, and reads the answer.
 fn call<R>(
     collection: &Collection,
     op: impl FnOnce() -> KvOp,
-    read: impl FnOnce(&KvReply) -> Option<Result<R>>,
+    read: impl FnOnce(&mut KvReply) -> Option<Result<R>>,
 ) -> Result<R> {
-    if transaction::is_open() {
+    let reply = if transaction::is_open() {
         let call = unmetered(|| KvCall {
             // A transaction outlives the script's hold on the name.
             collection: collection.0.as_str().parse().expect("it was a name"),
             op: op(),
         });
-        let reply = transaction::kv::call(Outside::new(call))?;
-        return read(&reply).unwrap_or_else(|| Err(misunderstood()));
-    }
-    let call = unmetered(|| {
-        HostCall::Kv(KvCall {
+        transaction::kv::call(Outside::new(call))?
+    } else {
+        ask::<Kv>(|| KvCall {
             collection: collection.0.clone(),
             op: op(),
-        })
-    });
-    let reply = Outside::new(wait::host_call(call)?);
-    let HostReply::Kv(answer) = &*reply else {
-        return Err(misunderstood());
+        })?
     };
-    read(answer).unwrap_or_else(|| Err(misunderstood()))
-}
-
-fn misunderstood() -> Box<EvalAltResult> {
-    wrong("the key-value service gave an answer to another question")
+    answered::<Kv, R>(reply, read)
 }
 
 fn checked_key(key: &str) -> Result<()> {
@@ -235,18 +223,24 @@ fn update(collection: &Collection, key: &str, how: KvUpdate) -> Result<i64> {
     call(collection, || KvOp::Update(key.to_owned(), how), number)
 }
 
-fn number(reply: &KvReply) -> Option<Result<i64>> {
+fn number(reply: &mut KvReply) -> Option<Result<i64>> {
     match reply {
         KvReply::Number(number) => Some(Ok(*number)),
         _ => None,
     }
 }
 
-fn yes_or_no(reply: &KvReply) -> Option<Result<bool>> {
+fn yes_or_no(reply: &mut KvReply) -> Option<Result<bool>> {
     match reply {
         KvReply::Flag(flag) => Some(Ok(*flag)),
         _ => None,
     }
+}
+
+/// What an answer holds, each freed as soon as the script has its own: an answer and the values in
+/// it are not in memory twice.
+fn emptying<T>(items: &mut Vec<T>) -> impl Iterator<Item = Outside<T>> {
+    items.drain(..).map(Outside::new)
 }
 
 fn page(collection: &Collection, options: &Map) -> Result<Map> {
@@ -256,10 +250,9 @@ fn page(collection: &Collection, options: &Map) -> Result<Map> {
         let KvReply::Page(page) = reply else {
             return None;
         };
-        let items: Result<Array> = page
-            .items
-            .iter()
-            .map(|(key, entry)| {
+        let items: Result<Array> = emptying(&mut page.items)
+            .map(|found| {
+                let (key, entry) = &*found;
                 let mut item = described(entry)?;
                 item.insert("key".into(), key.clone().into());
                 Ok(Dynamic::from_map(item))
@@ -315,12 +308,12 @@ pub(super) mod methods {
         let op = || KvOp::GetMany(keys.iter().map(ToString::to_string).collect());
         call(collection, op, |reply| match reply {
             KvReply::Entries(entries) => {
-                let load = |entry: &Option<KvEntry>| {
+                let load = |entry: Outside<Option<KvEntry>>| {
                     entry
                         .as_ref()
                         .map_or(Ok(Dynamic::UNIT), |entry| loaded(&entry.value))
                 };
-                Some(entries.iter().map(load).collect())
+                Some(emptying(entries).map(load).collect())
             }
             _ => None,
         })

@@ -3,20 +3,20 @@
 use std::str::FromStr;
 
 use bytes::Bytes;
+use rhai::Map;
 use rhai::plugin::{Dynamic, ImmutableString};
-use rhai::{Array, EvalAltResult, Map};
 use shared::event::limits::{DELAY, KEY_BYTES, MESSAGE_BYTES};
-use shared::event::{Effect, EventCall, EventReply, Message};
+use shared::event::{Effect, Message};
 use shared::id::EventId;
 use shared::name::NameError;
-use shared::seam::{HostCall, HostReply};
+use shared::service::Service;
 
-use super::time;
-use super::transaction;
+use super::ask::ask_for;
+use super::{time, transaction};
 use crate::language::error::{Result, wrong};
 use crate::language::json::{EncodeError, Failure, encode_map_metered, encode_metered};
+use crate::sandbox::context;
 use crate::sandbox::meter::{Outside, unmetered};
-use crate::sandbox::{context, wait};
 
 /// How a message is sent.
 #[derive(Default)]
@@ -110,64 +110,20 @@ pub(super) fn message(value: &Dynamic, options: &Options) -> Result<Outside<Mess
     }))
 }
 
-fn message_of(effect: &Effect) -> Option<&Message> {
-    match effect {
-        Effect::Send(_, message) | Effect::Publish(_, message) | Effect::Invoke(_, message) => {
-            Some(message)
-        }
-        Effect::Kv(_) => None,
-    }
-}
-
-fn text(id: &EventId) -> Dynamic {
-    Dynamic::from(id.to_string())
-}
-
-/// Sends messages together; their events' ids.
-pub(super) fn send_all(effects: Outside<Vec<Effect>>) -> Result<Array> {
+/// Sends one message of a service, now or with the open transaction; its event's id.
+pub(super) fn send<S: Service>(
+    message: Outside<Message>,
+    effect: impl FnOnce(Message) -> Effect,
+    call: impl FnOnce(Message) -> S::Call,
+    event: impl FnOnce(&S::Reply) -> Option<EventId>,
+) -> Result<ImmutableString> {
     if transaction::is_open() {
-        let ids = effects.iter().filter_map(message_of);
-        let ids = ids.map(|message| text(&message.id)).collect();
-        transaction::keep(effects)?;
-        return Ok(ids);
+        let id = message.id;
+        transaction::keep(message.map(|message| vec![effect(message)]))?;
+        return Ok(id.to_string().into());
     }
-    let count = effects.len();
-    let call = effects.map(|effects| {
-        HostCall::Event(EventCall::Apply {
-            reads: Vec::new(),
-            effects,
-        })
-    });
-    let reply = Outside::new(wait::host_call(call.into_inner())?);
-    match &*reply {
-        HostReply::Event(EventReply::Sent(ids)) if ids.len() == count => {
-            Ok(ids.iter().map(text).collect())
-        }
-        _ => Err(misunderstood()),
-    }
-}
-
-/// Sends one message; its event's id.
-pub(super) fn send(effect: Outside<Effect>) -> Result<ImmutableString> {
-    let mut ids = send_all(effect.map(|effect| vec![effect]))?;
-    let id = ids.pop().and_then(|id| id.into_immutable_string().ok());
-    id.ok_or_else(misunderstood)
-}
-
-/// An event call and its answer.
-pub(super) fn ask(call: impl FnOnce() -> EventCall) -> Result<Outside<EventReply>> {
-    let call = unmetered(|| HostCall::Event(call()));
-    let reply = Outside::new(wait::host_call(call)?);
-    if let HostReply::Kv(_) = &*reply {
-        return Err(misunderstood());
-    }
-    Ok(reply.map(|reply| match reply {
-        HostReply::Event(reply) => reply,
-        HostReply::Kv(_) => EventReply::Done(false),
-    }))
-}
-
-/// An answer to another question: a defect of the platform.
-pub(super) fn misunderstood() -> Box<EvalAltResult> {
-    wrong("the event service gave an answer to another question")
+    ask_for::<S, _>(
+        || call(message.into_inner()),
+        |reply| event(reply).map(|id| Ok(id.to_string().into())),
+    )
 }

@@ -4,6 +4,8 @@ use rhai::Map;
 use rhai::plugin::{Dynamic, ImmutableString, export_module};
 use shared::event::Effect;
 use shared::name::TopicName;
+use shared::service::Pubsub;
+use shared::service::pubsub::{PubsubCall, PubsubReply};
 
 use super::messages::{self, Options};
 use crate::language::error::Result;
@@ -11,7 +13,15 @@ use crate::language::error::Result;
 fn tell(topic: &str, value: &Dynamic, options: &Options) -> Result<ImmutableString> {
     let topic = messages::name::<TopicName>(topic)?;
     let message = messages::message(value, options)?;
-    messages::send(message.map(|message| Effect::Publish(topic.into_inner(), message)))
+    messages::send::<Pubsub>(
+        message,
+        |message| Effect::Publish(topic.clone(), message),
+        |message| PubsubCall::Publish {
+            topic: topic.clone(),
+            message,
+        },
+        |PubsubReply::Published(id)| Some(*id),
+    )
 }
 
 #[export_module]

@@ -3,23 +3,57 @@
 use rhai::plugin::{Dynamic, ImmutableString, export_module};
 use rhai::{Array, Map};
 use shared::event::limits::{EFFECT_BYTES, EFFECTS};
-use shared::event::{Effect, EventCall, EventReply};
+use shared::event::{Effect, Message};
+use shared::id::EventId;
 use shared::name::QueueName;
+use shared::service::Queue;
+use shared::service::queue::{QueueCall, QueueReply};
 
+use super::ask::ask_for;
 use super::messages::{self, Options};
 use super::transaction;
 use crate::language::error::{Result, wrong};
 use crate::sandbox::context;
 use crate::sandbox::meter::{Outside, unmetered};
 
-fn effect(queue: &QueueName, value: &Dynamic, options: &Options) -> Result<Outside<Effect>> {
-    let message = messages::message(value, options)?;
-    Ok(message.map(|message| Effect::Send(queue.clone(), message)))
-}
-
 fn send_one(queue: &str, value: &Dynamic, options: &Options) -> Result<ImmutableString> {
     let queue = messages::name::<QueueName>(queue)?;
-    messages::send(effect(&queue, value, options)?)
+    let message = messages::message(value, options)?;
+    messages::send::<Queue>(
+        message,
+        |message| Effect::Send(queue.clone(), message),
+        |message| QueueCall::Send {
+            queue: queue.clone(),
+            messages: vec![message],
+        },
+        |reply| match reply {
+            QueueReply::Sent(ids) => ids.first().copied(),
+            QueueReply::Depth(_) => None,
+        },
+    )
+}
+
+fn texts<'a>(ids: impl Iterator<Item = &'a EventId>) -> Array {
+    ids.map(|id| id.to_string().into()).collect()
+}
+
+/// Sends messages together; their events' ids.
+fn send_all(queue: Outside<QueueName>, messages: Outside<Vec<Message>>) -> Result<Array> {
+    if transaction::is_open() {
+        let ids = texts(messages.iter().map(|message| &message.id));
+        let effect = |message| Effect::Send(queue.clone(), message);
+        transaction::keep(messages.map(|all| all.into_iter().map(effect).collect()))?;
+        return Ok(ids);
+    }
+    let count = messages.len();
+    let call = || QueueCall::Send {
+        queue: queue.into_inner(),
+        messages: messages.into_inner(),
+    };
+    ask_for::<Queue, _>(call, |reply| match reply {
+        QueueReply::Sent(ids) if ids.len() == count => Some(Ok(texts(ids.iter()))),
+        _ => None,
+    })
 }
 
 #[export_module]
@@ -55,11 +89,11 @@ pub(super) mod functions {
                 "queue::send_many takes at most {EFFECTS} messages"
             )));
         }
-        let mut effects = Outside::new(Vec::new());
+        let mut ready = Outside::new(Vec::new());
         let mut bytes = 0;
         for message in &messages {
-            let effect = effect(&queue, message, &Options::default())?;
-            bytes += transaction::weight(std::slice::from_ref(&*effect));
+            let message = messages::message(message, &Options::default())?;
+            bytes += message.body.len();
             if bytes > EFFECT_BYTES {
                 return Err(wrong(format!(
                     "queue::send_many takes at most {} MiB of messages; send them in several calls",
@@ -67,12 +101,12 @@ pub(super) mod functions {
                 )));
             }
             context::reserve(bytes as u64)?;
-            unmetered(|| effects.push(effect.into_inner()));
+            unmetered(|| ready.push(message.into_inner()));
         }
-        if effects.is_empty() {
+        if ready.is_empty() {
             return Ok(Array::new());
         }
-        messages::send_all(effects)
+        send_all(queue, ready)
     }
 
     /// How many messages of a queue are not handled yet.
@@ -80,10 +114,12 @@ pub(super) mod functions {
     pub fn depth(name: ImmutableString) -> Result<i64> {
         transaction::refuse_inside("queue::depth", "call it before")?;
         let queue = messages::name::<QueueName>(&name)?;
-        let reply = messages::ask(|| EventCall::Depth(queue.into_inner()))?;
-        match &*reply {
-            EventReply::Count(count) => Ok(i64::try_from(*count).unwrap_or(i64::MAX)),
-            _ => Err(messages::misunderstood()),
-        }
+        ask_for::<Queue, _>(
+            || QueueCall::Depth(queue.into_inner()),
+            |reply| match reply {
+                QueueReply::Depth(count) => Some(Ok(i64::try_from(*count).unwrap_or(i64::MAX))),
+                QueueReply::Sent(_) => None,
+            },
+        )
     }
 }

@@ -8,13 +8,15 @@ pub(super) mod collected;
 pub(super) mod kv;
 
 use shared::event::limits::{EFFECT_BYTES, EFFECTS};
-use shared::event::{Effect, EventCall, EventReply, ReadKey};
-use shared::seam::{HostCall, HostReply};
+use shared::event::{Effect, ReadKey};
+use shared::service::Tx;
+use shared::service::tx::{TxCall, TxReply};
 
+use super::ask::ask;
 use super::state;
 use crate::language::error::{Result, wrong};
+use crate::sandbox::context;
 use crate::sandbox::meter::{Outside, unmetered};
-use crate::sandbox::{context, wait};
 use collected::{Collected, weight_of};
 
 /// The version of an entry the transaction wrote itself: it gets one at the end.
@@ -113,7 +115,7 @@ pub(crate) fn commit() -> Result<bool> {
     if tx.reads.is_empty() && tx.effects.is_empty() {
         return Ok(true);
     }
-    let call = unmetered(|| {
+    let call = || {
         let Collected { reads, effects, .. } = *tx.into_inner();
         let reads = reads
             .into_iter()
@@ -122,17 +124,11 @@ pub(crate) fn commit() -> Result<bool> {
                 key,
                 version,
             });
-        HostCall::Event(EventCall::Apply {
+        TxCall::Commit {
             reads: reads.collect(),
             effects,
-        })
-    });
-    let reply = Outside::new(wait::host_call(call)?);
-    match &*reply {
-        HostReply::Event(EventReply::Sent(_)) => Ok(true),
-        HostReply::Event(EventReply::Conflict) => Ok(false),
-        _ => Err(wrong(
-            "the platform answered another question than the transaction's",
-        )),
-    }
+        }
+    };
+    let reply = ask::<Tx>(call)?;
+    Ok(matches!(&*reply, TxReply::Committed(_)))
 }

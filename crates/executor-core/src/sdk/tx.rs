@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rhai::FnPtr;
 use rhai::plugin::{Dynamic, NativeCallContext, RhaiResult, export_module};
-use shared::seam::HostError;
+use shared::service::{HostError, HostErrorKind, ServiceKind};
 
 use super::retry::can_be_caught;
 use super::transaction;
@@ -52,9 +52,11 @@ pub(super) mod functions {
                 wait::sleep(pause(tried))?;
             }
         }
-        Err(host_error(HostError::Conflict(format!(
+        let text = format!(
             "what the transaction read was changed by others {ATTEMPTS} times in a row; nothing \
              was done. Try again later, or read fewer keys in it"
-        ))))
+        );
+        let error = HostError::new(ServiceKind::Tx, HostErrorKind::Conflict, text);
+        Err(host_error(error))
     }
 }

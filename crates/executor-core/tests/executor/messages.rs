@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
-use shared::event::{Effect, EventCall, Message};
+use shared::event::{Effect, Message};
 use shared::script_error::{LimitKind, ScriptErrorKind};
-use shared::seam::{Executor, HostCall};
+use shared::seam::Executor;
+use shared::service::HostCall;
+use shared::service::dead_letters::DeadLettersCall;
 
 use crate::support::{body, failure, limit, limited, on_worker, unlimited};
 
@@ -203,11 +205,11 @@ fn dead_letters_are_listed_replayed_and_discarded() {
         assert_eq!(body(&rig.run(&source).await), "[20,5,true,true,true]");
         let calls = rig.host.calls.lock().unwrap();
         assert!(
-            matches!(&calls[2], HostCall::Event(EventCall::Replay(given, None))
+            matches!(&calls[2], HostCall::DeadLetters(DeadLettersCall::Replay { id: given, payload: None })
             if given.to_string() == id)
         );
         assert!(
-            matches!(&calls[3], HostCall::Event(EventCall::Replay(_, Some(fields)))
+            matches!(&calls[3], HostCall::DeadLetters(DeadLettersCall::Replay { payload: Some(fields), .. })
             if fields == "{\"message\":1}")
         );
     });

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use bytes::Bytes;
 use executor_core::{ExecutorConfig, LocalExecutor};
 use shared::clock::{ManualClock, Timestamp};
-use shared::event::{Effect, EventCall, EventInput, EventReply, ReadKey};
+use shared::event::{Effect, EventInput, ReadKey};
 use shared::id::{AppId, ContentHash, EventId, ExecutionId, RequestId};
 use shared::invocation::{
     AppContext, Input, Invocation, ModuleSet, Outcome, ResponseBody, ScriptImage, TriggerKind,
@@ -18,7 +18,13 @@ use shared::invocation::{
 use shared::kv::{KvCall, KvEntry, KvOp, KvReply, KvValue};
 use shared::limits::Limits;
 use shared::script_error::{LimitKind, ScriptErrorKind};
-use shared::seam::{Caller, Executor, Host, HostAnswer, HostCall, HostError, HostReply};
+use shared::seam::{Caller, Executor, Host, HostAnswer};
+use shared::service::dead_letters::{DeadLettersCall, DeadLettersReply};
+use shared::service::invoke::{InvokeCall, InvokeReply};
+use shared::service::pubsub::{PubsubCall, PubsubReply};
+use shared::service::queue::{QueueCall, QueueReply};
+use shared::service::tx::{TxCall, TxReply};
+use shared::service::{HostCall, HostError, HostErrorKind, HostReply, ServiceKind};
 use tokio::runtime::Builder;
 use tokio::sync::{oneshot, watch};
 use tokio::task::LocalSet;
@@ -73,9 +79,18 @@ impl TestHost {
     /// The transactions and messages that arrived: what was read, what is to be done.
     pub(crate) fn applied(&self) -> Vec<(Vec<ReadKey>, Vec<Effect>)> {
         let calls = self.calls.lock().unwrap();
-        let applied = calls.iter().filter_map(|call| match call {
-            HostCall::Event(EventCall::Apply { reads, effects }) => {
-                Some((reads.clone(), effects.clone()))
+        let sent = |effects| Some((Vec::new(), effects));
+        let applied = calls.iter().filter_map(|call| match call.clone() {
+            HostCall::Tx(TxCall::Commit { reads, effects }) => Some((reads, effects)),
+            HostCall::Queue(QueueCall::Send { queue, messages }) => {
+                let effect = |message| Effect::Send(queue.clone(), message);
+                sent(messages.into_iter().map(effect).collect())
+            }
+            HostCall::Pubsub(PubsubCall::Publish { topic, message }) => {
+                sent(vec![Effect::Publish(topic, message)])
+            }
+            HostCall::Invoke(InvokeCall::Later { script, message }) => {
+                sent(vec![Effect::Invoke(script, message)])
             }
             _ => None,
         });
@@ -104,44 +119,53 @@ impl TestHost {
         HostAnswer::Ready(Ok(HostReply::Kv(reply)))
     }
 
-    fn event(&self, caller: Caller, call: EventCall) -> HostAnswer {
-        self.calls
-            .lock()
-            .unwrap()
-            .push(HostCall::Event(call.clone()));
+    fn other(&self, caller: Caller, call: HostCall) -> HostAnswer {
+        self.calls.lock().unwrap().push(call.clone());
         let reply = match call {
-            EventCall::Apply { effects, .. } => self.apply(&effects),
-            EventCall::Depth(_) => EventReply::Count(3),
-            EventCall::Call { script, args } if script.as_str() == "echo" => {
-                EventReply::Returned(args)
+            HostCall::Tx(TxCall::Commit { effects, .. }) => HostReply::Tx(self.commit(&effects)),
+            HostCall::Queue(QueueCall::Send { messages, .. }) => {
+                let ids = messages.iter().map(|message| message.id);
+                HostReply::Queue(QueueReply::Sent(ids.collect()))
             }
-            EventCall::Call { args, .. } => return self.run(caller, args),
-            EventCall::DeadLetters { limit } => {
-                EventReply::DeadLetters(format!("[{{\"attempts\":{limit}}}]").into())
+            HostCall::Queue(QueueCall::Depth(_)) => HostReply::Queue(QueueReply::Depth(3)),
+            HostCall::Pubsub(PubsubCall::Publish { message, .. }) => {
+                HostReply::Pubsub(PubsubReply::Published(message.id))
             }
-            EventCall::Replay(..) | EventCall::Discard(_) => EventReply::Done(true),
+            HostCall::Invoke(InvokeCall::Later { message, .. }) => {
+                HostReply::Invoke(InvokeReply::Later(message.id))
+            }
+            HostCall::Invoke(InvokeCall::Call { script, args }) if script.as_str() == "echo" => {
+                HostReply::Invoke(InvokeReply::Returned(args))
+            }
+            HostCall::Invoke(InvokeCall::Call { args, .. }) => return self.run(caller, args),
+            HostCall::DeadLetters(DeadLettersCall::List { limit }) => {
+                let list = format!("[{{\"attempts\":{limit}}}]");
+                HostReply::DeadLetters(DeadLettersReply::List(list.into()))
+            }
+            HostCall::DeadLetters(_) => HostReply::DeadLetters(DeadLettersReply::Done(true)),
+            HostCall::Kv(_) => unreachable!("it has an answer of its own"),
         };
-        HostAnswer::Ready(Ok(HostReply::Event(reply)))
+        HostAnswer::Ready(Ok(reply))
     }
 
-    fn apply(&self, effects: &[Effect]) -> EventReply {
+    fn commit(&self, effects: &[Effect]) -> TxReply {
         let before = self.conflicts.load(Ordering::Relaxed);
         if before > 0 {
             self.conflicts.store(before - 1, Ordering::Relaxed);
-            return EventReply::Conflict;
+            return TxReply::Conflict;
         }
         let messages = effects.iter().filter_map(|effect| match effect {
             Effect::Send(_, it) | Effect::Publish(_, it) | Effect::Invoke(_, it) => Some(it.id),
             Effect::Kv(_) => None,
         });
-        EventReply::Sent(messages.collect())
+        TxReply::Committed(messages.collect())
     }
 
     fn run(&self, caller: Caller, args: Bytes) -> HostAnswer {
         let (executor, source) = self.called.get().unwrap();
         if caller.cause.depth >= shared::event::limits::DEPTH {
-            let deep = "scripts call each other too deep".to_owned();
-            return HostAnswer::Ready(Err(HostError::Invalid(deep)));
+            let deep = "scripts call each other too deep";
+            return HostAnswer::Ready(Err(failed(HostErrorKind::Limit, deep)));
         }
         let fields = [b"{\"args\":", &args[..], b"}"].concat();
         let mut run = event_of(
@@ -154,13 +178,17 @@ impl TestHost {
         HostAnswer::Pending(Box::pin(async move {
             let outcome = outcome.await;
             match &outcome.completion.error {
-                Some(error) => Err(HostError::Invalid(error.message.clone())),
-                None => Ok(HostReply::Event(EventReply::Returned(
+                Some(error) => Err(failed(HostErrorKind::Conflict, &error.message)),
+                None => Ok(HostReply::Invoke(InvokeReply::Returned(
                     body(&outcome).into(),
                 ))),
             }
         }))
     }
+}
+
+fn failed(kind: HostErrorKind, text: &str) -> HostError {
+    HostError::new(ServiceKind::Kv, kind, text)
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "what a host answers")]
@@ -176,14 +204,14 @@ fn json(text: String) -> Result<HostReply, HostError> {
 impl Host for TestHost {
     fn call(&self, caller: Caller, call: HostCall) -> HostAnswer {
         let (collection, op) = match call {
-            HostCall::Event(call) => return self.event(caller, call),
             HostCall::Kv(KvCall { collection, op }) => (collection, op),
+            other => return self.other(caller, other),
         };
         if collection.as_str() == "store" {
             return self.kv(op);
         }
         let KvOp::Get(key) = op else {
-            return HostAnswer::Ready(Err(HostError::Invalid("only reads".to_owned())));
+            return HostAnswer::Ready(Err(failed(HostErrorKind::Invalid, "only reads")));
         };
         match key.as_str() {
             "gate" => {
@@ -192,7 +220,7 @@ impl Host for TestHost {
                 HostAnswer::Pending(Box::pin(async move {
                     gate.wait_for(|open| *open)
                         .await
-                        .map_err(|_gone| HostError::Internal)?;
+                        .map_err(|_gone| HostError::internal(ServiceKind::Kv))?;
                     json("\"open\"".to_owned())
                 }))
             }
@@ -207,7 +235,7 @@ impl Host for TestHost {
             }
             "panic" => panic!("on purpose"),
             "large" => HostAnswer::Ready(json(format!("\"{}\"", "x".repeat(500_000)))),
-            _ => HostAnswer::Ready(Err(HostError::Conflict("not today".to_owned()))),
+            _ => HostAnswer::Ready(Err(failed(HostErrorKind::Conflict, "not today"))),
         }
     }
 }

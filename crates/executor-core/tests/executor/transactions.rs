@@ -6,7 +6,8 @@ use std::time::Duration;
 use shared::event::Effect;
 use shared::kv::{KvOp, KvUpdate};
 use shared::script_error::{LimitKind, ScriptErrorKind};
-use shared::seam::{Executor, HostCall};
+use shared::seam::Executor;
+use shared::service::HostCall;
 
 use crate::support::{Rig, body, failure, limit, limited, on_worker, poll_once, unlimited};
 

@@ -508,7 +508,7 @@ async fn dead_letters_of(world: &World) -> Vec<DeadLetter> {
     let app = id_of(world, "shop").await;
     let found: Result<_, StoreError> = world
         .store
-        .read(move |conn| dead_letters::list(conn, app, None, 10))
+        .read(move |conn| dead_letters::list(conn, app, 10, u64::MAX))
         .await;
     found.unwrap()
 }

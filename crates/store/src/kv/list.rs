@@ -4,13 +4,14 @@ use shared::kv::{KvPage, KvRange};
 use shared::limits::fixed;
 
 use super::{Scope, entry};
-use crate::conn::{Conn, Param};
+use crate::conn::{Conn, Param, Room};
 use crate::error::StoreError;
 
 pub(super) fn list(
     conn: &mut dyn Conn,
     scope: Scope<'_>,
     range: &KvRange,
+    mut room: Room,
 ) -> Result<KvPage, StoreError> {
     let prefix = range.prefix.as_deref().unwrap_or("");
     let from = prefix.max(range.start.as_deref().unwrap_or(""));
@@ -32,23 +33,22 @@ pub(super) fn list(
          AND (expires_at IS NULL OR expires_at > ?5) ORDER BY key {order} LIMIT ?6",
         first.0
     );
-    let rows = conn.query(
-        &sql,
-        &[
-            scope.app.as_bytes().into(),
-            scope.collection.into(),
-            first.1.into(),
-            to.as_str().into(),
-            scope.now.as_micros().into(),
-            Param::Int(limit as i64 + 1),
-        ],
-    )?;
-    let more = rows.len() > limit;
-    let items = rows
-        .iter()
-        .take(limit)
-        .map(|row| Ok((row.text(0)?.to_owned(), entry(row, 1)?)))
-        .collect::<Result<Vec<_>, StoreError>>()?;
+    let params = [
+        scope.app.as_bytes().into(),
+        scope.collection.into(),
+        first.1.into(),
+        to.as_str().into(),
+        scope.now.as_micros().into(),
+        Param::Int(limit as i64 + 1),
+    ];
+    let mut items = Vec::new();
+    conn.query_each(&sql, &params, &mut |row| {
+        room.take(row.bytes())?;
+        items.push((row.text(0)?.to_owned(), entry(&row, 1)?));
+        Ok(())
+    })?;
+    let more = items.len() > limit;
+    items.truncate(limit);
     let cursor = if more {
         items.last().map(|(key, _)| key.clone())
     } else {

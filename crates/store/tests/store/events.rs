@@ -200,7 +200,7 @@ fn what_another_process_took_over_cannot_be_settled_by_the_first(db: &Db) {
     assert_eq!(stale, 4, "every way to end it is fenced");
     assert_eq!(all(db, app).remove(0), theirs);
     assert!(
-        db.read(move |conn| dead_letters::list(conn, app, None, 10))
+        db.read(move |conn| dead_letters::list(conn, app, 10, u64::MAX))
             .is_empty()
     );
     assert_eq!(settle(db, vec![(theirs.seq, theirs.epoch)], vec![]), 0);
@@ -447,7 +447,7 @@ fn a_dead_letter_is_told_replayed_and_discarded(db: &Db) {
     assert_eq!(die(claimed), 0);
     assert!(all(db, app).is_empty());
 
-    let letters = db.read(move |conn| dead_letters::list(conn, app, None, 10));
+    let letters = db.read(move |conn| dead_letters::list(conn, app, 10, u64::MAX));
     assert_eq!(letters.len(), 2);
     let first = letters.iter().find(|d| d.event == event).unwrap().id;
     let replay = |payload: Option<&'static [u8]>| {

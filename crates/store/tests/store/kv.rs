@@ -3,6 +3,7 @@
 use shared::clock::Timestamp;
 use shared::id::AppId;
 use shared::kv::{KvCall, KvCondition, KvEntry, KvOp, KvPage, KvRange, KvReply, KvUpdate, KvValue};
+use shared::service::Access;
 use store::StoreError;
 use store::kv::{self, KvError};
 
@@ -35,7 +36,7 @@ pub(crate) fn call_in(
         collection: collection.parse().unwrap(),
         op,
     };
-    if kv::is_read(&call.op) {
+    if call.op.access() == Access::Read {
         db.try_read(move |conn| kv::call(conn, app, now, &call))
     } else {
         db.try_write(move |conn| kv::call(conn, app, now, &call))

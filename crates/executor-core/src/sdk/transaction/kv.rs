@@ -8,15 +8,16 @@ use shared::event::limits::EFFECTS;
 use shared::kv::{KvCall, KvCondition, KvEntry, KvOp, KvReply, KvUpdate, KvValue};
 use shared::limits::fixed::KV_VALUE_BYTES;
 use shared::name::CollectionName;
-use shared::seam::{HostCall, HostError, HostReply};
+use shared::service::{HostError, HostErrorKind, Kv, ServiceKind};
 use std::time::Duration;
 
 use super::collected::{Place, Written, weight_of};
 use super::{UNWRITTEN, refuse_inside, room_for_effects, with};
 use crate::language::cost::charge_bytes;
 use crate::language::error::{Result, host_error, wrong};
+use crate::sandbox::context;
 use crate::sandbox::meter::{Outside, unmetered};
-use crate::sandbox::{context, wait};
+use crate::sdk::ask::{self, ask};
 use crate::sdk::state;
 
 type Entry = Outside<Option<KvEntry>>;
@@ -104,25 +105,16 @@ fn is_read(collection: &CollectionName, key: &str) -> bool {
     with(|tx| tx.reads.contains_key(&place(collection, key)))
 }
 
-fn ask(collection: &CollectionName, op: impl FnOnce() -> KvOp) -> Result<Outside<KvReply>> {
-    let call = unmetered(|| {
-        HostCall::Kv(KvCall {
-            collection: collection.clone(),
-            op: op(),
-        })
-    });
-    let reply = Outside::new(wait::host_call(call)?);
-    match &*reply {
-        HostReply::Kv(_) => Ok(reply.map(|reply| match reply {
-            HostReply::Kv(reply) => reply,
-            HostReply::Event(_) => KvReply::Entry(None),
-        })),
-        HostReply::Event(_) => Err(misunderstood()),
-    }
+/// Asks the store.
+fn stored(collection: &CollectionName, op: impl FnOnce() -> KvOp) -> Result<Outside<KvReply>> {
+    ask::<Kv>(|| KvCall {
+        collection: collection.clone(),
+        op: op(),
+    })
 }
 
 fn misunderstood() -> Box<EvalAltResult> {
-    wrong("the key-value service gave an answer to another question")
+    ask::misunderstood(ServiceKind::Kv)
 }
 
 /// The entry at a key.
@@ -133,7 +125,7 @@ fn look(collection: &CollectionName, key: &str) -> Result<Entry> {
     if !is_read(collection, key) {
         room_for_reads(1)?;
     }
-    let mut reply = ask(collection, || KvOp::Get(key.to_owned()))?;
+    let mut reply = stored(collection, || KvOp::Get(key.to_owned()))?;
     let KvReply::Entry(entry) = &mut *reply else {
         return Err(misunderstood());
     };
@@ -160,7 +152,7 @@ fn look_many(
     if asked.is_empty() {
         return Ok(entries);
     }
-    let mut reply = ask(collection, || KvOp::GetMany(asked.clone()))?;
+    let mut reply = stored(collection, || KvOp::GetMany(asked.clone()))?;
     let KvReply::Entries(found) = &mut *reply else {
         return Err(misunderstood());
     };
@@ -253,7 +245,11 @@ fn written(old: Option<&KvEntry>, text: Vec<u8>) -> KvEntry {
 
 /// The same error as outside of a transaction.
 fn unfit(message: String) -> Box<EvalAltResult> {
-    host_error(HostError::Conflict(message))
+    host_error(HostError::new(
+        ServiceKind::Kv,
+        HostErrorKind::Conflict,
+        message,
+    ))
 }
 
 /// The new number; the store comes to the same when the transaction ends.

@@ -1,0 +1,92 @@
+//! What a service needs to answer: the store, who asks, and how much the answer may hold.
+
+use shared::event::{Effect, ReadKey};
+use shared::id::EventId;
+use shared::seam::HostAnswer;
+use shared::service::{HostError, Service};
+use store::effects::{self, EffectError};
+use store::outbox::Sent;
+use store::{Conn, Store, StoreError};
+
+use crate::failure::Failed;
+
+/// A call that is being answered.
+pub(crate) struct Asked {
+    pub(crate) store: Store,
+    pub(crate) sent: Sent,
+    /// Bytes the answer may have.
+    pub(crate) room: u64,
+}
+
+/// What was read has changed: nothing may be committed.
+enum Undone {
+    Changed,
+    Failed(EffectError),
+}
+
+impl From<StoreError> for Undone {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl Asked {
+    /// Reads on a database thread.
+    pub(crate) async fn read<S: Service, R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn Conn) -> Result<R, StoreError> + Send + 'static,
+    ) -> Result<R, HostError> {
+        let read = self.store.read(work).await;
+        read.map_err(|error| error.as_host_error(S::KIND))
+    }
+
+    /// Writes; it is on the disk when this returns.
+    pub(crate) async fn write<S: Service, R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn Conn) -> Result<R, StoreError> + Send + 'static,
+    ) -> Result<R, HostError> {
+        let written = self.store.write(work).await;
+        written.map_err(|error| error.as_host_error(S::KIND))
+    }
+
+    /// Does everything or nothing. `None`: something that was read has changed, and nothing was
+    /// done.
+    pub(crate) async fn apply<S: Service>(
+        &self,
+        reads: Vec<ReadKey>,
+        effects: Vec<Effect>,
+    ) -> Result<Option<Vec<EventId>>, HostError> {
+        let sent = self.sent;
+        let write = self.store.write(move |conn| {
+            let applied = effects::apply(conn, sent, &reads, &effects);
+            applied.map_err(Undone::Failed)?.ok_or(Undone::Changed)
+        });
+        match write.await {
+            Ok(events) => Ok(Some(events)),
+            Err(Undone::Changed) => Ok(None),
+            Err(Undone::Failed(error)) => Err(error.as_host_error(S::KIND)),
+        }
+    }
+
+    /// Sends messages, all or none; the events they become.
+    pub(crate) async fn send<S: Service>(
+        &self,
+        effects: Vec<Effect>,
+    ) -> Result<Vec<EventId>, HostError> {
+        let events = self.apply::<S>(Vec::new(), effects).await?;
+        // Without reads and conditions there is nothing that could have changed.
+        events.ok_or_else(|| HostError::internal(S::KIND))
+    }
+}
+
+/// An answer that is there.
+pub(crate) fn ready<S: Service>(answer: Result<S::Reply, HostError>) -> HostAnswer {
+    HostAnswer::Ready(answer.map(S::wrap_reply))
+}
+
+/// An answer to wait for.
+pub(crate) fn later<S: Service>(
+    answer: impl Future<Output = Result<S::Reply, HostError>> + Send + 'static,
+) -> HostAnswer {
+    HostAnswer::Pending(Box::pin(async move { answer.await.map(S::wrap_reply) }))
+}

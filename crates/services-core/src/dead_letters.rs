@@ -1,0 +1,130 @@
+//! `dead_letters`: events whose handlers failed for good.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use shared::event::request::StoredRequest;
+use shared::id::{DeadLetterId, EventId};
+use shared::invocation::TriggerKind;
+use shared::seam::HostAnswer;
+use shared::service::dead_letters::{DeadLettersCall, DeadLettersReply};
+use shared::service::{DeadLetters, HostError, ServiceKind};
+use store::dead_letters::{self, DeadLetter};
+use store::outbox::Sent;
+use store::{Conn, StoreError};
+
+use crate::asked::{Asked, later, ready};
+use crate::message::{check_json, invalid};
+
+const SELF: ServiceKind = ServiceKind::DeadLetters;
+
+/// Most dead letters in one answer.
+const MOST: u32 = 100;
+
+/// Answers a call.
+pub(crate) fn call(asked: Asked, call: DeadLettersCall) -> HostAnswer {
+    if let Err(error) = check(&call) {
+        return ready::<DeadLetters>(Err(error));
+    }
+    later::<DeadLetters>(async move {
+        match call {
+            DeadLettersCall::List { limit } => list(&asked, limit).await,
+            DeadLettersCall::Replay { id, payload } => {
+                let sent = asked.sent;
+                let write = asked.write::<DeadLetters, _>(move |conn| {
+                    replay(conn, sent, id, payload.as_deref())
+                });
+                let replayed = write.await?;
+                replayed
+                    .map(DeadLettersReply::Done)
+                    .ok_or_else(not_a_request)
+            }
+            DeadLettersCall::Discard(id) => {
+                let app = asked.sent.app;
+                let write =
+                    asked.write::<DeadLetters, _>(move |conn| dead_letters::discard(conn, app, id));
+                write.await.map(DeadLettersReply::Done)
+            }
+        }
+    })
+}
+
+async fn list(asked: &Asked, limit: u32) -> Result<DeadLettersReply, HostError> {
+    let (app, room) = (asked.sent.app, asked.room);
+    let limit = i64::from(limit.min(MOST));
+    let read = asked.read::<DeadLetters, _>(move |conn| dead_letters::list(conn, app, limit, room));
+    let found = read.await?;
+    let shown: Vec<_> = found.iter().map(Shown::of).collect();
+    let text = serde_json::to_vec(&shown).map_err(|_never| HostError::internal(SELF))?;
+    Ok(DeadLettersReply::List(text.into()))
+}
+
+fn check(call: &DeadLettersCall) -> Result<(), HostError> {
+    let DeadLettersCall::Replay {
+        payload: Some(payload),
+        ..
+    } = call
+    else {
+        return Ok(());
+    };
+    check_json(SELF, "the payload", payload)?;
+    if payload.trim_ascii_start().starts_with(b"{") {
+        return Ok(());
+    }
+    Err(invalid(SELF, "the payload is not a JSON object"))
+}
+
+/// Delivers a dead letter again; whether it was there. `None`: it is a request, and the payload is
+/// none.
+fn replay(
+    conn: &mut dyn Conn,
+    sent: Sent,
+    id: DeadLetterId,
+    payload: Option<&[u8]>,
+) -> Result<Option<bool>, StoreError> {
+    if let Some(payload) = payload
+        && let Some(dead) = dead_letters::get(conn, sent.app, id)?
+        && matches!(dead.kind, TriggerKind::Http | TriggerKind::Webhook)
+        && StoredRequest::decode(payload).is_none()
+    {
+        return Ok(None);
+    }
+    dead_letters::replay(conn, sent.app, id, payload, sent.now).map(Some)
+}
+
+fn not_a_request() -> HostError {
+    invalid(
+        SELF,
+        "this event is a request: replay it without a payload, or with one like its `fields`",
+    )
+}
+
+/// A dead letter as scripts see it.
+#[derive(Serialize)]
+struct Shown<'a> {
+    id: DeadLetterId,
+    event: EventId,
+    kind: &'static str,
+    subject: &'a str,
+    script: Option<&'a str>,
+    fields: Option<&'a RawValue>,
+    error: Option<&'a RawValue>,
+    attempts: u32,
+    died_at: String,
+}
+
+impl<'a> Shown<'a> {
+    fn of(dead: &'a DeadLetter) -> Self {
+        Self {
+            id: dead.id,
+            event: dead.event,
+            kind: dead.kind.as_str(),
+            subject: &dead.subject,
+            script: dead.script.as_deref(),
+            // As it was sent: parsing would round numbers and bound the nesting.
+            fields: serde_json::from_slice(&dead.payload).ok(),
+            error: serde_json::from_str(&dead.error).ok(),
+            attempts: dead.attempts,
+            died_at: dead.died_at.to_rfc3339(),
+        }
+    }
+}

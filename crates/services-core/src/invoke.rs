@@ -1,0 +1,42 @@
+//! `invoke`: scripts that run later. The ones that run now are the orchestrator's, which knows
+//! them; it checks their argument here.
+//!
+//! Store: `outbox.rs`.
+
+use shared::event::Effect;
+use shared::seam::HostAnswer;
+use shared::service::invoke::{InvokeCall, InvokeReply};
+use shared::service::{HostError, HostErrorKind, Invoke, ServiceKind};
+
+use crate::asked::{Asked, later, ready};
+use crate::message;
+
+const SELF: ServiceKind = ServiceKind::Invoke;
+
+/// Answers a call.
+pub(crate) fn call(asked: Asked, call: InvokeCall) -> HostAnswer {
+    match call {
+        InvokeCall::Call { args, .. } => {
+            let checked = message::check_json(SELF, "the argument", &args);
+            ready::<Invoke>(checked.and(Err(HostError::new(
+                SELF,
+                HostErrorKind::Unavailable,
+                "scripts cannot be called from here",
+            ))))
+        }
+        InvokeCall::Later { script, message } => {
+            if let Err(error) = message::check(SELF, &message) {
+                return ready::<Invoke>(Err(error));
+            }
+            later::<Invoke>(async move {
+                let events = asked
+                    .send::<Invoke>(vec![Effect::Invoke(script, message)])
+                    .await?;
+                let event = events.first().copied();
+                event
+                    .map(InvokeReply::Later)
+                    .ok_or_else(|| HostError::internal(SELF))
+            })
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The rules of messages. The SDK checks too, with the script's position; here is where it counts,
+//! because in a cluster the caller is another process.
+
+use shared::event::Message;
+use shared::event::limits::{DELAY, KEY_BYTES, MESSAGE_BYTES};
+use shared::service::{HostError, HostErrorKind, ServiceKind};
+
+/// A call that cannot be right.
+pub(crate) fn invalid(service: ServiceKind, message: impl Into<String>) -> HostError {
+    HostError::new(service, HostErrorKind::Invalid, message)
+}
+
+/// A call that asks for more than is allowed.
+pub(crate) fn beyond(service: ServiceKind, message: impl Into<String>) -> HostError {
+    HostError::new(service, HostErrorKind::Limit, message)
+}
+
+/// Checks a message.
+pub(crate) fn check(service: ServiceKind, message: &Message) -> Result<(), HostError> {
+    check_json(service, "the message", &message.body)?;
+    for (what, key) in [
+        ("key", &message.key),
+        ("idempotency key", &message.idempotency_key),
+    ] {
+        if key
+            .as_ref()
+            .is_some_and(|k| k.is_empty() || k.len() > KEY_BYTES || k.contains('\0'))
+        {
+            return Err(invalid(
+                service,
+                format!("a {what} has 1 to {KEY_BYTES} bytes and no character U+0000"),
+            ));
+        }
+    }
+    if u128::from(message.delay_ms) > DELAY.as_millis() {
+        return Err(invalid(service, "a delay is at most a year"));
+    }
+    Ok(())
+}
+
+/// Checks a JSON text; `what` it is.
+pub(crate) fn check_json(service: ServiceKind, what: &str, text: &[u8]) -> Result<(), HostError> {
+    if text.len() > MESSAGE_BYTES {
+        return Err(beyond(
+            service,
+            format!(
+                "{what} has at most {} KiB as JSON; this one has {} bytes",
+                MESSAGE_BYTES >> 10,
+                text.len()
+            ),
+        ));
+    }
+    // What is ignored is not checked to be UTF-8.
+    let text = std::str::from_utf8(text).ok();
+    let parsed = text.map(serde_json::from_str::<serde::de::IgnoredAny>);
+    if !matches!(parsed, Some(Ok(_))) {
+        return Err(invalid(service, format!("{what} is not JSON")));
+    }
+    Ok(())
+}
