@@ -1,6 +1,10 @@
 //! Triggers: what makes a script run besides requests.
 
-use serde::{Deserialize, Serialize};
+#[cfg(feature = "openapi")]
+mod schema;
+mod wire;
+
+use serde::Serialize;
 
 use crate::invocation::TriggerKind;
 use crate::name::{CollectionName, EnvName, FunctionName, QueueName, ScriptName, TopicPattern};
@@ -12,118 +16,165 @@ use crate::webhook::Provider;
 /// Triggers of one app.
 pub const MAX_TRIGGERS: usize = 200;
 
-/// What a trigger waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
+/// Runs of one trigger at the same time, unless it says otherwise.
+pub const DEFAULT_CONCURRENCY: u32 = 16;
+
+/// Bytes of a `prefix`.
+const MAX_PREFIX: usize = 512;
+
+/// What a trigger waits for, with the settings that only this kind has.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A change of a key.
-    Kv,
+    Kv {
+        /// The collection; every collection when absent.
+        collection: Option<CollectionName>,
+        /// Only keys that start with this.
+        prefix: Option<String>,
+    },
     /// A message in a queue.
-    Queue,
+    Queue {
+        /// The queue.
+        queue: QueueName,
+    },
     /// A message to a topic.
-    Pubsub,
+    Pubsub {
+        /// The topic, or a pattern like `orders.*`.
+        topic: TopicPattern,
+    },
     /// A time.
-    Cron,
+    Cron(CronSource),
     /// An event whose handler failed for good.
-    DeadLetter,
+    DeadLetter {
+        /// Only events of this script; of every script when absent.
+        of: Option<ScriptName>,
+    },
     /// A signed call from outside.
-    Webhook,
+    Webhook(WebhookSource),
     /// A release that went live.
     Deploy,
 }
 
+/// When a script runs by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CronSource {
+    /// When, in five or six fields.
+    pub schedule: String,
+    /// The zone the schedule is in; UTC when absent.
+    pub timezone: Option<String>,
+    /// What becomes of times at which no server ran; the default when absent.
+    pub catch_up: Option<CatchUp>,
+}
+
+impl CronSource {
+    /// The zone the schedule is in.
+    pub fn timezone(&self) -> &str {
+        self.timezone.as_deref().unwrap_or("UTC")
+    }
+
+    /// What becomes of missed times.
+    pub fn catch_up(&self) -> CatchUp {
+        self.catch_up.unwrap_or_default()
+    }
+
+    /// The schedule; `None` when this program cannot read what an older one took.
+    pub fn parsed(&self) -> Option<Schedule> {
+        Schedule::parse(&self.schedule, self.timezone()).ok()
+    }
+}
+
+/// Calls from outside that a secret proves genuine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookSource {
+    /// The path it is called on.
+    pub path: PathPattern,
+    /// How calls are signed; `standard` when absent.
+    pub provider: Option<Provider>,
+    /// The environment variable with the secret; several secrets, parted by spaces, while one is
+    /// replaced by another.
+    pub secret: EnvName,
+}
+
+impl WebhookSource {
+    /// How calls are signed.
+    pub fn provider(&self) -> Provider {
+        self.provider.unwrap_or(Provider::Standard)
+    }
+}
+
 impl Source {
     /// The kind its events have.
-    pub const fn kind(self) -> TriggerKind {
+    pub const fn kind(&self) -> TriggerKind {
         match self {
-            Self::Kv => TriggerKind::Kv,
-            Self::Queue => TriggerKind::Queue,
-            Self::Pubsub => TriggerKind::Pubsub,
-            Self::Cron => TriggerKind::Cron,
-            Self::DeadLetter => TriggerKind::DeadLetter,
-            Self::Webhook => TriggerKind::Webhook,
+            Self::Kv { .. } => TriggerKind::Kv,
+            Self::Queue { .. } => TriggerKind::Queue,
+            Self::Pubsub { .. } => TriggerKind::Pubsub,
+            Self::Cron(_) => TriggerKind::Cron,
+            Self::DeadLetter { .. } => TriggerKind::DeadLetter,
+            Self::Webhook(_) => TriggerKind::Webhook,
             Self::Deploy => TriggerKind::Deploy,
+        }
+    }
+
+    /// What its events are about: collection, queue, topic, schedule, script or path.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Kv { collection, .. } => collection
+                .as_ref()
+                .map_or_else(|| "*".to_owned(), ToString::to_string),
+            Self::Queue { queue } => queue.to_string(),
+            Self::Pubsub { topic } => topic.to_string(),
+            Self::Cron(cron) => cron.schedule.clone(),
+            Self::DeadLetter { of } => of.as_ref().map(ToString::to_string).unwrap_or_default(),
+            Self::Webhook(webhook) => webhook.path.to_string(),
+            Self::Deploy => String::new(),
+        }
+    }
+
+    /// What else its events must be: the beginning of a key.
+    pub fn filter(&self) -> Option<&str> {
+        match self {
+            Self::Kv { prefix, .. } => prefix.as_deref(),
+            _ => None,
         }
     }
 }
 
-/// One trigger of a release. Which fields there are depends on the kind; [`Self::check`] tells.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
+/// One trigger of a release. As JSON and TOML it is one object: `kind`, the settings of the kind,
+/// and those every trigger has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "wire::Flat")]
 pub struct TriggerSpec {
     /// What it waits for.
-    pub kind: Source,
+    pub source: Source,
     /// The script that handles it.
     pub script: ScriptName,
     /// The function to call; the script's top level when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handler: Option<FunctionName>,
-    /// `kv`: the collection; every collection when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub collection: Option<CollectionName>,
-    /// `kv`: only keys that start with this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub prefix: Option<String>,
-    /// `queue`: the queue.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub queue: Option<QueueName>,
-    /// `pubsub`: the topic, or a pattern like `orders.*`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub topic: Option<TopicPattern>,
-    /// `cron`: when, in five or six fields.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub schedule: Option<String>,
-    /// `cron`: the zone the schedule is in; UTC when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timezone: Option<String>,
-    /// `cron`: what becomes of times at which no server ran; `last` when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub catch_up: Option<CatchUp>,
-    /// `dead_letter`: only events of this script; of every script when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub of: Option<ScriptName>,
-    /// `webhook`: the path it is called on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path: Option<PathPattern>,
-    /// `webhook`: how calls are signed; `standard` when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub provider: Option<Provider>,
-    /// `webhook`: the environment variable with the secret; several secrets, parted by spaces,
-    /// while one is replaced by another.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret: Option<EnvName>,
     /// How failed attempts are repeated.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryPolicy>,
-    /// Runs at the same time, per node; absent: 16.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Runs at the same time, per node; absent: [`DEFAULT_CONCURRENCY`].
     pub concurrency: Option<u32>,
 }
-
-/// Runs of one trigger at the same time, unless it says otherwise.
-pub const DEFAULT_CONCURRENCY: u32 = 16;
 
 impl TriggerSpec {
     /// Its identity in an app: what it waits for, and who handles it. The state of a schedule and
     /// waiting deliveries belong to it across releases.
     pub fn key(&self) -> String {
-        let kind = self.kind.kind().as_str();
-        let subject = self.subject();
-        match self.kind {
-            // The consumer may change; the queue stays.
-            Source::Queue => format!("queue/{subject}"),
-            Source::Webhook => format!("{kind}/{subject}"),
-            Source::Cron => {
-                let zone = self.timezone();
+        let kind = self.source.kind().as_str();
+        let subject = self.source.subject();
+        match &self.source {
+            // The consumer may change; queue and path stay.
+            Source::Queue { .. } | Source::Webhook(_) => format!("{kind}/{subject}"),
+            Source::Cron(cron) => {
+                let zone = cron.timezone();
                 format!("{kind}/{subject}/{zone}/{}", self.target())
             }
-            Source::Kv => {
-                let prefix = self.prefix.as_deref().unwrap_or_default();
+            Source::Kv { prefix, .. } => {
+                let prefix = prefix.as_deref().unwrap_or_default();
                 format!("{kind}/{subject}/{prefix}/{}", self.target())
             }
-            Source::Pubsub | Source::DeadLetter | Source::Deploy => {
+            Source::Pubsub { .. } | Source::DeadLetter { .. } | Source::Deploy => {
                 format!("{kind}/{subject}/{}", self.target())
             }
         }
@@ -136,32 +187,6 @@ impl TriggerSpec {
         }
     }
 
-    /// What its events are about: collection, queue, topic, schedule, script or path.
-    pub fn subject(&self) -> String {
-        match self.kind {
-            Source::Kv => self
-                .collection
-                .as_ref()
-                .map_or_else(|| "*".to_owned(), ToString::to_string),
-            Source::Queue => text(self.queue.as_ref()),
-            Source::Pubsub => text(self.topic.as_ref()),
-            Source::Cron => self.schedule.clone().unwrap_or_default(),
-            Source::DeadLetter => text(self.of.as_ref()),
-            Source::Webhook => text(self.path.as_ref()),
-            Source::Deploy => String::new(),
-        }
-    }
-
-    /// The zone of a schedule.
-    pub fn timezone(&self) -> &str {
-        self.timezone.as_deref().unwrap_or("UTC")
-    }
-
-    /// What becomes of missed times.
-    pub fn catch_up(&self) -> CatchUp {
-        self.catch_up.unwrap_or_default()
-    }
-
     /// How failed attempts are repeated.
     pub fn retry(&self) -> RetryPolicy {
         self.retry.unwrap_or_default()
@@ -172,57 +197,24 @@ impl TriggerSpec {
         self.concurrency.unwrap_or(DEFAULT_CONCURRENCY).max(1)
     }
 
-    /// The schedule of a `cron` trigger.
-    pub fn parsed_schedule(&self) -> Option<Schedule> {
-        Schedule::parse(self.schedule.as_deref()?, self.timezone()).ok()
-    }
-
-    /// Whether its fields are those of its kind; says what is missing, too much or wrong.
+    /// Whether its values keep their rules; says which does not. Releases that are stored are not
+    /// asked again: what was taken once is served.
     pub fn check(&self) -> Result<(), String> {
-        let kind = self.kind.kind().as_str();
-        for (name, there, owner, needed) in self.fields() {
-            if there && owner != self.kind {
-                return Err(format!("a {kind} trigger has no `{name}`"));
-            }
-            if !there && owner == self.kind && needed {
-                return Err(format!("a {kind} trigger needs `{name}`"));
-            }
+        if let Source::Cron(cron) = &self.source {
+            let parsed = Schedule::parse(&cron.schedule, cron.timezone());
+            parsed.map_err(|error| error.to_string())?;
         }
-        if let Some(schedule) = &self.schedule {
-            Schedule::parse(schedule, self.timezone()).map_err(|error| error.to_string())?;
-        }
-        if self
-            .prefix
-            .as_ref()
-            .is_some_and(|p| p.contains('\0') || p.len() > 512)
-        {
-            return Err("`prefix` has at most 512 bytes and no character U+0000".to_owned());
+        let prefix = self.source.filter().unwrap_or_default();
+        if prefix.contains('\0') || prefix.len() > MAX_PREFIX {
+            return Err(format!(
+                "`prefix` has at most {MAX_PREFIX} bytes and no character U+0000"
+            ));
         }
         if self.concurrency.is_some_and(|n| n == 0 || n > 10_000) {
             return Err("`concurrency` is from 1 to 10000".to_owned());
         }
         self.retry.map_or(Ok(()), |retry| retry.check())
     }
-
-    fn fields(&self) -> [(&'static str, bool, Source, bool); 11] {
-        [
-            ("collection", self.collection.is_some(), Source::Kv, false),
-            ("prefix", self.prefix.is_some(), Source::Kv, false),
-            ("queue", self.queue.is_some(), Source::Queue, true),
-            ("topic", self.topic.is_some(), Source::Pubsub, true),
-            ("schedule", self.schedule.is_some(), Source::Cron, true),
-            ("timezone", self.timezone.is_some(), Source::Cron, false),
-            ("catch_up", self.catch_up.is_some(), Source::Cron, false),
-            ("of", self.of.is_some(), Source::DeadLetter, false),
-            ("path", self.path.is_some(), Source::Webhook, true),
-            ("provider", self.provider.is_some(), Source::Webhook, false),
-            ("secret", self.secret.is_some(), Source::Webhook, true),
-        ]
-    }
-}
-
-fn text(value: Option<&impl ToString>) -> String {
-    value.map(ToString::to_string).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -233,43 +225,52 @@ mod tests {
         toml::from_str(text).unwrap()
     }
 
+    /// Schedules, leases and waiting deliveries in databases are known by these texts.
     #[test]
-    fn fields_belong_to_their_kind() {
-        let cases = [
-            ("kind = 'cron'\nscript = 'a'\nschedule = '0 6 * * *'", None),
-            ("kind = 'cron'\nscript = 'a'", Some("needs `schedule`")),
+    fn keys_stay_what_they_are() {
+        for (text, key) in [
+            ("kind = 'kv'", "kv/*//a"),
             (
-                "kind = 'cron'\nscript = 'a'\nschedule = 'daily'",
-                Some("daily"),
+                "kind = 'kv'\ncollection = 'c'\nprefix = 'p/'\nhandler = 'h'",
+                "kv/c/p//a.h",
             ),
+            ("kind = 'queue'\nqueue = 'q'\nhandler = 'h'", "queue/q"),
+            ("kind = 'pubsub'\ntopic = 't.*'", "pubsub/t.*/a"),
+            ("kind = 'cron'\nschedule = '@daily'", "cron/@daily/UTC/a"),
             (
-                "kind = 'queue'\nscript = 'a'\nqueue = 'q'\ntopic = 't'",
-                Some("has no `topic`"),
+                "kind = 'cron'\nschedule = '0 6 * * *'\ntimezone = 'Europe/Berlin'\nhandler = 'h'",
+                "cron/0 6 * * */Europe/Berlin/a.h",
             ),
-            ("kind = 'kv'\nscript = 'a'", None),
-            ("kind = 'kv'\nscript = 'a'\nconcurrency = 0", Some("from 1")),
+            ("kind = 'dead_letter'", "dead_letter//a"),
+            ("kind = 'dead_letter'\nof = 'b'", "dead_letter/b/a"),
             (
-                "kind = 'webhook'\nscript = 'a'\npath = '/x'",
-                Some("needs `secret`"),
+                "kind = 'webhook'\npath = '/x'\nsecret = 'S'\nhandler = 'h'",
+                "webhook//x",
             ),
-            ("kind = 'deploy'\nscript = 'a'", None),
-        ];
-        for (text, wrong) in cases {
-            match (parsed(text).check(), wrong) {
+            ("kind = 'deploy'", "deploy//a"),
+        ] {
+            assert_eq!(parsed(&format!("{text}\nscript = 'a'")).key(), key);
+        }
+    }
+
+    #[test]
+    fn values_keep_their_rules() {
+        for (text, wrong) in [
+            ("kind = 'cron'\nschedule = '0 6 * * *'", None),
+            ("kind = 'cron'\nschedule = 'daily'", Some("daily")),
+            ("kind = 'kv'", None),
+            ("kind = 'kv'\nconcurrency = 0", Some("from 1")),
+            ("kind = 'kv'\nprefix = \"\\u0000\"", Some("`prefix`")),
+            (
+                "kind = 'deploy'\nretry = { attempts = 0 }",
+                Some("attempts = 0"),
+            ),
+        ] {
+            match (parsed(&format!("{text}\nscript = 'a'")).check(), wrong) {
                 (Ok(()), None) => {}
                 (Err(message), Some(part)) => assert!(message.contains(part), "{message}"),
                 (got, wanted) => panic!("{text}: {got:?}, expected {wanted:?}"),
             }
         }
-    }
-
-    #[test]
-    fn a_queue_keeps_its_key_when_its_consumer_changes() {
-        let one = parsed("kind = 'queue'\nscript = 'a'\nqueue = 'q'");
-        let other = parsed("kind = 'queue'\nscript = 'b'\nhandler = 'h'\nqueue = 'q'");
-        assert_eq!(one.key(), other.key());
-        let one = parsed("kind = 'pubsub'\nscript = 'a'\ntopic = 't'");
-        let other = parsed("kind = 'pubsub'\nscript = 'b'\ntopic = 't'");
-        assert_ne!(one.key(), other.key());
     }
 }

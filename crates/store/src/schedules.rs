@@ -4,7 +4,7 @@
 use shared::clock::Timestamp;
 use shared::id::{AppId, EventId};
 use shared::schedule::{CatchUp, Schedule, firing};
-use shared::trigger::TriggerSpec;
+use shared::trigger::CronSource;
 
 use crate::conn::{Conn, Row};
 use crate::error::StoreError;
@@ -49,11 +49,12 @@ const COLUMNS: &str = "app_id, key, schedule, timezone, catch_up, next_due_at";
 pub(crate) fn put(
     conn: &mut dyn Conn,
     app: AppId,
-    spec: &TriggerSpec,
+    key: &str,
+    cron: &CronSource,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let next = spec.parsed_schedule().and_then(|s| s.next_after(now));
-    let catch_up = crate::apps::to_json("catch-up policy", &spec.catch_up())?;
+    let next = cron.parsed().and_then(|s| s.next_after(now));
+    let catch_up = crate::apps::to_json("catch-up policy", &cron.catch_up())?;
     // The key holds schedule and zone: where it is known, so is the time.
     conn.execute(
         "INSERT INTO schedules (app_id, key, schedule, timezone, catch_up, next_due_at) \
@@ -61,9 +62,9 @@ pub(crate) fn put(
          catch_up = excluded.catch_up",
         &[
             app.as_bytes().into(),
-            spec.key().as_str().into(),
-            spec.subject().as_str().into(),
-            spec.timezone().into(),
+            key.into(),
+            cron.schedule.as_str().into(),
+            cron.timezone().into(),
             catch_up.as_str().into(),
             next.unwrap_or(NEVER).as_micros().into(),
         ],

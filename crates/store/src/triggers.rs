@@ -107,8 +107,10 @@ pub(crate) fn activate(
         let keep = keep.to_string();
         conn.execute(&sql, &[app.as_bytes().into(), keep.as_str().into()])?;
     }
-    for spec in snapshot.triggers.iter().filter(|t| t.kind == Source::Cron) {
-        schedules::put(conn, app, spec, now)?;
+    for spec in &snapshot.triggers {
+        if let Source::Cron(cron) = &spec.source {
+            schedules::put(conn, app, &spec.key(), cron, now)?;
+        }
     }
     unpark(conn, app, now)?;
     conn.note(Notice::Activated(app));
@@ -124,9 +126,9 @@ fn put(conn: &mut dyn Conn, app: AppId, spec: &TriggerSpec) -> Result<(), StoreE
         &[
             app.as_bytes().into(),
             spec.key().as_str().into(),
-            spec.kind.kind().as_str().into(),
-            spec.subject().as_str().into(),
-            spec.prefix.as_deref().into(),
+            spec.source.kind().as_str().into(),
+            spec.source.subject().as_str().into(),
+            spec.source.filter().into(),
             spec.script.as_str().into(),
             spec.handler.as_ref().map(FunctionName::as_str).into(),
         ],

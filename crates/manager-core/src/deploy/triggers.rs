@@ -49,12 +49,14 @@ pub(super) fn fit(next: &Snapshot, mut routes: RouteTable<()>) -> ApiResult<()> 
     let mut known: BTreeMap<String, &TriggerSpec> = BTreeMap::new();
     for trigger in &next.triggers {
         let key = trigger.key();
-        for script in [Some(&trigger.script), trigger.of.as_ref()] {
-            script.map_or(Ok(()), |script| there(next, &key, script))?;
-        }
-        if let Some(path) = &trigger.path {
-            let inserted = routes.insert(Method::Post, path.clone(), ());
-            inserted.map_err(|conflict| bad(&key, &conflict.to_string()))?;
+        there(next, &key, &trigger.script)?;
+        match &trigger.source {
+            Source::DeadLetter { of: Some(script) } => there(next, &key, script)?,
+            Source::Webhook(webhook) => {
+                let inserted = routes.insert(Method::Post, webhook.path.clone(), ());
+                inserted.map_err(|conflict| bad(&key, &conflict.to_string()))?;
+            }
+            _ => {}
         }
         if let Some(other) = known.get(&key) {
             return Err(bad(&key, &twice(trigger, other)));
@@ -73,7 +75,7 @@ fn there(next: &Snapshot, key: &str, script: &ScriptName) -> ApiResult<()> {
 
 fn twice(trigger: &TriggerSpec, other: &TriggerSpec) -> String {
     let (one, two) = (&other.script, &trigger.script);
-    if trigger.kind == Source::Queue && one != two {
+    if matches!(trigger.source, Source::Queue { .. }) && one != two {
         return format!(
             "a queue has one consumer, and both `{one}` and `{two}` would be; to move it, replace \
              the whole release"

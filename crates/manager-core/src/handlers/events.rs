@@ -82,13 +82,13 @@ fn queue_views(
     after: &str,
     now: Timestamp,
 ) -> Vec<Queue> {
-    let consumers = snapshot.triggers.iter().filter_map(|trigger| {
-        let name = trigger
-            .queue
-            .as_ref()
-            .filter(|_| trigger.kind == Source::Queue)?;
-        Some((name.to_string(), trigger.script.clone()))
-    });
+    let consumers = snapshot
+        .triggers
+        .iter()
+        .filter_map(|trigger| match &trigger.source {
+            Source::Queue { queue } => Some((queue.to_string(), trigger.script.clone())),
+            _ => None,
+        });
     let consumers: BTreeMap<String, ScriptName> = consumers.collect();
     let mut queues: BTreeMap<String, Queue> = BTreeMap::new();
     for (name, script) in &consumers {

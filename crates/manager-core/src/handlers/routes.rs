@@ -4,6 +4,7 @@ use shared::api::{MatchRequest, MatchResult, Page, Route};
 use shared::name::AppSlug;
 use shared::release::RouteSpec;
 use shared::routing::{Match, Method, RouteTable};
+use shared::trigger::Source;
 
 use crate::auth::{CanRead, InApp};
 use crate::error::{ApiError, ApiResult};
@@ -68,8 +69,11 @@ pub(crate) async fn preview(
     let all = routes
         .map(|route| (route.method, route.path.clone(), Answer::Route(route)))
         .chain(snapshot.triggers.into_iter().filter_map(|trigger| {
-            let key = trigger.key();
-            Some((Method::Post, trigger.path?, Answer::Webhook(key)))
+            let answer = Answer::Webhook(trigger.key());
+            match trigger.source {
+                Source::Webhook(webhook) => Some((Method::Post, webhook.path, answer)),
+                _ => None,
+            }
         }));
     for (method, path, answer) in all {
         let inserted = table.insert(method, path, answer);

@@ -6,7 +6,7 @@ use shared::api::{Page, SchedulePreview, SchedulePreviewRequest, Trigger};
 use shared::clock::Timestamp;
 use shared::name::AppSlug;
 use shared::schedule::Schedule;
-use shared::trigger::TriggerSpec;
+use shared::trigger::{Source, TriggerSpec};
 use store::schedules;
 
 use crate::auth::{CanRead, InApp};
@@ -24,7 +24,10 @@ fn runs(schedule: &Schedule, now: Timestamp) -> Vec<String> {
 
 fn view(spec: TriggerSpec, due: &BTreeMap<String, Timestamp>, now: Timestamp) -> Trigger {
     let key = spec.key();
-    let schedule = spec.parsed_schedule();
+    let schedule = match &spec.source {
+        Source::Cron(cron) => cron.parsed(),
+        _ => None,
+    };
     Trigger {
         next_run: due.get(&key).copied().map(time),
         next_runs: schedule.map_or_else(Vec::new, |schedule| runs(&schedule, now)),

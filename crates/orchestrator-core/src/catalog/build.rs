@@ -9,9 +9,8 @@ use shared::invocation::{AppContext, ModuleSet, ModuleSource, ScriptImage};
 use shared::limits::Limits;
 use shared::name::ScriptName;
 use shared::release::{RouteAuth, RouteMode};
-use shared::routing::{Method, PathPattern, RouteTable};
-use shared::trigger::TriggerSpec;
-use shared::webhook::Provider;
+use shared::routing::{Method, RouteTable};
+use shared::trigger::{Source, TriggerSpec, WebhookSource};
 use store::deployment::Deployment;
 
 use super::lasting::Lasting;
@@ -166,9 +165,12 @@ fn route_table(
             .map_err(|conflict| broken(conflict.to_string()))?;
     }
     for spec in &from.snapshot.triggers {
-        if let Some((path, live)) = webhook_route(spec, scripts) {
+        if let Source::Webhook(webhook) = &spec.source
+            && let Some(script) = scripts.get(&spec.script)
+        {
+            let live = webhook_route(spec, webhook, script);
             routes
-                .insert(Method::Post, path, Arc::new(live))
+                .insert(Method::Post, webhook.path.clone(), Arc::new(live))
                 .map_err(|conflict| broken(conflict.to_string()))?;
         }
     }
@@ -178,20 +180,20 @@ fn route_table(
 /// The route of a webhook trigger.
 fn webhook_route(
     spec: &TriggerSpec,
-    scripts: &BTreeMap<ScriptName, Arc<LiveScript>>,
-) -> Option<(PathPattern, LiveRoute)> {
-    let live = LiveRoute {
-        script: Arc::clone(scripts.get(&spec.script)?),
+    webhook: &WebhookSource,
+    script: &Arc<LiveScript>,
+) -> LiveRoute {
+    LiveRoute {
+        script: Arc::clone(script),
         handler: spec.handler.clone(),
         auth: RouteAuth::Public,
         mode: LiveMode::Webhook {
             trigger: spec.key(),
-            provider: spec.provider.unwrap_or(Provider::Standard),
-            secret: spec.secret.clone()?,
+            provider: webhook.provider(),
+            secret: webhook.secret.clone(),
         },
         cors: None,
-    };
-    Some((spec.path.clone()?, live))
+    }
 }
 
 fn triggers(

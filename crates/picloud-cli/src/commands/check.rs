@@ -9,6 +9,7 @@ use shared::api::{App, ValidateRequest, Validation};
 use shared::name::{AppSlug, ScriptName};
 use shared::routing::{Method, RouteTable};
 use shared::script_error::{Diagnostic, Severity};
+use shared::trigger::Source;
 
 use crate::client::Client;
 use crate::context::Context;
@@ -121,19 +122,21 @@ fn there(project: &Project, what: &str, script: &ScriptName) -> Outcome {
     })
 }
 
-/// Triggers have the fields of their kind, name scripts of the folder, and are there once.
+/// Triggers keep the rules of their values, name scripts of the folder, and are there once.
 fn triggers(project: &Project, mut routes: RouteTable<()>) -> Outcome {
     let mut keys = BTreeSet::new();
     for trigger in &project.manifest.triggers {
         let what = format!("trigger `{}`", trigger.key());
         let wrong = |why: String| Failure::new(format!("picloud.toml: {what}: {why}"));
         trigger.check().map_err(wrong)?;
-        for script in [Some(&trigger.script), trigger.of.as_ref()] {
-            script.map_or(Ok(()), |script| there(project, &what, script))?;
-        }
-        if let Some(path) = &trigger.path {
-            let inserted = routes.insert(Method::Post, path.clone(), ());
-            inserted.map_err(|conflict| wrong(conflict.to_string()))?;
+        there(project, &what, &trigger.script)?;
+        match &trigger.source {
+            Source::DeadLetter { of: Some(script) } => there(project, &what, script)?,
+            Source::Webhook(webhook) => {
+                let inserted = routes.insert(Method::Post, webhook.path.clone(), ());
+                inserted.map_err(|conflict| wrong(conflict.to_string()))?;
+            }
+            _ => {}
         }
         if !keys.insert(trigger.key()) {
             return Err(wrong(

@@ -44,17 +44,17 @@ pub(crate) enum Cron {
 
 /// What a trigger waits for, as people read it.
 pub(crate) fn waits_for(spec: &TriggerSpec) -> String {
-    let subject = spec.subject();
-    match spec.kind {
-        Source::Cron => format!("{subject} ({})", spec.timezone()),
-        Source::Kv => match &spec.prefix {
+    let subject = spec.source.subject();
+    match &spec.source {
+        Source::Cron(cron) => format!("{subject} ({})", cron.timezone()),
+        Source::Kv { prefix, .. } => match prefix {
             Some(prefix) => format!("{subject}, keys {prefix}…"),
             None => subject,
         },
-        Source::Webhook => format!("POST {subject}"),
+        Source::Webhook(_) => format!("POST {subject}"),
         Source::Deploy => "a release goes live".to_owned(),
-        Source::DeadLetter if subject.is_empty() => "every script".to_owned(),
-        Source::DeadLetter | Source::Queue | Source::Pubsub => subject,
+        Source::DeadLetter { of: None } => "every script".to_owned(),
+        Source::DeadLetter { .. } | Source::Queue { .. } | Source::Pubsub { .. } => subject,
     }
 }
 
@@ -81,14 +81,14 @@ pub(crate) fn run(context: &Context, command: &Triggers) -> Outcome {
     }
     let row = |trigger: &Trigger| {
         let spec = &trigger.spec;
-        let next = match (&trigger.next_run, spec.kind) {
+        let next = match (&trigger.next_run, &spec.source) {
             (Some(next), _) => short_time(next),
-            (None, Source::Cron) => "never again".to_owned(),
+            (None, Source::Cron(_)) => "never again".to_owned(),
             (None, _) => String::new(),
         };
         let function = spec.handler.as_ref().map(FunctionName::as_str);
         vec![
-            spec.kind.kind().as_str().to_owned(),
+            spec.source.kind().as_str().to_owned(),
             waits_for(spec),
             handler(spec.script.as_str(), function),
             next,

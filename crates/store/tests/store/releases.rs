@@ -16,6 +16,7 @@ on_both![
     only_the_release_that_was_seen_can_be_replaced,
     a_release_that_lost_the_race_leaves_nothing,
     a_version_needs_its_content,
+    a_release_that_an_older_program_stored_is_read_as_it_was_written,
 ];
 
 pub(crate) fn source(text: &str) -> ContentHash {
@@ -248,4 +249,28 @@ fn a_version_needs_its_content(db: &Db) {
         releases::version_of(conn, shop, kind, "hello", hash, "ada", NOW)
     });
     assert!(theirs.unwrap_err().is_constraint());
+}
+
+/// As a program of November 2026 wrote it: every field, and every kind of trigger with and without
+/// what it may leave out. What stands in databases is never written again.
+const STORED: &str = include_str!("../data/release-of-november-2026.json");
+
+fn a_release_that_an_older_program_stored_is_read_as_it_was_written(db: &Db) {
+    let app = db.app("shop").id;
+    db.write(move |conn| {
+        conn.execute(
+            "INSERT INTO releases (app_id, number, snapshot, message, author, source, created_at) \
+             VALUES (?1, 1, ?2, '', '', 'cli', 1)",
+            &[app.as_bytes().into(), STORED.trim().into()],
+        )
+    });
+    let read = db.read(move |conn| releases::get(conn, app, 1)).unwrap();
+    assert_eq!(read.snapshot.scripts.len(), 2);
+    assert_eq!(read.snapshot.triggers.len(), 10);
+    // So nothing differs when the same folder is deployed again.
+    let again = serde_json::to_string(&read.snapshot).unwrap();
+    assert_eq!(again, STORED.trim());
+    for trigger in &read.snapshot.triggers {
+        assert_eq!(trigger.check(), Ok(()));
+    }
 }

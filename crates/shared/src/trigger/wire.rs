@@ -1,0 +1,416 @@
+//! A trigger as JSON and TOML write it: one object with the settings of all kinds, of which it has
+//! those of its own.
+
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{CronSource, Source, TriggerSpec, WebhookSource};
+use crate::name::{CollectionName, EnvName, FunctionName, QueueName, ScriptName, TopicPattern};
+use crate::retry::RetryPolicy;
+use crate::routing::PathPattern;
+use crate::schedule::CatchUp;
+use crate::webhook::Provider;
+
+/// The kinds of triggers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Kind {
+    Kv,
+    Queue,
+    Pubsub,
+    Cron,
+    DeadLetter,
+    Webhook,
+    Deploy,
+}
+
+/// One trigger of a release.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct Flat {
+    /// What it waits for.
+    #[cfg_attr(feature = "openapi", schema(inline))]
+    kind: Kind,
+    /// The script that handles it.
+    script: ScriptName,
+    /// The function to call; the script's top level when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    handler: Option<FunctionName>,
+    /// The collection; every collection when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    collection: Option<CollectionName>,
+    /// Only keys that start with this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    prefix: Option<String>,
+    /// The queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    queue: Option<QueueName>,
+    /// The topic, or a pattern like `orders.*`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    topic: Option<TopicPattern>,
+    /// When, in five or six fields.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    schedule: Option<String>,
+    /// The zone the schedule is in; UTC when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    timezone: Option<String>,
+    /// What becomes of times at which no server ran; `last` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    catch_up: Option<CatchUp>,
+    /// Only events of this script; of every script when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    of: Option<ScriptName>,
+    /// The path it is called on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path: Option<PathPattern>,
+    /// How calls are signed; `standard` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    provider: Option<Provider>,
+    /// The environment variable with the secret; several secrets, parted by spaces, while one is
+    /// replaced by another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    secret: Option<EnvName>,
+    /// How failed attempts are repeated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retry: Option<RetryPolicy>,
+    /// Runs at the same time, per node; absent: 16.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    concurrency: Option<u32>,
+}
+
+impl Kind {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Kv => "kv",
+            Self::Queue => "queue",
+            Self::Pubsub => "pubsub",
+            Self::Cron => "cron",
+            Self::DeadLetter => "dead_letter",
+            Self::Webhook => "webhook",
+            Self::Deploy => "deploy",
+        }
+    }
+}
+
+/// A setting that only some kinds have.
+pub(super) struct Setting {
+    pub(super) name: &'static str,
+    /// The kinds that have it.
+    pub(super) kinds: &'static [Kind],
+    there: bool,
+}
+
+/// Settings that do not make a trigger of the kind it says it is.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Misfit {
+    #[error(
+        "the trigger of script `{script}`: a {kind} trigger has no `{name}`, which is a setting of \
+         {owners} triggers; remove it, or change `kind`",
+        kind = kind.as_str(),
+        owners = list(owners)
+    )]
+    Foreign {
+        script: ScriptName,
+        kind: Kind,
+        name: &'static str,
+        owners: &'static [Kind],
+    },
+    #[error("the trigger of script `{script}`: a {kind} trigger needs `{name}`", kind = kind.as_str())]
+    Missing {
+        script: ScriptName,
+        kind: Kind,
+        name: &'static str,
+    },
+}
+
+fn list(kinds: &[Kind]) -> String {
+    let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+    names.join(" and ")
+}
+
+impl Flat {
+    /// The settings that not every kind has. A new one does not compile before it is here.
+    pub(super) fn settings(&self) -> [Setting; 11] {
+        let Self {
+            kind: _,
+            script: _,
+            handler: _,
+            collection,
+            prefix,
+            queue,
+            topic,
+            schedule,
+            timezone,
+            catch_up,
+            of,
+            path,
+            provider,
+            secret,
+            retry: _,
+            concurrency: _,
+        } = self;
+        let setting = |name, there, kinds| Setting { name, kinds, there };
+        [
+            setting("collection", collection.is_some(), &[Kind::Kv]),
+            setting("prefix", prefix.is_some(), &[Kind::Kv]),
+            setting("queue", queue.is_some(), &[Kind::Queue]),
+            setting("topic", topic.is_some(), &[Kind::Pubsub]),
+            setting("schedule", schedule.is_some(), &[Kind::Cron]),
+            setting("timezone", timezone.is_some(), &[Kind::Cron]),
+            setting("catch_up", catch_up.is_some(), &[Kind::Cron]),
+            setting("of", of.is_some(), &[Kind::DeadLetter]),
+            setting("path", path.is_some(), &[Kind::Webhook]),
+            setting("provider", provider.is_some(), &[Kind::Webhook]),
+            setting("secret", secret.is_some(), &[Kind::Webhook]),
+        ]
+    }
+
+    /// A trigger of this kind without settings.
+    pub(super) fn of(kind: Kind, script: ScriptName) -> Self {
+        Self {
+            kind,
+            script,
+            handler: None,
+            collection: None,
+            prefix: None,
+            queue: None,
+            topic: None,
+            schedule: None,
+            timezone: None,
+            catch_up: None,
+            of: None,
+            path: None,
+            provider: None,
+            secret: None,
+            retry: None,
+            concurrency: None,
+        }
+    }
+}
+
+impl Flat {
+    /// What it waits for; else the name of a setting that is missing.
+    fn source(self) -> Result<Source, &'static str> {
+        Ok(match self.kind {
+            Kind::Kv => Source::Kv {
+                collection: self.collection,
+                prefix: self.prefix,
+            },
+            Kind::Queue => Source::Queue {
+                queue: self.queue.ok_or("queue")?,
+            },
+            Kind::Pubsub => Source::Pubsub {
+                topic: self.topic.ok_or("topic")?,
+            },
+            Kind::Cron => Source::Cron(CronSource {
+                schedule: self.schedule.ok_or("schedule")?,
+                timezone: self.timezone,
+                catch_up: self.catch_up,
+            }),
+            Kind::DeadLetter => Source::DeadLetter { of: self.of },
+            Kind::Webhook => Source::Webhook(WebhookSource {
+                path: self.path.ok_or("path")?,
+                provider: self.provider,
+                secret: self.secret.ok_or("secret")?,
+            }),
+            Kind::Deploy => Source::Deploy,
+        })
+    }
+}
+
+impl TryFrom<Flat> for TriggerSpec {
+    type Error = Misfit;
+
+    fn try_from(flat: Flat) -> Result<Self, Misfit> {
+        let (kind, script) = (flat.kind, flat.script.clone());
+        let foreign = |s: &Setting| s.there && !s.kinds.contains(&kind);
+        if let Some(setting) = flat.settings().into_iter().find(foreign) {
+            return Err(Misfit::Foreign {
+                script,
+                kind,
+                name: setting.name,
+                owners: setting.kinds,
+            });
+        }
+        let (handler, retry, concurrency) = (flat.handler.clone(), flat.retry, flat.concurrency);
+        match flat.source() {
+            Ok(source) => Ok(Self {
+                source,
+                script,
+                handler,
+                retry,
+                concurrency,
+            }),
+            Err(name) => Err(Misfit::Missing { script, kind, name }),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for TriggerSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = TriggerSpec;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a trigger")
+            }
+
+            // Decided in here, so that a parser that knows where the object is says so.
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TriggerSpec, A::Error> {
+                let flat = Flat::deserialize(MapAccessDeserializer::new(map))?;
+                flat.try_into().map_err(A::Error::custom)
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
+
+impl From<TriggerSpec> for Flat {
+    fn from(spec: TriggerSpec) -> Self {
+        let TriggerSpec {
+            source,
+            script,
+            handler,
+            retry,
+            concurrency,
+        } = spec;
+        let mut flat = match source {
+            Source::Kv { collection, prefix } => Self {
+                collection,
+                prefix,
+                ..Self::of(Kind::Kv, script)
+            },
+            Source::Queue { queue } => Self {
+                queue: Some(queue),
+                ..Self::of(Kind::Queue, script)
+            },
+            Source::Pubsub { topic } => Self {
+                topic: Some(topic),
+                ..Self::of(Kind::Pubsub, script)
+            },
+            Source::Cron(CronSource {
+                schedule,
+                timezone,
+                catch_up,
+            }) => Self {
+                schedule: Some(schedule),
+                timezone,
+                catch_up,
+                ..Self::of(Kind::Cron, script)
+            },
+            Source::DeadLetter { of } => Self {
+                of,
+                ..Self::of(Kind::DeadLetter, script)
+            },
+            Source::Webhook(WebhookSource {
+                path,
+                provider,
+                secret,
+            }) => Self {
+                path: Some(path),
+                provider,
+                secret: Some(secret),
+                ..Self::of(Kind::Webhook, script)
+            },
+            Source::Deploy => Self::of(Kind::Deploy, script),
+        };
+        flat.handler = handler;
+        flat.retry = retry;
+        flat.concurrency = concurrency;
+        flat
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::Manifest;
+
+    const ALL: [&str; 7] = [
+        r#"{"kind":"kv","script":"a","handler":"h","collection":"c","prefix":"p/"}"#,
+        r#"{"kind":"queue","script":"a","queue":"q","retry":{"attempts":2,"backoff":"fixed","base":"2s","max":"1h"}}"#,
+        r#"{"kind":"pubsub","script":"a","topic":"t.*","concurrency":3}"#,
+        r#"{"kind":"cron","script":"a","schedule":"0 6 * * *","timezone":"Europe/Berlin","catch_up":"skip"}"#,
+        r#"{"kind":"dead_letter","script":"a","of":"b"}"#,
+        r#"{"kind":"webhook","script":"a","path":"/x","provider":"github","secret":"S"}"#,
+        r#"{"kind":"deploy","script":"a"}"#,
+    ];
+
+    #[test]
+    fn a_trigger_is_written_as_it_was_read() {
+        for text in ALL {
+            let spec: TriggerSpec = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&spec).unwrap(), text);
+        }
+    }
+
+    /// Every setting of every kind, given to every other kind.
+    #[test]
+    fn a_setting_of_another_kind_is_refused_by_name() {
+        let parsed = |text| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        let mut tried = 0;
+        for (own, other) in ALL.iter().flat_map(|a| ALL.map(|b| (parsed(a), parsed(b)))) {
+            if own["kind"] == other["kind"] {
+                continue;
+            }
+            let common = ["kind", "script", "handler", "retry", "concurrency"];
+            for (name, value) in other.as_object().unwrap() {
+                if common.contains(&name.as_str()) {
+                    continue;
+                }
+                let mut mixed = own.clone();
+                mixed[name] = value.clone();
+                let error = serde_json::from_value::<TriggerSpec>(mixed).unwrap_err();
+                let (kind, owner) = (
+                    own["kind"].as_str().unwrap(),
+                    other["kind"].as_str().unwrap(),
+                );
+                let wanted = format!(
+                    "the trigger of script `a`: a {kind} trigger has no `{name}`, which is a \
+                     setting of {owner} triggers; remove it, or change `kind`"
+                );
+                assert_eq!(error.to_string(), wanted);
+                tried += 1;
+            }
+        }
+        assert_eq!(tried, 11 * 6);
+    }
+
+    #[test]
+    fn a_manifest_says_where_the_trigger_is_that_does_not_fit() {
+        let text = "manifest = 1\napp = 'shop'\n[scripts.a]\nfile = 'a.rhai'\n\
+                    [[triggers]]\nkind = 'deploy'\nscript = 'a'\n\
+                    [[triggers]]\nkind = 'kv'\nscript = 'a'\nschedule = '@daily'\n";
+        assert_eq!(
+            Manifest::parse(text).unwrap_err().to_string(),
+            "picloud.toml: line 8, column 1: the trigger of script `a`: a kv trigger has no \
+             `schedule`, which is a setting of cron triggers; remove it, or change `kind`"
+        );
+        let text = text.replace(
+            "kind = 'kv'\nscript = 'a'\nschedule",
+            "kind = 'queue'\nscript = 'a'\nqeue",
+        );
+        assert_eq!(
+            Manifest::parse(&text)
+                .unwrap_err()
+                .to_string()
+                .split("; ")
+                .last()
+                .unwrap(),
+            "did you mean `queue`?"
+        );
+        let text = text.replace("qeue = '@daily'", "");
+        assert_eq!(
+            Manifest::parse(&text).unwrap_err().to_string(),
+            "picloud.toml: line 8, column 1: the trigger of script `a`: a queue trigger needs `queue`"
+        );
+    }
+}
