@@ -28,6 +28,7 @@ use crate::catalog::LiveCatalog;
 use crate::metrics::Metrics;
 use crate::recorder::Recorder;
 use attempt::{Attempt, Finished};
+use nodes::Fact;
 use plan::Plan;
 
 pub use tail::{AttemptItem, AttemptTail};
@@ -208,7 +209,7 @@ impl State {
         let now = self.now();
         match event {
             Event::Notice(Notice::Held(delivery)) => {
-                self.nodes.busy(&self.parts);
+                self.concerns_others(Fact::Holds);
                 if self.plan.holds(delivery.seq) {
                     // It was looked up before it was told of, and its place taken once more.
                     self.parts.store.handover().release(delivery.app);
@@ -218,17 +219,17 @@ impl State {
             }
             Event::Notice(Notice::Waiting { app, due_at, .. }) => {
                 self.waiting.expect(app, due_at);
-                self.nodes.tell();
+                self.concerns_others(Fact::Waits);
             }
             Event::Notice(Notice::Removed(app)) => self.waiting.forget(app),
-            Event::Notice(Notice::Unsure(doubt)) => self.nodes.doubt(doubt),
+            Event::Notice(Notice::Unsure(doubt)) => self.concerns_others(Fact::Doubt(doubt)),
             Event::Notice(Notice::Activated(app)) => {
                 self.cron.look();
                 self.waiting.expect_any(app, now);
-                self.nodes.tell();
+                self.concerns_others(Fact::Waits);
             }
             Event::Notice(Notice::Foreign) => {
-                self.nodes.meet();
+                self.concerns_others(Fact::Met);
                 self.look();
             }
             Event::Notice(Notice::Unheard) => self.look(),
@@ -249,14 +250,14 @@ impl State {
             self.polled_at = Some(Instant::now());
             self.look();
         }
-        if self.nodes.look_in_time() {
+        if self.nodes.looks_in_time(Instant::now()) {
             self.look();
         }
     }
 
     /// Looks at everything.
     fn look(&mut self) {
-        self.nodes.look();
+        self.concerns_others(Fact::Missed);
         self.cron.look();
         self.waiting.look();
     }
@@ -273,14 +274,15 @@ impl State {
         let overdue = overdue.into_iter().flatten().min();
         self.parts.metrics.first_due(overdue);
         self.cron.start(&self.parts, &self.events, now);
-        let state = (self.is_busy(now), self.waiting.is_claiming());
+        let doing = self.doing(now);
         let plan = &self.plan;
         let known = || plan.known();
-        self.nodes.start(&self.parts, &self.events, state, &known);
+        self.nodes.start(&self.parts, &self.events, doing, &known);
     }
 
     fn start_attempts(&mut self, now: Timestamp) {
-        if !self.parts.store.handover().holds() {
+        // What others may have taken over is looked up before it is started.
+        if !self.parts.store.handover().holds() || self.nodes.has_lapsed() {
             return;
         }
         let places = if self.parts.requests.pressed() {
@@ -307,7 +309,6 @@ impl State {
     fn sleep(&self) -> Option<Duration> {
         let now = self.now();
         let until = |due: Timestamp| due.since(now) + Duration::from_micros(500);
-        let state = (self.is_busy(now), self.waiting.is_claiming());
         let waiting = self.waiting.next_due(&self.parts);
         let waiting = waiting.filter(|_| !self.nodes.is_looking_up());
         let times = [
@@ -315,7 +316,7 @@ impl State {
             waiting.map(until),
             self.cron.next_due().map(until),
             self.settling.next_due().map(until),
-            self.nodes.next_due(state),
+            self.nodes.next_due(Instant::now(), self.doing(now)),
             (!self.parts.config.hints).then_some(POLL),
         ];
         let first = times.into_iter().flatten().min()?;

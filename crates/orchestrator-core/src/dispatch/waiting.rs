@@ -13,6 +13,7 @@ use store::StoreError;
 use store::outbox::{self, Delivery, Due, Span};
 use store::triggers::PARKED;
 
+use super::nodes::Fact;
 use super::{Dispatcher, Event, State};
 
 /// Deliveries taken at once.
@@ -339,7 +340,7 @@ impl State {
                 self.waiting.end((app, next), &taken, now, shared);
                 handover.adopt(app, taken.deliveries.len());
                 if !taken.deliveries.is_empty() {
-                    self.nodes.busy(&self.parts);
+                    self.concerns_others(Fact::Holds);
                 }
                 for delivery in taken.deliveries {
                     self.plan.add(delivery, now);
@@ -353,7 +354,8 @@ impl State {
                 tracing::warn!(%error, "deliveries cannot be taken; trying again");
                 // They may have been taken all the same.
                 if handover.is_shared() {
-                    self.nodes.doubt(handover.doubt());
+                    let doubt = handover.doubt();
+                    self.concerns_others(Fact::Doubt(doubt));
                 }
                 let at = now.plus(AGAIN);
                 self.waiting.look_at(app, Next { at, ..next });
