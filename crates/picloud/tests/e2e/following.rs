@@ -398,8 +398,7 @@ fn what_was_told_while_nobody_listened_is_found_on_listening_again() {
     prepared(&here, &there);
     let before = missed(&there);
     let end = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity \
-               WHERE query LIKE 'SELECT CAST(pg_notify($1, $2) AS TEXT)%' \
-               AND datname = current_database() AND pid <> pg_backend_pid()";
+               WHERE application_name = 'picloud listener' AND datname = current_database()";
     let ended = Postgres::shared().sql(&url, end);
     assert_eq!(ended, "2", "each server listens on one connection");
     for change in &CHANGES {

@@ -38,7 +38,10 @@ pub(super) fn start(url: String, handover: &Arc<Handover>) {
 /// Listens until the connection ends or the store is gone; then `None`.
 fn hear(url: &str, handover: &Weak<Handover>) -> Option<()> {
     let mut client = connect(url).ok()?;
-    let listen = format!("LISTEN {CHANNEL}; LISTEN {SERVED_CHANNEL}");
+    // The database's administrator can tell it from the connections that work.
+    let listen = format!(
+        "SET application_name = 'picloud listener'; LISTEN {CHANNEL}; LISTEN {SERVED_CHANNEL}"
+    );
     client.batch_execute(&listen).ok()?;
     let own = {
         let handover = handover.upgrade()?;

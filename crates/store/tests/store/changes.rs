@@ -272,7 +272,7 @@ fn a_connection_that_listens_again_has_all_compared() {
     assert!(hears(&other).all);
     let ended = db.rows(
         "SELECT CAST(pg_terminate_backend(pid) AS INT) FROM pg_stat_activity \
-         WHERE query LIKE '%pg_notify%' AND datname = current_database() AND pid <> pg_backend_pid()",
+         WHERE application_name = 'picloud listener' AND datname = current_database()",
     );
     assert_eq!(ended.len(), 1, "the connection that listens");
     assert!(hears(&other).all);
