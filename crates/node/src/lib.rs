@@ -5,12 +5,14 @@
 
 pub mod config;
 mod files;
+mod process;
 mod signals;
 pub mod tasks;
 pub mod telemetry;
 mod threads;
 
 pub use files::raise_file_limit;
+pub use process::ProcessNumber;
 pub use signals::stop_on_signals;
 pub use tasks::{Stop, TaskKind, Tasks};
 pub use threads::{Threads, control_runtime};

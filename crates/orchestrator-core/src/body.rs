@@ -29,6 +29,8 @@ pub(crate) struct Body {
     pub(crate) admitted: Option<Admitted>,
     /// It does not wait for the answers of other connections.
     pub(crate) at_once: bool,
+    /// A script's answer, counted as such.
+    pub(crate) of_script: bool,
 }
 
 #[derive(Default)]

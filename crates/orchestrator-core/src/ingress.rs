@@ -234,6 +234,9 @@ impl Future for Answering {
         if reply::leaves_bytes_unread(response.status()) {
             this.pace.refused();
         }
+        if !response.body().of_script {
+            this.pace.own_answer(response.status());
+        }
         if response.body().at_once {
             this.pace.write_at_once();
         }

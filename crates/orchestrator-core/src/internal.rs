@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use crate::body::Body;
 use crate::health::Health;
 use crate::ingress::Shutdown;
-use crate::metrics::Metrics;
+use crate::metrics::{Format, Metrics};
 
 /// How long a client may take for a request's head.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
@@ -62,15 +62,27 @@ async fn answer(request: &Request<Incoming>, metrics: &Metrics, health: &Health)
     if Health::answers(path) {
         return health.answer(request.method(), path).await;
     }
-    if path == "/metrics" {
-        let mut response = Response::new(Body::from(bytes::Bytes::from(metrics.text())));
-        let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    let mut response = Response::new(Body::default());
+    if path != "/metrics" {
+        *response.status_mut() = StatusCode::NOT_FOUND;
         return response;
     }
-    let mut response = Response::new(Body::default());
-    *response.status_mut() = StatusCode::NOT_FOUND;
+    let method = request.method();
+    if method != Method::GET && method != Method::HEAD {
+        *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+        let allow = HeaderValue::from_static("GET, HEAD");
+        response.headers_mut().insert(header::ALLOW, allow);
+        return response;
+    }
+    let accept = request.headers().get_all(header::ACCEPT).iter();
+    let accept: Vec<&str> = accept.filter_map(|value| value.to_str().ok()).collect();
+    let format = Format::accepted(&accept.join(","));
+    if method == Method::GET {
+        *response.body_mut() = Body::from(bytes::Bytes::from(metrics.text(format)));
+    }
+    let headers = response.headers_mut();
+    let kind = HeaderValue::from_static(format.content_type());
+    headers.insert(header::CONTENT_TYPE, kind);
+    headers.insert(header::VARY, HeaderValue::from_static("accept"));
     response
 }

@@ -34,7 +34,7 @@ pub use ingress::{
 };
 pub use internal::serve_internal;
 pub use invoke::ScriptHost;
-pub use metrics::Metrics;
+pub use metrics::{Format, Kind as MetricKind, Metrics};
 pub use recorder::{Recorder, TailFilter, TailItem, TailLine};
 
 /// How to set the orchestrator up.
@@ -83,6 +83,7 @@ impl Orchestrator {
         clock: SharedClock,
     ) -> Self {
         let metrics = Arc::new(Metrics::default());
+        metrics.build(&config.version);
         let bounds = catalog::Bounds {
             ceiling: config.ceiling,
             app_concurrency: config.app_concurrency,
@@ -96,6 +97,7 @@ impl Orchestrator {
         let gate = admission::Gate::new(config.ingress.concurrency);
         let counted = Arc::clone(&gate);
         metrics.observe(
+            MetricKind::Gauge,
             "http_requests_in_flight",
             "Requests of scripts under way",
             move || u64::from(counted.under_way()),
@@ -183,18 +185,21 @@ impl Orchestrator {
 fn observe_events(metrics: &Arc<Metrics>, store: &Store, clock: &SharedClock) {
     let of = store.clone();
     metrics.observe(
+        MetricKind::Gauge,
         "events_waiting",
         "Events of all apps that are not handled yet, delayed ones and those under way included",
         move || of.handover().backlogs().values().map(|b| b.rows).sum(),
     );
     let of = store.clone();
     metrics.observe(
+        MetricKind::Gauge,
         "events_waiting_bytes",
         "Bytes of their payloads",
         move || of.handover().backlogs().values().map(|b| b.bytes).sum(),
     );
     let (of, clock) = (Arc::downgrade(metrics), Arc::clone(clock));
     metrics.observe(
+            MetricKind::Gauge,
         "events_overdue_seconds",
         "How long the event that could be handled longest has been waiting, or is under way; 0 when \
          none is due",

@@ -12,8 +12,8 @@ use node::Stop;
 use node::config::{Config, ConfigError, DatabaseUrl, Layers};
 use orchestrator_core::{
     AttemptItem, AttemptTail, BoxBody, CatalogHandle, ControlHandler, ControlPlane, DispatchConfig,
-    IngressConfig, Metrics, Network, Orchestrator, OrchestratorConfig, PeerInfo, Rate, Recorder,
-    ScriptHost, TailFilter, TailItem,
+    IngressConfig, MetricKind, Metrics, Network, Orchestrator, OrchestratorConfig, PeerInfo, Rate,
+    Recorder, ScriptHost, TailFilter, TailItem,
 };
 use services_core::Services;
 use shared::clock::SharedClock;
@@ -215,30 +215,45 @@ fn until_stop<S: Stream>(events: S, stop: &Stop) -> impl Stream<Item = S::Item> 
 
 /// Numbers of the parts the orchestrator knows nothing of.
 fn observe(metrics: &Metrics, store: &Store, executor: &Arc<LocalExecutor>) {
-    let of = store.clone();
-    metrics.observe("store_statements_total", "Statements run", move || {
-        of.statements()
+    let (statements, commits) = (store.clone(), store.clone());
+    let counter = MetricKind::Counter;
+    metrics.observe(counter, "store_statements", "Statements run", move || {
+        statements.statements()
     });
-    let of = store.clone();
-    metrics.observe("store_commits_total", "Transactions committed", move || {
-        of.commits()
-    });
+    metrics.observe(
+        counter,
+        "store_commits",
+        "Transactions committed",
+        move || commits.commits(),
+    );
     let of = Arc::clone(executor);
     metrics.observe(
+        MetricKind::Gauge,
         "scripts_active",
         "Scripts started and not ended",
         move || of.stats().active() as u64,
     );
     let of = Arc::clone(executor);
     metrics.observe(
-        "scripts_limited_total",
+        counter,
+        "scripts_limited",
         "Runs ended by a limit",
         move || of.stats().stopped_by_limit(),
     );
     let of = Arc::clone(executor);
     metrics.observe(
-        "scripts_leaked_bytes_total",
+        counter,
+        "scripts_leaked_bytes",
         "Bytes runs left allocated for good",
         move || of.stats().leaked_bytes,
     );
+    for number in node::ProcessNumber::ALL {
+        let kind = if number.only_grows() {
+            MetricKind::Counter
+        } else {
+            MetricKind::Gauge
+        };
+        let read = move || number.read();
+        metrics.observe_process(kind, number.name(), number.help(), read);
+    }
 }

@@ -19,6 +19,8 @@ mod idle;
 mod json_suite;
 #[path = "e2e/killed.rs"]
 mod killed;
+#[path = "e2e/metrics.rs"]
+mod metrics;
 #[path = "e2e/stopping.rs"]
 mod stopping;
 #[path = "e2e/support.rs"]

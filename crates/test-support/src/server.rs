@@ -240,6 +240,11 @@ impl Server {
         fs::read_to_string(self.setup.log()).unwrap_or_default()
     }
 
+    /// Where its metrics are.
+    pub fn metrics(&self) -> &str {
+        &self.running().metrics
+    }
+
     /// The value of a metric without labels.
     ///
     /// # Panics

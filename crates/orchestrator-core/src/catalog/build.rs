@@ -57,15 +57,14 @@ impl Prepared {
         let mut scripts = BTreeMap::new();
         for (name, image) in images {
             let limits = limits.with(&from.snapshot.scripts[&name].limits, &bounds.ceiling);
-            let (gate, metrics) = lasting.script(app, &name, || {
-                metrics.script(from.app.slug.as_str(), name.as_str())
-            });
+            let gate = lasting.gate(app, &name);
             gate.set_bound(limits.concurrency);
             let live = LiveScript {
                 image,
                 limits,
                 gate,
-                metrics,
+                // The same as those of the release before, whose series go on.
+                metrics: metrics.script(from.app.slug.as_str(), name.as_str()),
             };
             scripts.insert(name, Arc::new(live));
         }

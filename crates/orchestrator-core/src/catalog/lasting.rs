@@ -1,4 +1,4 @@
-//! What outlasts a release: admission state and metric handles live as long as the process.
+//! What outlasts a release: admission state lives as long as the process.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,12 +7,11 @@ use shared::id::AppId;
 use shared::name::ScriptName;
 
 use crate::admission::{AppState, Gate};
-use crate::metrics::ScriptMetrics;
 
 #[derive(Default)]
 pub(super) struct Lasting {
     apps: HashMap<AppId, Arc<AppState>>,
-    scripts: HashMap<(AppId, ScriptName), (Arc<Gate>, ScriptMetrics)>,
+    scripts: HashMap<(AppId, ScriptName), Arc<Gate>>,
 }
 
 impl Lasting {
@@ -22,15 +21,10 @@ impl Lasting {
         Arc::clone(state.or_insert_with(|| AppState::new(concurrency)))
     }
 
-    /// The gate of a script, whose bound the caller sets, and its metrics.
-    pub(super) fn script(
-        &mut self,
-        app: AppId,
-        name: &ScriptName,
-        metrics: impl FnOnce() -> ScriptMetrics,
-    ) -> (Arc<Gate>, ScriptMetrics) {
+    /// The gate of a script, whose bound the caller sets.
+    pub(super) fn gate(&mut self, app: AppId, name: &ScriptName) -> Arc<Gate> {
         let known = self.scripts.entry((app, name.clone()));
-        known.or_insert_with(|| (Gate::new(0), metrics())).clone()
+        Arc::clone(known.or_insert_with(|| Gate::new(0)))
     }
 
     /// Forgets an app.

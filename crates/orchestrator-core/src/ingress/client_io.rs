@@ -5,13 +5,17 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::round::{Line, Round};
+
+use crate::metrics::Metrics;
 
 /// The first bytes of HTTP/2; no method of HTTP/1 starts with them.
 const PREFACE: &[u8; 3] = b"PRI";
@@ -49,11 +53,12 @@ pub(super) struct Pace {
     refused: Cell<bool>,
     /// Writes may wait until the other connections that have something to do had their turn.
     may_wait: Cell<bool>,
+    metrics: Arc<Metrics>,
 }
 
 impl Pace {
     /// A new connection owes a first request.
-    pub(super) fn new() -> Rc<Self> {
+    pub(super) fn new(metrics: Arc<Metrics>) -> Rc<Self> {
         Rc::new(Self {
             requests: Cell::new(0),
             head: Cell::new(true),
@@ -62,7 +67,13 @@ impl Pace {
             multiplexed: Cell::new(false),
             refused: Cell::new(false),
             may_wait: Cell::new(false),
+            metrics,
         })
+    }
+
+    /// Counts an answer that no script made.
+    pub(super) fn own_answer(&self, status: StatusCode) {
+        self.metrics.own_answer(status);
     }
 
     /// What the client must do next, and until when.

@@ -141,7 +141,10 @@ async fn connection(
     worker: Rc<Worker>,
 ) {
     let line = Line::new(stream, ingress.config.client_patience);
-    let (pace, round) = (Pace::new(), Rc::clone(&worker.round));
+    let (pace, round) = (
+        Pace::new(Arc::clone(&ingress.metrics)),
+        Rc::clone(&worker.round),
+    );
     let open = Open::new(Arc::clone(&ingress), worker);
     let mut io = ClientIo::new(Rc::clone(&line), round, Rc::clone(&pace));
     let guard = Guard::new(&open, &pace, &line, &ingress);

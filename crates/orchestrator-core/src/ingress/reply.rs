@@ -128,6 +128,12 @@ pub(super) fn of_outcome(
     record: &mut PendingRecord,
     own: bool,
 ) -> Response<Body> {
+    let mut response = answer_of(outcome, record, own);
+    response.body_mut().of_script = true;
+    response
+}
+
+fn answer_of(outcome: Outcome, record: &mut PendingRecord, own: bool) -> Response<Body> {
     let id = record.request();
     let id = id.expect("the run was only just started and has not ended");
     // 1xx is not for scripts: it would promise another answer.

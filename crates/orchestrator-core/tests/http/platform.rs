@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
+use orchestrator_core::Format;
 
 use crate::server::{Server, all_to_main};
 
@@ -43,7 +44,7 @@ fn metrics_count_answers_and_runs() {
     let server = Server::start();
     server.shop("fail wall");
     server.get("/");
-    let text = server.orchestrator.metrics().text();
+    let text = server.orchestrator.metrics().text(Format::Classic);
     for line in [
         r#"picloud_http_requests_total{app="shop",script="main",code="5xx"} 1"#,
         r#"picloud_executions_total{app="shop",script="main",trigger="http",outcome="limit"} 1"#,
@@ -51,6 +52,44 @@ fn metrics_count_answers_and_runs() {
     ] {
         assert!(text.contains(line), "{line} in {text}");
     }
+}
+
+#[test]
+fn the_platforms_own_answers_are_counted_by_status() {
+    let server = Server::start();
+    server.shop("text fine");
+    server.get("/");
+    for (method, host, path, status) in [
+        ("GET", "shop.localhost", "/livez", 200),
+        ("GET", "bad host", "/", 400),
+        ("GET", "shop.localhost", "/api/v1/apps", 404),
+        ("BREW", "shop.localhost", "/", 405),
+        (
+            "GET",
+            "shop.localhost",
+            &format!("/{}", "x".repeat(9_000)),
+            414,
+        ),
+    ] {
+        assert_eq!(server.send(method, host, path, "").status, status, "{path}");
+    }
+    let text = server.orchestrator.metrics().text(Format::Classic);
+    for status in [200, 400, 404, 405, 414] {
+        let line = format!("picloud_http_platform_answers_total{{status=\"{status}\"}} 1");
+        assert!(text.contains(&line), "{line} in {text}");
+    }
+}
+
+#[test]
+fn series_end_with_their_app() {
+    let server = Server::start();
+    let app = server.shop("text fine");
+    server.get("/");
+    let shown = || server.orchestrator.metrics().text(Format::Classic);
+    assert!(shown().contains("app=\"shop\""));
+    server.change(move |change| store::apps::delete(change, app));
+    server.refresh(app).unwrap();
+    assert!(!shown().contains("app=\"shop\""), "{}", shown());
 }
 
 #[test]
@@ -71,7 +110,11 @@ fn the_internal_listener_shows_metrics_and_health() {
         let serving = orchestrator_core::serve_internal(listener, metrics, health, stopped);
         local.block_on(&runtime, serving).unwrap();
     });
-    for (path, part) in [("/metrics", "# EOF"), ("/livez", "ok"), ("/nothing", "404")] {
+    for (path, part) in [
+        ("/metrics", "picloud_build_info{version=\"1.2.3\"} 1"),
+        ("/livez", "ok"),
+        ("/nothing", "404"),
+    ] {
         let mut stream = std::net::TcpStream::connect(address).unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).unwrap();

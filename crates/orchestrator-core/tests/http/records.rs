@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use orchestrator_core::{TailFilter, TailItem};
+use orchestrator_core::{Format, TailFilter, TailItem};
 use shared::id::AppId;
 use shared::invocation::LogLevel;
 use store::executions::{self, ExecutionFilter, ExecutionRow, LogFilter};
@@ -82,7 +82,7 @@ fn quiet_successes_are_bounded_and_the_rest_is_counted() {
     }
     writing.join().unwrap();
     assert_eq!(stored(&server, app).len(), 1_000);
-    let text = server.orchestrator.metrics().text();
+    let text = server.orchestrator.metrics().text(Format::Classic);
     assert!(
         text.contains("picloud_execution_records_skipped_total 200"),
         "{text}"
