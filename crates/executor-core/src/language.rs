@@ -1,5 +1,7 @@
 //! Rhai, made safe to give to strangers: engines, programs, values as JSON, errors with their place.
 
+pub(crate) mod catch;
+pub(crate) mod caught;
 pub(crate) mod compile;
 pub(crate) mod cost;
 pub(crate) mod engine;
@@ -7,8 +9,11 @@ pub(crate) mod error;
 mod excerpt;
 mod hints;
 pub(crate) mod json;
+pub(crate) mod kinds;
 #[expect(clippy::unwrap_used, reason = "in what `export_module` generates")]
 pub(crate) mod overrides;
+pub(crate) mod placed;
+pub(crate) mod places;
 pub(crate) mod program;
 pub(crate) mod report;
 pub(crate) mod validate;

@@ -9,3 +9,4 @@ mod scopes;
 mod stopped;
 pub(crate) mod validator;
 mod worker;
+mod wrong_calls;

@@ -44,6 +44,10 @@ pub(crate) fn library() -> Library {
     Library {
         add_globals,
         namespaces: namespaces(),
+        column: |script, line, column| {
+            let written = state::try_with(|state| state.program.written(script, line, column));
+            written.unwrap_or(column)
+        },
     }
 }
 
@@ -56,6 +60,13 @@ fn add_globals(m: &mut Module) {
     combine_with_exported_module!(m, "headers", req::header_functions);
     combine_with_exported_module!(m, "response", response::methods);
     combine_with_exported_module!(m, "kv", kv::methods);
+    m.set_custom_type::<ctx::Ctx>("context")
+        .set_custom_type::<event::Event>("event")
+        .set_custom_type::<req::Req>("request")
+        .set_custom_type::<req::Headers>("headers")
+        .set_custom_type::<response::Response>("response")
+        .set_custom_type::<response::StreamOut>("stream")
+        .set_custom_type::<kv::Collection>("collection");
 }
 
 fn namespaces() -> Vec<(&'static str, Module)> {

@@ -25,7 +25,7 @@ use super::engine::Language;
 use super::excerpt::excerpt;
 use super::program::{Program, frame_name, leaves_constants};
 use graph::Graph;
-use parse::parse;
+use parse::{Runnable, parse};
 use pool::Pool;
 
 /// Compiled trees weigh about this much per byte of source.
@@ -160,8 +160,9 @@ impl Compiler {
 fn compile(language: &Language, image: &ScriptImage) -> Result<Program, ScriptError> {
     let name = frame_name(image);
     let started = Instant::now();
-    let ast =
+    let Runnable { ast, shifts } =
         parse(language, &name, &image.source, started).map_err(|d| as_error(&d, &image.source))?;
+    let mut shifted = BTreeMap::from([(name.clone(), shifts)]);
     let mut sources = BTreeMap::from([(name.clone(), Arc::clone(&image.source))]);
     let mut weight = image.source.len() as u64;
     let lookup = |module: &str| {
@@ -176,6 +177,7 @@ fn compile(language: &Language, image: &ScriptImage) -> Result<Program, ScriptEr
         let source = lookup(&d.script).unwrap_or_else(|| Arc::clone(&image.source));
         as_error(&d, &source)
     })?;
+    shifted.append(&mut graph.shifts);
     let modules = graph.evaluate()?;
     for module in modules.keys() {
         if let Some(source) = lookup(module) {
@@ -188,6 +190,7 @@ fn compile(language: &Language, image: &ScriptImage) -> Result<Program, ScriptEr
         ast,
         modules,
         sources,
+        shifts: shifted,
         weight: weight * TREE_BYTES_PER_SOURCE_BYTE,
     })
 }

@@ -15,6 +15,7 @@ use rhai::{Dynamic, Engine, Module, ModuleResolver, OptimizationLevel, Shared};
 use shared::invocation::LogLevel;
 use shared::limits::fixed;
 
+use super::catch::{self, Column};
 use super::overrides;
 use crate::sandbox::context;
 
@@ -29,12 +30,15 @@ pub(crate) struct Library {
     pub(crate) add_globals: fn(&mut Module),
     /// The functions of each namespace.
     pub(crate) namespaces: Vec<(&'static str, Module)>,
+    /// Where in the running program a position is.
+    pub(crate) column: Column,
 }
 
 /// The language with a library: everything engines have in common, made once.
 pub(crate) struct Language {
     global: Shared<Module>,
     namespaces: Vec<(&'static str, Shared<Module>)>,
+    column: Column,
 }
 
 impl Language {
@@ -51,6 +55,7 @@ impl Language {
             namespaces: namespaces
                 .map(|(name, module)| (name, ready(name, module)))
                 .collect(),
+            column: library.column,
         }
     }
 
@@ -62,11 +67,21 @@ impl Language {
     /// An engine that runs scripts, which import from `modules`: one per worker thread.
     pub(crate) fn runtime_engine(&self, modules: impl ModuleResolver + 'static) -> Engine {
         let mut engine = self.engine();
+        catch::add_to(&mut engine, self.column);
         engine
             .set_module_resolver(modules)
             .on_progress(|_operations| context::tick().err().map(|_stopped| Dynamic::UNIT))
             .on_print(|text| context::log(LogLevel::Info, text, None))
             .on_debug(|text, _source, _position| context::log(LogLevel::Debug, text, None));
+        engine
+    }
+
+    /// An engine that parses what [`super::places::with_places`] made of a source that was parsed already.
+    pub(super) fn placing_engine(&self) -> Engine {
+        let mut engine = self.engine();
+        catch::add_to(&mut engine, self.column);
+        // The blocks that were put in nest deeper, but by a constant factor.
+        engine.set_max_expr_depths(0, 0);
         engine
     }
 
@@ -133,6 +148,7 @@ mod tests {
         let library = Library {
             add_globals: |_module| {},
             namespaces: vec![("shop", Module::new())],
+            column: |_script, _line, column| column,
         };
         Language::with(library)
     }

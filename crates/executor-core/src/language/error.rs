@@ -1,17 +1,16 @@
 //! Errors as scripts meet them.
 
-use std::fmt;
-
 use rhai::{Dynamic, EvalAltResult, Position};
 use shared::service::HostError;
 
+use super::caught::Caught;
 use crate::sandbox::signal::{CallFailure, Stopped};
 
 pub(crate) type Result<T> = std::result::Result<T, Box<EvalAltResult>>;
 
-/// An error a script can catch.
+/// A function was used in a wrong way: an error a script can catch.
 pub(crate) fn wrong(message: impl Into<String>) -> Box<EvalAltResult> {
-    EvalAltResult::ErrorRuntime(Dynamic::from(message.into()), Position::NONE).into()
+    catchable(Caught::misuse(message.into()))
 }
 
 /// The end of a run. Scripts cannot catch it and cannot make one.
@@ -30,17 +29,11 @@ impl From<CallFailure> for Box<EvalAltResult> {
     }
 }
 
-/// A failed host call, opaque to scripts: `catch` sees its text, nothing can forge it.
-#[derive(Clone, Debug)]
-pub(crate) struct HostFailure(HostError);
-
-impl fmt::Display for HostFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
 /// A failed host call as an error of the script.
 pub(crate) fn host_error(error: HostError) -> Box<EvalAltResult> {
-    EvalAltResult::ErrorRuntime(Dynamic::from(HostFailure(error)), Position::NONE).into()
+    catchable(Caught::of_host(error))
+}
+
+fn catchable(caught: Caught) -> Box<EvalAltResult> {
+    EvalAltResult::ErrorRuntime(Dynamic::from(caught), Position::NONE).into()
 }

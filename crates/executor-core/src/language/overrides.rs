@@ -10,6 +10,7 @@
 mod blobs;
 mod callbacks;
 mod equal;
+mod errors;
 mod lists;
 pub(crate) mod render;
 mod sort;
@@ -17,6 +18,8 @@ mod text;
 
 use rhai::combine_with_exported_module;
 use rhai::plugin::Module;
+
+use super::caught::Caught;
 
 /// Adds the replacements; what is there already is replaced.
 pub(crate) fn add_to(m: &mut Module) {
@@ -26,5 +29,7 @@ pub(crate) fn add_to(m: &mut Module) {
     combine_with_exported_module!(m, "sort", sort::functions);
     combine_with_exported_module!(m, "blobs", blobs::functions);
     combine_with_exported_module!(m, "equal", equal::functions);
+    combine_with_exported_module!(m, "errors", errors::functions);
+    m.set_custom_type::<Caught>("error");
     combine_with_exported_module!(m, "render", render::functions);
 }

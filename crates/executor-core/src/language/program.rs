@@ -6,6 +6,8 @@ use std::sync::Arc;
 use rhai::{AST, Module, Shared, Stmt};
 use shared::invocation::ScriptImage;
 
+use super::places::Shifts;
+
 /// Evaluated modules by name.
 pub(crate) type Evaluated = BTreeMap<String, Shared<Module>>;
 
@@ -16,10 +18,20 @@ pub(crate) struct Program {
     pub(crate) modules: Evaluated,
     /// Sources by the name frames use, for excerpts.
     pub(crate) sources: BTreeMap<String, Arc<str>>,
+    /// What differs between a source and what is run, where something does.
+    pub(super) shifts: BTreeMap<String, Shifts>,
     /// Its scope can be given to the next run.
     pub(crate) leaves_constants: bool,
     /// Bytes it costs to keep, about.
     pub(super) weight: u64,
+}
+
+impl Program {
+    /// The column of a position of the language as it was written.
+    pub(crate) fn written(&self, script: &str, line: u32, column: u32) -> u32 {
+        let shifts = self.shifts.get(script);
+        shifts.map_or(column, |shifts| shifts.written(line, column))
+    }
 }
 
 /// How frames call a script.

@@ -3,8 +3,9 @@
 use rhai::{Dynamic, EvalAltResult, ImmutableString, Map};
 use shared::script_error::{Frame, LimitKind, PublicError, ScriptError, ScriptErrorKind};
 
-use super::error::HostFailure;
+use super::caught::Caught;
 use super::excerpt::excerpt;
+use super::kinds::{in_script_terms, kind_of};
 use super::program::Program;
 use crate::sandbox::context::stop_reason;
 use crate::sandbox::signal::StopReason;
@@ -17,8 +18,12 @@ const MESSAGE: usize = 2_000;
 /// What a failed evaluation tells the script's author.
 pub(crate) fn script_error(error: &EvalAltResult, main: &str, program: &Program) -> ScriptError {
     let mut frames = Vec::new();
-    let inner = frames_of(error, main, &mut frames);
+    let column = |script: &str, line, column| program.written(script, line, column);
+    let inner = frames_of(error, ("main", main), column, &mut frames);
     frames.reverse();
+    if let Some(origin) = origin_of(inner, &frames) {
+        frames.insert(0, origin);
+    }
     frames.truncate(FRAMES);
     let (kind, message, public) = describe(inner);
     let mut result = ScriptError::new(kind, message.chars().take(MESSAGE).collect::<String>());
@@ -32,26 +37,51 @@ pub(crate) fn script_error(error: &EvalAltResult, main: &str, program: &Program)
     result
 }
 
-/// Collects frames outermost first; returns the innermost error.
-fn frames_of<'e>(
+/// Where an error that was caught and thrown again happened first.
+fn origin_of(error: &EvalAltResult, frames: &[Frame]) -> Option<Frame> {
+    let EvalAltResult::ErrorRuntime(value, _) = error else {
+        return None;
+    };
+    let mut origin = value.read_lock::<Caught>()?.origin()?.clone();
+    let again = frames.first();
+    if origin.function.is_empty() {
+        // It was caught in the function it happened in, and that is mostly where it is thrown.
+        let function = again.map_or("main", |frame| &frame.function);
+        function.clone_into(&mut origin.function);
+    }
+    (again != Some(&origin)).then_some(origin)
+}
+
+/// Collects frames outermost first, the first of them in this function and script; returns the
+/// innermost error.
+pub(super) fn frames_of<'e>(
     error: &'e EvalAltResult,
-    main: &str,
+    (function, main): (&str, &str),
+    written: impl Fn(&str, u32, u32) -> u32,
     frames: &mut Vec<Frame>,
 ) -> &'e EvalAltResult {
-    let mut function = "main".to_owned();
+    let mut function = function.to_owned();
     let mut script = main.to_owned();
     let mut error = error;
     loop {
         let position = error.position();
+        let line = position.line().unwrap_or(0) as u32;
+        let column = position.position().unwrap_or(0) as u32;
         let frame = Frame {
             function: function.clone(),
+            column: written(&script, line, column),
             script: script.clone(),
-            line: position.line().unwrap_or(0) as u32,
-            column: position.position().unwrap_or(0) as u32,
+            line,
         };
         frames.push(frame);
         match error {
             EvalAltResult::ErrorInFunctionCall(name, source, inner, _) => {
+                // The language's own name for it is a number.
+                let name = if name.starts_with("anon$") {
+                    "closure"
+                } else {
+                    name
+                };
                 name.clone_into(&mut function);
                 if !source.is_empty() {
                     source.clone_into(&mut script);
@@ -87,18 +117,28 @@ fn describe(error: &EvalAltResult) -> (ScriptErrorKind, String, Option<PublicErr
             None,
         ),
         EvalAltResult::ErrorRuntime(value, _) => thrown(value),
-        other => {
-            // The place is in the frames; the text would repeat it.
-            let text = other.to_string();
-            let place = format!(" ({})", other.position());
-            (ScriptErrorKind::Runtime, text.replace(&place, ""), None)
-        }
+        other => (ScriptErrorKind::Runtime, message_of(other), None),
     }
 }
 
+/// What an error of the language says, without its place and in the terms of scripts.
+pub(super) fn message_of(error: &EvalAltResult) -> String {
+    let text = match error {
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => {
+            format!("Function not found: {}", in_script_terms(signature))
+        }
+        EvalAltResult::ErrorMismatchDataType(..)
+        | EvalAltResult::ErrorMismatchOutputType(..)
+        | EvalAltResult::ErrorIndexingType(..) => in_script_terms(&error.to_string()),
+        other => other.to_string(),
+    };
+    // The place is in the frames; the text would repeat it.
+    text.replace(&format!(" ({})", error.position()), "")
+}
+
 fn thrown(value: &Dynamic) -> (ScriptErrorKind, String, Option<PublicError>) {
-    if let Some(failure) = value.read_lock::<HostFailure>() {
-        return (ScriptErrorKind::Host, failure.to_string(), None);
+    if let Some(caught) = value.read_lock::<Caught>() {
+        return (caught.record(), caught.message().to_string(), None);
     }
     if let Some(map) = value.read_lock::<Map>() {
         let message = map
@@ -125,5 +165,5 @@ fn plain(value: &Dynamic) -> String {
     if value.is_int() || value.is_float() || value.is_bool() || value.is_char() {
         return value.to_string();
     }
-    format!("the script threw {}", value.type_name())
+    format!("the script threw a value of the kind {}", kind_of(value))
 }

@@ -1,6 +1,6 @@
 //! One run, inside its coroutine: everything that touches script values happens here.
 
-use rhai::{CallFnOptions, Dynamic, Engine, EvalAltResult};
+use rhai::{CallFnOptions, Dynamic, Engine, EvalAltResult, Position, Stmt};
 use shared::invocation::{Input, ResponseBody, ScriptResponse, TriggerKind};
 use shared::script_error::ScriptError;
 
@@ -32,7 +32,11 @@ pub(super) fn run(engine: &Engine, scopes: &Scopes, program: &Program) -> RunOut
     // What was read of the request is the script's memory, and ends with it.
     let _parsed = state::Forget;
     let value = evaluate(engine, scopes, program);
-    match value.and_then(|value| deliver(engine, program, value)) {
+    let output = value.and_then(|value| {
+        let delivered = deliver(engine, program, value);
+        delivered.map_err(|error| at_the_end(error, program))
+    });
+    match output {
         Ok(output) => output,
         Err(error) => {
             let main = context::with(|c| frame_name(&c.invocation.script));
@@ -40,6 +44,27 @@ pub(super) fn run(engine: &Engine, scopes: &Scopes, program: &Program) -> RunOut
             RunOutput::Failed(unmetered(|| script_error(&error, &main, program)))
         }
     }
+}
+
+/// The error of a result, with the place the result comes from: the end of what was run.
+fn at_the_end(mut error: Box<EvalAltResult>, program: &Program) -> Box<EvalAltResult> {
+    if !error.position().is_none() {
+        return error;
+    }
+    let handler = context::with(|c| c.invocation.handler.clone());
+    let Some(handler) = handler else {
+        let last = program.ast.statements().last();
+        error.set_position(last.map_or(Position::NONE, Stmt::position));
+        return error;
+    };
+    let handler = handler.as_str();
+    let mut functions = program.ast.iter_fn_def();
+    let end = functions
+        .find(|function| function.name == handler)
+        .map_or(Position::NONE, |function| function.body.end_position());
+    error.set_position(end);
+    let script = program.ast.source().unwrap_or_default().to_owned();
+    EvalAltResult::ErrorInFunctionCall(handler.to_owned(), script, error, Position::NONE).into()
 }
 
 fn evaluate(

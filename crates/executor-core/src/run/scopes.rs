@@ -65,7 +65,9 @@ mod tests {
         let (language, scopes) = (language(), Scopes::default());
         let engine = language.compile_engine();
         let mut scope = scopes.take();
-        let ast = parse(&language, "test", source, Instant::now()).unwrap();
+        let ast = parse(&language, "test", source, Instant::now())
+            .unwrap()
+            .ast;
         assert!(leaves_constants(&ast));
         engine.run_ast_with_scope(&mut scope, &ast).unwrap();
         scopes.give_back(scope, operations);

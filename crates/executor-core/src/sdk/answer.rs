@@ -161,7 +161,7 @@ fn of_response(response: &Response) -> Result<Answer> {
             Some(HeaderValue::from_static(kind)),
             copied(text.as_bytes())?,
         ),
-        Content::Json(value) => (Some(JSON), json_bytes(value)?),
+        Content::Json(text) => (Some(JSON), copied(text)?),
         Content::Bytes(bytes, kind) => {
             let kind = unmetered(|| HeaderValue::from_str(kind));
             (Some(kind.unwrap_or(BYTES)), copied(bytes)?)

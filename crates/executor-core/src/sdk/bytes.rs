@@ -2,7 +2,9 @@
 
 use rhai::{Blob, Dynamic, ImmutableString};
 
+use crate::language::caught::Caught;
 use crate::language::error::{Result, wrong};
+use crate::language::kinds::kind_of;
 
 /// Runs `work` on the bytes of a text or a blob.
 pub(super) fn with_bytes<R>(
@@ -16,9 +18,12 @@ pub(super) fn with_bytes<R>(
     if let Some(blob) = value.read_lock::<Blob>() {
         return Ok(work(&blob));
     }
+    if let Some(caught) = value.read_lock::<Caught>() {
+        return Ok(work(caught.message().as_bytes()));
+    }
     Err(wrong(format!(
         "{what} takes a text or a blob, not {}",
-        value.type_name()
+        kind_of(value)
     )))
 }
 

@@ -41,7 +41,7 @@ fn hmac_with(key: &Dynamic, message: &Dynamic, algorithm: &str) -> Result<Immuta
     })?
 }
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod functions {
     /// The SHA-256 of a text or blob.
     #[rhai_fn(return_raw)]

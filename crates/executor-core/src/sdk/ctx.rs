@@ -10,7 +10,7 @@ use crate::sandbox::context;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ctx;
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod functions {
     /// What this run knows about itself; for functions, which do not see the constant `ctx`.
     pub fn ctx() -> Ctx {

@@ -43,7 +43,7 @@ fn done(call: impl FnOnce() -> DeadLettersCall) -> Result<bool> {
     })
 }
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod functions {
     /// The newest 20 dead letters of the app: `[#{id, event, kind, subject, script, fields,
     /// error, attempts, died_at}]`.

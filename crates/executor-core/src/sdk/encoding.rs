@@ -32,7 +32,7 @@ fn decoded(text: &str, with: &GeneralPurpose) -> Result<Blob> {
         .map_err(|error| wrong(format!("not valid base64: {error}")))
 }
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod base64_functions {
     /// A text's or blob's bytes as base64.
     #[rhai_fn(return_raw)]
@@ -59,7 +59,7 @@ pub(super) mod base64_functions {
     }
 }
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod hex_functions {
     /// A text's or blob's bytes in hexadecimal.
     #[rhai_fn(return_raw)]

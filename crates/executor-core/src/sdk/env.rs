@@ -14,7 +14,7 @@ fn lookup(name: &str) -> Option<ImmutableString> {
     })
 }
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod functions {
     /// The variable's value; `()` when it is not set.
     pub fn get(name: ImmutableString) -> Dynamic {

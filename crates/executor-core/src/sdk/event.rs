@@ -72,7 +72,7 @@ fn field(event: &Event, name: &str) -> RhaiResult {
     Ok(value.clone())
 }
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod functions {
     /// A field of the event, `()` when it has none of this name: `event.message`,
     /// `event["message"]`. Every event has `kind`, `id` (the same in every attempt) and `time`.

@@ -20,7 +20,7 @@ pub(super) fn sleep_seconds(seconds: f64) -> Result<()> {
     Ok(wait::sleep(duration)?)
 }
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod functions {
     /// Waits a number of seconds; others run meanwhile.
     #[rhai_fn(return_raw, volatile)]

@@ -17,7 +17,7 @@ fn entity(byte: u8) -> Option<&'static str> {
     }
 }
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod functions {
     /// The text of a value with `& < > " '` written so that a page shows them.
     #[rhai_fn(return_raw)]

@@ -40,7 +40,7 @@ fn call_later(script: &str, args: &Dynamic, options: &Options) -> Result<Immutab
     )
 }
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod functions {
     /// Runs another script of the app and waits for it; returns its value. The script gets the
     /// argument as `event.args`.

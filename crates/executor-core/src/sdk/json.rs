@@ -40,7 +40,7 @@ pub(crate) fn stringify_map(map: &Map) -> Result<ImmutableString> {
     text_of(encode_map_metered(map, STRING_BYTES as u64))
 }
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod functions {
     /// The value of a JSON text.
     #[rhai_fn(name = "parse", return_raw)]

@@ -267,7 +267,7 @@ fn page(collection: &Collection, options: &Map) -> Result<Map> {
     })
 }
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod functions {
     /// The collection with this name; it needs no creation.
     #[rhai_fn(return_raw)]
@@ -278,7 +278,7 @@ pub(super) mod functions {
     }
 }
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod methods {
     /// The value at a key; `()` when there is none.
     #[rhai_fn(return_raw, pure, volatile)]

@@ -34,7 +34,7 @@ fn line_with(level: LogLevel, message: &Dynamic, fields: &Map) -> Result<()> {
     Ok(())
 }
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod functions {
     /// Logs for following single steps.
     #[rhai_fn(return_raw, volatile)]

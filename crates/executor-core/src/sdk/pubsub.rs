@@ -24,7 +24,7 @@ fn tell(topic: &str, value: &Dynamic, options: &Options) -> Result<ImmutableStri
     )
 }
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod functions {
     /// Sends a message to every subscriber of a topic; returns the event's id. It is on disk when
     /// the call returns.

@@ -56,7 +56,7 @@ fn send_all(queue: Outside<QueueName>, messages: Outside<Vec<Message>>) -> Resul
     })
 }
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod functions {
     /// Puts a message into a queue; returns the event's id. It is on disk when the call returns.
     #[rhai_fn(return_raw, volatile)]

@@ -44,7 +44,7 @@ fn length(count: i64) -> Result<usize> {
     Ok(count as usize)
 }
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod functions {
     /// A random UUID (version 4).
     #[rhai_fn(return_raw, volatile)]

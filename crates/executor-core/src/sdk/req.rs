@@ -81,7 +81,7 @@ fn bad_request(message: String) -> Box<EvalAltResult> {
     EvalAltResult::ErrorRuntime(Dynamic::from_map(map), Position::NONE).into()
 }
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod functions {
     /// The method, like `GET`.
     #[rhai_fn(get = "method", pure)]
@@ -218,7 +218,7 @@ pub(super) mod functions {
     }
 }
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod header_functions {
     /// The value of a header, its name in any case; `()` when it is absent.
     #[rhai_fn(name = "get", index_get, pure)]

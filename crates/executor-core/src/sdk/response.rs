@@ -15,6 +15,7 @@ use super::time;
 use super::transaction;
 use crate::language::cost::charge_bytes;
 use crate::language::error::{Result, wrong};
+use crate::language::json::{EncodeError, Failure, encode_metered};
 use crate::language::overrides::render::shown;
 use crate::sandbox::meter::unmetered;
 use crate::sandbox::signal::StopReason;
@@ -35,8 +36,8 @@ pub(crate) enum Content {
     Empty,
     /// Text of a media type.
     Text(ImmutableString, &'static str),
-    /// A value as JSON.
-    Json(Dynamic),
+    /// The JSON of a value.
+    Json(Vec<u8>),
     /// Bytes of a media type.
     Bytes(Blob, ImmutableString),
     /// What the function writes.
@@ -62,6 +63,18 @@ impl Response {
             content: Arc::new(content),
         }
     }
+}
+
+/// The JSON of a value, within the response limit.
+fn json_text(value: &Dynamic) -> Result<Vec<u8>> {
+    let stopped = |limit| context::stop(StopReason::Limit(limit)).into();
+    let limit = context::with(|c| c.budget.limits.response);
+    encode_metered(value, false, limit).map_err(|failure| match failure {
+        Failure::Stopped(error) => error.into(),
+        Failure::Wrong(EncodeError::TooLarge(_)) => stopped(LimitKind::Response),
+        Failure::Wrong(EncodeError::TooDeep) => stopped(LimitKind::Nesting),
+        Failure::Wrong(error) => wrong(format!("the answer has no JSON form: {error}")),
+    })
 }
 
 /// What the function given to `response::stream` writes to.
@@ -221,11 +234,12 @@ fn cookie_text(name: &str, value: &str, options: &Map) -> Result<String> {
     Ok(out)
 }
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod functions {
     /// A value as JSON.
-    pub fn json(value: Dynamic) -> Response {
-        Response::new(Content::Json(value))
+    #[rhai_fn(return_raw)]
+    pub fn json(value: Dynamic) -> Result<Response> {
+        json_text(&value).map(|text| Response::new(Content::Json(text)))
     }
 
     /// Plain text.
@@ -280,7 +294,7 @@ pub(super) mod functions {
     }
 }
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod methods {
     /// Sets the status.
     #[rhai_fn(name = "status", return_raw)]

@@ -70,7 +70,7 @@ fn repeat(context: &NativeCallContext<'_>, plan: &Plan, work: &FnPtr) -> RhaiRes
     work.call_within_context(context, ())
 }
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod functions {
     /// Runs a function until it ends without an error, at most 3 times, with a pause of 100 ms,
     /// then 200 ms; returns its value, or throws the last error.

@@ -10,6 +10,7 @@ use shared::zone::Zone;
 
 use super::globals::sleep_seconds;
 use crate::language::error::{Result, wrong};
+use crate::language::kinds::kind_of;
 use crate::sandbox::context;
 
 /// Bytes of a format.
@@ -55,7 +56,7 @@ fn time(value: &Dynamic) -> Result<Moment> {
     let Some(text) = value.read_lock::<ImmutableString>() else {
         return Err(wrong(format!(
             "a time is a text like 2026-01-31T12:00:00Z or milliseconds since 1970, not {}",
-            value.type_name()
+            kind_of(value)
         )));
     };
     Moment::parse(&text).ok_or_else(|| {
@@ -95,7 +96,7 @@ fn zone(name: &str) -> Result<Zone> {
     Zone::find(name).map_err(|unknown| wrong(unknown.to_string()))
 }
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod functions {
     /// The time in UTC, as text in RFC 3339. It stands still between two calls of services.
     #[rhai_fn(name = "now", return_raw, volatile)]

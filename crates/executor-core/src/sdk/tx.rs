@@ -33,7 +33,7 @@ fn pause(tried: u32) -> Duration {
     longest.mul_f64(fastrand::f64())
 }
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod functions {
     /// Runs a function whose reads and writes of `kv` and whose messages (`queue::send`,
     /// `pubsub::publish`, `invoke::later`) happen together or not at all; returns its value.

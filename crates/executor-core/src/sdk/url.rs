@@ -7,7 +7,7 @@ use crate::language::cost::{charge_bytes, room_for_text};
 use crate::language::error::{Result, wrong};
 use crate::language::overrides::render::shown;
 
-#[export_module]
+#[export_module(root = "crate::language::placed")]
 pub(super) mod functions {
     /// The text form of a value, safe as a part of a path or a query.
     #[rhai_fn(return_raw)]

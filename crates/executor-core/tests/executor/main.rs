@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod cancelling;
+mod catching;
 mod events;
 mod fairness;
 mod limits;

@@ -12,8 +12,9 @@ use shared::limits::fixed;
 use shared::name::ModuleName;
 use shared::script_error::{Diagnostic, ScriptError, ScriptErrorKind, Severity};
 
-use super::parse::parse;
+use super::parse::{Runnable, parse};
 use crate::language::engine::Language;
+use crate::language::places::Shifts;
 use crate::language::program::Evaluated;
 
 /// An `import` statement.
@@ -51,6 +52,8 @@ pub(super) struct Graph<'a> {
     lookup: &'a dyn Fn(&str) -> Option<Arc<str>>,
     started: Instant,
     parsed: BTreeMap<String, AST>,
+    /// What differs between what was written and what is run.
+    pub(super) shifts: BTreeMap<String, Shifts>,
     order: Vec<String>,
 }
 
@@ -65,6 +68,7 @@ impl<'a> Graph<'a> {
             lookup,
             started,
             parsed: BTreeMap::new(),
+            shifts: BTreeMap::new(),
             order: Vec::new(),
         }
     }
@@ -120,7 +124,8 @@ impl<'a> Graph<'a> {
                     "there is no module `{module}` in this release of the app"
                 ))
             })?;
-            let ast = parse(self.language, module, &source, self.started)?;
+            let Runnable { ast, shifts } = parse(self.language, module, &source, self.started)?;
+            self.shifts.insert(module.clone(), shifts);
             check_top_level(module, &ast)?;
             self.parsed.insert(module.clone(), ast.clone());
             path.push(module.clone());

@@ -9,6 +9,7 @@ use shared::script_error::{Diagnostic, Severity};
 
 use crate::language::engine::Language;
 use crate::language::hints;
+use crate::language::places::{Shifts, with_places};
 
 /// What a script may refer to besides its own names.
 const SCOPE: [&str; 3] = ["req", "ctx", "event"];
@@ -33,16 +34,64 @@ enum Doubt {
 
 type Doubts = Arc<Mutex<Vec<(Doubt, Position)>>>;
 
+/// A source that is run.
+pub(crate) struct Runnable {
+    /// Its tree.
+    pub(crate) ast: AST,
+    /// Where its columns differ from those that were written.
+    pub(crate) shifts: Shifts,
+}
+
 /// Parses one source with the names it may refer to. Takes at most two seconds from `started`.
 pub(crate) fn parse(
     language: &Language,
     name: &str,
     source: &str,
     started: Instant,
-) -> Result<AST, Box<Diagnostic>> {
+) -> Result<Runnable, Box<Diagnostic>> {
     let mut engine = language.compile_engine();
     watch_tokens(&mut engine, started, None);
-    tree(language, &engine, name, source)
+    let ast = tree(language, &engine, name, source)?;
+    let Some((text, shifts)) = with_places(source, &ast) else {
+        let shifts = Shifts::default();
+        return Ok(Runnable { ast, shifts });
+    };
+    let mut engine = language.placing_engine();
+    watch_tokens(&mut engine, started, None);
+    let mut placed = engine.compile_with_scope(&names(), text).map_err(|error| {
+        let at = place(error.position());
+        at_place(name, at, error.err_type().to_string(), None)
+    })?;
+    placed.set_source(name);
+    Ok(Runnable {
+        ast: placed,
+        shifts,
+    })
+}
+
+/// What every script may refer to.
+fn names() -> Scope<'static> {
+    let mut scope = Scope::new();
+    for variable in SCOPE {
+        scope.push(variable, ());
+    }
+    scope
+}
+
+fn at_place(
+    script: &str,
+    (line, column): (u32, u32),
+    message: String,
+    hint: Option<String>,
+) -> Box<Diagnostic> {
+    Box::new(Diagnostic {
+        severity: Severity::Error,
+        script: script.to_owned(),
+        line,
+        column,
+        message,
+        hint,
+    })
 }
 
 /// The same, looking for what is probably not meant.
@@ -79,36 +128,24 @@ fn tree(
     name: &str,
     source: &str,
 ) -> Result<AST, Box<Diagnostic>> {
-    let wrong = |(line, column), message: String, hint| {
-        let script = name.to_owned();
-        Box::new(Diagnostic {
-            severity: Severity::Error,
-            script,
-            line,
-            column,
-            message,
-            hint,
-        })
-    };
+    let wrong = |at, message, hint| at_place(name, at, message, hint);
     if source.len() > fixed::SOURCE_BYTES {
         let message = "the source is larger than 256 KiB; move parts of it into modules";
         return Err(wrong((0, 0), message.to_owned(), None));
     }
-    let mut scope = Scope::new();
-    for variable in SCOPE {
-        scope.push(variable, ());
-    }
-    let mut ast = engine.compile_with_scope(&scope, source).map_err(|error| {
-        let place = place(error.position());
-        let hint = match error.err_type() {
-            ParseErrorType::VariableUndefined(unknown) => {
-                hints::for_unknown_name(language, unknown)
-            }
-            _ => None,
-        };
-        let hint = hint.or_else(|| hints::for_source(source, place.0 as usize));
-        wrong(place, error.err_type().to_string(), hint)
-    })?;
+    let mut ast = engine
+        .compile_with_scope(&names(), source)
+        .map_err(|error| {
+            let place = place(error.position());
+            let hint = match error.err_type() {
+                ParseErrorType::VariableUndefined(unknown) => {
+                    hints::for_unknown_name(language, unknown)
+                }
+                _ => None,
+            };
+            let hint = hint.or_else(|| hints::for_source(source, place.0 as usize));
+            wrong(place, error.err_type().to_string(), hint)
+        })?;
     if let Some((count, position)) = crowded_call(&ast) {
         let message = format!("a call has {count} arguments; the limit is {ARGUMENTS}");
         let hint = "give it one array or map".to_owned();

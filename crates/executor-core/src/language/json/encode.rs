@@ -5,6 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use rhai::{Array, Blob, Dynamic, ImmutableString, Map};
 use shared::limits::fixed::VALUE_DEPTH;
 
+use crate::language::caught::Caught;
+use crate::language::kinds::kind_of;
+
 /// A value that has no JSON.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EncodeError {
@@ -129,12 +132,15 @@ impl Encoder {
             self.room(blob.len() / 3 * 4 + 6)?;
             return self.string(&STANDARD.encode(&*blob));
         }
+        if let Some(caught) = value.read_lock::<Caught>() {
+            return self.map(caught.fields());
+        }
         let what = if value.is_fnptr() {
-            "a function"
+            "a function".to_owned()
         } else {
-            value.type_name()
+            kind_of(value)
         };
-        Err(EncodeError::not_data(what))
+        Err(EncodeError::not_data(&what))
     }
 
     fn integer(&mut self, mut number: i64) -> Result<(), EncodeError> {

@@ -321,6 +321,7 @@ mod tests {
         let library = Library {
             add_globals: |_module| {},
             namespaces: Vec::new(),
+            column: |_script, _line, column| column,
         };
         let ours = Language::with(library).compile_engine();
         let shown = |engine: &Engine, program: &str| {

@@ -6,6 +6,7 @@ use rhai::{Array, Blob, Map};
 use shared::limits::fixed::VALUE_DEPTH;
 use shared::script_error::LimitKind;
 
+use crate::language::caught::Caught;
 use crate::language::cost::charge_bytes;
 use crate::language::error::Result;
 use crate::sandbox::context;
@@ -41,6 +42,9 @@ fn values(left: &Dynamic, right: &Dynamic, depth: usize) -> Result<bool> {
     if let (Some(a), Some(b)) = (left.read_lock::<Blob>(), right.read_lock::<Blob>()) {
         charge_bytes(a.len().min(b.len()))?;
         return Ok(*a == *b);
+    }
+    if let (Some(a), Some(b)) = (left.read_lock::<Caught>(), right.read_lock::<Caught>()) {
+        return Ok(a.says_the_same(&b));
     }
     if let (Ok(a), Ok(b)) = (left.as_bool(), right.as_bool()) {
         return Ok(a == b);

@@ -7,6 +7,7 @@ use super::equal::equal;
 use super::render::shown;
 use crate::language::cost::{room_for_items, room_for_text};
 use crate::language::error::{Result, wrong};
+use crate::language::kinds::kind_of;
 use crate::sandbox::context;
 
 fn position_of(items: &Array, value: &Dynamic, from: usize) -> Result<Option<usize>> {
@@ -53,10 +54,7 @@ fn add(total: &mut (i64, Option<f64>), item: &Dynamic) -> Result<()> {
         }
         (_, Ok(number)) => *total.1.get_or_insert(0.0) += number,
         _ => {
-            return Err(wrong(format!(
-                "sum takes numbers, not {}",
-                item.type_name()
-            )));
+            return Err(wrong(format!("sum takes numbers, not {}", kind_of(item))));
         }
     }
     Ok(())

@@ -11,6 +11,8 @@ use rhai::{Array, Blob, FnPtr, Map};
 use shared::limits::fixed::{STRING_BYTES, VALUE_DEPTH};
 use shared::script_error::LimitKind;
 
+use crate::language::caught::Caught;
+use crate::language::kinds::kind_of;
 use crate::sandbox::context;
 use crate::sandbox::signal::StopReason;
 
@@ -33,6 +35,9 @@ pub(crate) fn shown(value: &Dynamic) -> String {
     }
     if let Ok(letter) = value.as_char() {
         return letter.to_string();
+    }
+    if let Some(caught) = value.read_lock::<Caught>() {
+        return caught.message().to_string();
     }
     print(|printer| printer.value(value))
 }
@@ -97,8 +102,18 @@ impl Printer {
         if let Ok(letter) = value.as_char() {
             return self.put(&format!("{letter:?}"));
         }
-        // Numbers, booleans, ranges, and the names of the platform's own types.
-        self.put(&value.to_string())
+        if let Some(caught) = value.read_lock::<Caught>() {
+            return self.quoted(&caught.message());
+        }
+        if value.is_int() || value.is_float() || value.is_bool() {
+            return self.put(&value.to_string());
+        }
+        // Ranges print as themselves, the platform's own types as their names.
+        let text = value.to_string();
+        if text == value.type_name() {
+            return self.put(&kind_of(value));
+        }
+        self.put(&text)
     }
 
     fn quoted(&mut self, text: &str) -> Option<()> {

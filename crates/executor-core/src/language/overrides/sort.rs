@@ -11,6 +11,7 @@ use rhai::{Array, FnPtr};
 
 use crate::language::cost::{charge_bytes, room_for_items};
 use crate::language::error::{Result, wrong};
+use crate::language::kinds::kind_of;
 use crate::sandbox::context;
 
 type Compare<'c> = &'c mut dyn FnMut(&Dynamic, &Dynamic) -> Result<Ordering>;
@@ -93,8 +94,8 @@ pub(super) fn natural(left: &Dynamic, right: &Dynamic) -> Result<Ordering> {
     }
     Err(wrong(format!(
         "cannot order {} and {}; give sort a function |a, b| that says which comes first",
-        left.type_name(),
-        right.type_name()
+        kind_of(left),
+        kind_of(right)
     )))
 }
 

@@ -1,0 +1,148 @@
+//! The text that is run, and the way back from it to the text that was written.
+//!
+//! They differ in one thing: the body of a `try` whose `catch` names its error is in a block of its
+//! own, `$ { … }`. The lines stay as they were; [`Shifts`] leads back to the columns.
+
+use rhai::{AST, ASTNode, Position, Stmt};
+
+/// What begins such a block; no word of a script.
+pub(super) const KEYWORD: &str = "$";
+const OPEN: &str = "$ {";
+const CLOSE: &str = "}";
+
+/// What was put into a source, by lines: before which column, and how many characters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shifts(Vec<(u32, u32, u32)>);
+
+impl Shifts {
+    /// The column as it was written.
+    pub(crate) fn written(&self, line: u32, column: u32) -> u32 {
+        let mut column = column;
+        for (_, before, by) in self.0.iter().filter(|(at, ..)| *at == line) {
+            if column >= before + by {
+                column -= by;
+            } else if column > *before {
+                // Inside of what was put in.
+                column = *before;
+            }
+        }
+        column
+    }
+}
+
+/// The source with a block of its own around what is tried, and what that shifted. None, where no
+/// `catch` names its error.
+pub(super) fn with_places(source: &str, ast: &AST) -> Option<(String, Shifts)> {
+    let mut inserts = Vec::new();
+    ast.walk(&mut |path| {
+        if let Some(ASTNode::Stmt(Stmt::TryCatch(tried, _))) = path.last()
+            && !tried.expr.is_unit()
+        {
+            inserts.extend(place(tried.body.position()).map(|(line, at)| (line, at + 1, OPEN)));
+            inserts.extend(place(tried.body.end_position()).map(|(line, at)| (line, at, CLOSE)));
+        }
+        true
+    });
+    if inserts.is_empty() {
+        return None;
+    }
+    // Of two at one place the one that opens was found first, and stays first.
+    inserts.sort_by_key(|(line, column, _)| (*line, *column));
+    inserts.dedup();
+    let mut text = String::with_capacity(source.len() + inserts.len() * OPEN.len());
+    for (at, line) in source.split('\n').enumerate() {
+        if at > 0 {
+            text.push('\n');
+        }
+        put_into(
+            &mut text,
+            line,
+            inserts.iter().filter(|(of, ..)| *of as usize == at + 1),
+        );
+    }
+    let shifts = inserts
+        .iter()
+        .map(|(line, at, it)| (*line, *at, it.len() as u32));
+    Some((text, Shifts(shifts.collect())))
+}
+
+fn place(position: Position) -> Option<(u32, u32)> {
+    Some((position.line()? as u32, position.position()? as u32))
+}
+
+fn put_into<'i>(
+    text: &mut String,
+    line: &str,
+    inserts: impl Iterator<Item = &'i (u32, u32, &'static str)>,
+) {
+    let mut rest = line;
+    let mut column = 1;
+    for (_, before, insert) in inserts {
+        let characters = before.saturating_sub(column) as usize;
+        let at = rest
+            .char_indices()
+            .nth(characters)
+            .map_or(rest.len(), |(at, _)| at);
+        text.push_str(&rest[..at]);
+        text.push_str(insert);
+        rest = &rest[at..];
+        column = *before;
+    }
+    text.push_str(rest);
+}
+
+#[cfg(test)]
+mod tests {
+    use rhai::Engine;
+
+    use super::*;
+
+    fn instrumented(source: &str) -> Option<(String, Shifts)> {
+        let ast = Engine::new_raw().compile(source).unwrap();
+        with_places(source, &ast)
+    }
+
+    #[test]
+    fn only_what_is_caught_by_name_is_changed() {
+        for source in ["1", "try { f(); } catch { 2; }", "try { 1; } catch (e) {}"] {
+            assert_eq!(instrumented(source), None, "{source}");
+        }
+        let (text, _) = instrumented("try { f(); } catch (e) { 2; }").unwrap();
+        assert_eq!(text, "try {$ { f(); }} catch (e) { 2; }");
+        let (text, _) =
+            instrumented("fn f() {\n\tlet e = \"ä{\"; try\n{ g(e) } catch(e) {} }").unwrap();
+        assert_eq!(
+            text,
+            "fn f() {\n\tlet e = \"ä{\"; try\n{$ { g(e) }} catch(e) {} }"
+        );
+        let nested = "try { try { f(); } catch (a) {} } catch (b) {}";
+        let (text, _) = instrumented(nested).unwrap();
+        assert_eq!(
+            text,
+            "try {$ { try {$ { f(); }} catch (a) {} }} catch (b) {}"
+        );
+    }
+
+    /// Every character that was written is found again.
+    #[test]
+    fn columns_lead_back_to_what_was_written() {
+        for source in [
+            "try { abc(); } catch (e) { xyz(); }",
+            "try { try { a() } catch (e) { b } } catch (f) { try { c() } catch (g) { d } }",
+            "let x = || { try { y() } catch (e) { e } }; x",
+        ] {
+            let (text, shifts) = instrumented(source).unwrap();
+            let mut written = source.chars().enumerate().peekable();
+            for (at, character) in text.chars().enumerate() {
+                let column = shifts.written(1, at as u32 + 1) as usize;
+                let Some((next, expected)) = written.peek().copied() else {
+                    continue;
+                };
+                if character == expected && column == next + 1 {
+                    written.next();
+                }
+            }
+            assert_eq!(written.next(), None, "{source} -> {text}");
+        }
+    }
+}
