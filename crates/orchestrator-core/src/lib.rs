@@ -7,6 +7,7 @@ mod admission;
 mod body;
 mod catalog;
 mod dispatch;
+mod door;
 mod health;
 mod hosts;
 mod ingress;
@@ -27,6 +28,7 @@ pub use admission::Rate;
 pub use body::{BoxBody, BoxError};
 pub use catalog::{CatalogHandle, LiveCatalog, ServedScript};
 pub use dispatch::{AttemptItem, AttemptTail, DispatchConfig, Dispatcher};
+pub use door::HostDoor;
 pub use health::Health;
 pub use ingress::{
     ControlHandler, ControlPlane, Ingress, IngressConfig, Network, NetworkError, PeerInfo,

@@ -1,5 +1,6 @@
 //! What `/metrics` shows. Handles are made when a release is loaded; a request only adds to them.
 
+mod calls;
 mod format;
 mod histogram;
 mod observed;
@@ -18,6 +19,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use shared::clock::Timestamp;
 
+pub(crate) use calls::CallMetrics;
 pub use format::Format;
 use histogram::DurationHistogram;
 pub use observed::Kind;
@@ -214,6 +216,12 @@ impl Metrics {
             kind,
             read: Box::new(move || read().map(Number::Real)),
         }));
+    }
+
+    /// Shows the calls of scripts.
+    pub(crate) fn calls(&self, calls: &CallMetrics) {
+        let mut all = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.register(all.sub_registry_with_prefix(PREFIX));
     }
 
     /// Says which program this is.

@@ -12,8 +12,8 @@ use node::Stop;
 use node::config::{Config, ConfigError, DatabaseUrl, Layers};
 use orchestrator_core::{
     AttemptItem, AttemptTail, BoxBody, CatalogHandle, ControlHandler, ControlPlane, DispatchConfig,
-    IngressConfig, MetricKind, Metrics, Network, Orchestrator, OrchestratorConfig, PeerInfo, Rate,
-    Recorder, ScriptHost, TailFilter, TailItem,
+    HostDoor, IngressConfig, MetricKind, Metrics, Network, Orchestrator, OrchestratorConfig,
+    PeerInfo, Rate, Recorder, ScriptHost, TailFilter, TailItem,
 };
 use services_core::Services;
 use shared::clock::SharedClock;
@@ -51,12 +51,13 @@ impl Platform {
         let clock: SharedClock = store.clock();
         let services = Arc::new(Services::new(store.clone(), Arc::clone(&clock)));
         let host = ScriptHost::new(services);
+        let door = HostDoor::new(Arc::clone(&host) as _);
         let executor = LocalExecutor::new(
             ExecutorConfig {
                 cache_bytes: config.script_cache,
                 ..ExecutorConfig::with_workers(config.workers)
             },
-            Arc::clone(&host) as _,
+            Arc::clone(&door) as _,
             Arc::clone(&clock),
         );
         let seam: Arc<dyn Executor> = Arc::clone(&executor) as _;
@@ -72,6 +73,7 @@ impl Platform {
             Arc::clone(&clock),
         );
         host.connect(&orchestrator);
+        door.show_in(&orchestrator.metrics());
         observe(&orchestrator.metrics(), store, &executor);
         let loaded = orchestrator.catalog().load_all().await;
         loaded.map_err(|error| {

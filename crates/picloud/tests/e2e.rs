@@ -3,6 +3,8 @@
 
 #[path = "e2e/any_bytes.rs"]
 mod any_bytes;
+#[path = "e2e/caught.rs"]
+mod caught;
 #[path = "e2e/deploys.rs"]
 mod deploys;
 #[path = "e2e/disk.rs"]
@@ -21,6 +23,8 @@ mod json_suite;
 mod killed;
 #[path = "e2e/metrics.rs"]
 mod metrics;
+#[path = "e2e/reads.rs"]
+mod reads;
 #[path = "e2e/stopping.rs"]
 mod stopping;
 #[path = "e2e/support.rs"]
