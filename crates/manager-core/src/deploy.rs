@@ -18,8 +18,8 @@ use shared::error::{Error, Kind, code};
 use shared::id::{AppId, ContentHash};
 use shared::name::DomainName;
 use shared::release::Snapshot;
-use shared::script_error::{Diagnostic, Severity};
-use shared::seam::{GraphScript, ScriptGraph};
+use shared::script_error::Severity;
+use shared::seam::{Checked, GraphScript, ScriptGraph};
 use store::apps::{self, AppRow};
 use store::releases::{self, ContentKind, ReleaseRow};
 use store::{Conn, StoreError};
@@ -128,10 +128,11 @@ impl Deploy {
         triggers::fit(&draft.next, table)?;
         check::size(&draft.next, &draft.sources)?;
         let changed = draft.next != draft.base;
-        let diagnostics = if changed || self.request.dry_run {
+        // What is compiled for the check is kept until it is live.
+        let checked = if changed || self.request.dry_run {
             self.validate(&draft).await?
         } else {
-            Vec::new()
+            Checked::of(Vec::new())
         };
         let release = if self.request.dry_run {
             None
@@ -150,7 +151,7 @@ impl Deploy {
             release,
             plan: plan::plan(&draft.base, &draft.next),
             urls: draft.next.routes.iter().map(url).collect(),
-            diagnostics,
+            diagnostics: checked.findings,
         }))
     }
 
@@ -176,21 +177,22 @@ impl Deploy {
     }
 
     /// Warnings; errors refuse the deploy.
-    async fn validate(&self, draft: &Draft) -> ApiResult<Vec<Diagnostic>> {
+    async fn validate(&self, draft: &Draft) -> ApiResult<Checked> {
         let graph = graph(&draft.next, &draft.sources);
-        let mut found = self.manager.parts().validator.validate(graph).await;
-        let errors = found
+        let mut checked = self.manager.parts().validator.validate(graph).await;
+        let errors = checked
+            .findings
             .iter()
             .filter(|d| d.severity == Severity::Error)
             .count();
-        found.truncate(FINDINGS);
+        checked.findings.truncate(FINDINGS);
         if errors == 0 {
-            return Ok(found);
+            return Ok(checked);
         }
         let what = if errors == 1 { "one error" } else { "errors" };
         let detail = format!("the release has {what} and was not made; nothing has changed");
         let error = Error::new(Kind::InvalidInput, code::INVALID_RELEASE, detail);
-        Err(error.with_diagnostics(found).into())
+        Err(error.with_diagnostics(checked.findings).into())
     }
 
     /// Stores and activates the release and makes it live; `None` when the race was lost.

@@ -101,7 +101,8 @@ pub(crate) async fn validate(
         }],
         modules: modules.into_iter().collect(),
     };
-    let diagnostics = manager.parts().validator.validate(graph).await;
+    let checked = manager.parts().validator.validate(graph).await;
+    let diagnostics = checked.findings;
     Ok(Validation {
         ok: diagnostics.iter().all(|d| d.severity != Severity::Error),
         diagnostics,

@@ -258,10 +258,15 @@ impl LiveCatalog {
     /// Compiles what is new, so that the first request does not wait. A script that does not
     /// compile answers with its error; it was checked before it got here.
     async fn warm(&self, prepared: &Prepared) {
+        // Modules are compiled once for all scripts that import them.
+        let mut kept = Vec::new();
         for image in &prepared.new {
-            if let Err(error) = self.executor.warm(Arc::clone(image)).await {
-                let (app, script) = (&prepared.deployment.app.slug, &image.name);
-                tracing::warn!(%app, %script, error = %error.message, "cannot be compiled");
+            match self.executor.warm(Arc::clone(image)).await {
+                Ok(modules) => kept.push(modules),
+                Err(error) => {
+                    let (app, script) = (&prepared.deployment.app.slug, &image.name);
+                    tracing::warn!(%app, %script, error = %error.message, "cannot be compiled");
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use executor_core::{ExecutorConfig, LocalExecutor, Validator};
+use executor_core::{ExecutorConfig, LocalExecutor};
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use manager_core::{
@@ -83,7 +83,7 @@ impl Platform {
             store: store.clone(),
             catalog: Arc::new(CatalogHandle(orchestrator.catalog())),
             executor: seam,
-            validator: Arc::new(Validator::default()),
+            validator: Arc::new(executor.validator()),
             log: orchestrator.recorder(),
             tail: tail(orchestrator.recorder(), stop.clone()),
             attempts: attempts(orchestrator.attempts(), stop.clone()),
@@ -234,6 +234,13 @@ fn observe(metrics: &Metrics, store: &Store, executor: &Arc<LocalExecutor>) {
         "scripts_active",
         "Scripts started and not ended",
         move || of.stats().active() as u64,
+    );
+    let of = Arc::clone(executor);
+    metrics.observe(
+        counter,
+        "sources_compiled",
+        "Scripts and modules compiled, to be checked or to be served",
+        move || of.stats().sources_compiled,
     );
     let of = Arc::clone(executor);
     metrics.observe(

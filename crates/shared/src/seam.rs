@@ -1,6 +1,7 @@
 //! Where the three services meet. A trait is here only where a process boundary or an outside
 //! system really sits.
 
+use std::any::Any;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -28,8 +29,9 @@ pub trait Executor: Send + Sync + 'static {
     /// Runs on the least loaded worker; callable from any thread. Dropping the future cancels.
     fn submit(&self, invocation: Box<Invocation>) -> BoxFuture<Outcome>;
 
-    /// Compiles a script and its modules so that the first call finds them ready.
-    fn warm(&self, script: Arc<ScriptImage>) -> BoxFuture<Result<(), ScriptError>>;
+    /// Compiles a script and its modules so that the first call finds them ready. What is kept need
+    /// not be compiled again for other scripts that use it.
+    fn warm(&self, script: Arc<ScriptImage>) -> BoxFuture<Result<Kept, ScriptError>>;
 }
 
 /// The sources of one release, to be checked as a whole.
@@ -52,10 +54,50 @@ pub struct GraphScript {
     pub handlers: Vec<String>,
 }
 
+/// What an executor has compiled and somebody needs again soon. Only the executor looks into it.
+#[derive(Clone, Default)]
+pub struct Kept(Option<Arc<dyn Any + Send + Sync>>);
+
+impl Kept {
+    /// Keeps this as long as it lives.
+    pub fn new(what: impl Any + Send + Sync) -> Self {
+        Self(Some(Arc::new(what)))
+    }
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() {
+            "Kept(…)"
+        } else {
+            "Kept"
+        })
+    }
+}
+
+/// What a check has found.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// All findings; a graph without errors can be deployed.
+    pub findings: Vec<Diagnostic>,
+    /// What was compiled, until it is served.
+    pub kept: Kept,
+}
+
+impl Checked {
+    /// Findings, and nothing that is kept.
+    pub fn of(findings: Vec<Diagnostic>) -> Self {
+        Self {
+            findings,
+            kept: Kept::default(),
+        }
+    }
+}
+
 /// Checks sources without running them; the control plane knows nothing of the language.
 pub trait ScriptValidator: Send + Sync + 'static {
-    /// All findings; a graph without errors can be deployed. Bounded in time and memory.
-    fn validate(&self, graph: ScriptGraph) -> BoxFuture<Vec<Diagnostic>>;
+    /// Checks a graph as a whole. Bounded in time and memory.
+    fn validate(&self, graph: ScriptGraph) -> BoxFuture<Checked>;
 }
 
 /// Who makes a host call. Made by the executor's side of the seam from the invocation, never by

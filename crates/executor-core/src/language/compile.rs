@@ -7,6 +7,7 @@
 pub(crate) mod graph;
 pub(crate) mod parse;
 pub(crate) mod pool;
+pub(crate) mod trees;
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
@@ -25,8 +26,9 @@ use super::engine::Language;
 use super::excerpt::excerpt;
 use super::program::{Program, frame_name, leaves_constants};
 use graph::Graph;
-use parse::{Runnable, parse};
+use parse::Runnable;
 use pool::Pool;
+use trees::{Keep, Trees};
 
 /// Compiled trees weigh about this much per byte of source.
 const TREE_BYTES_PER_SOURCE_BYTE: u64 = 40;
@@ -99,6 +101,7 @@ pub(crate) struct Compiler {
     language: Arc<Language>,
     cache: Cache<Key, Arc<Program>, Weigh>,
     pool: Pool,
+    trees: Arc<Trees>,
 }
 
 impl Compiler {
@@ -117,6 +120,7 @@ impl Compiler {
             language,
             cache: Cache::with_options(options, Weigh, hasher, DefaultLifecycle::default()),
             pool: Pool::new(),
+            trees: Arc::default(),
         })
     }
 
@@ -125,19 +129,39 @@ impl Compiler {
         self.cache.get(&Asked(image))
     }
 
-    /// The program, compiled if need be. Who asks while it is being compiled waits for that.
-    pub(crate) async fn get(&self, image: Arc<ScriptImage>) -> Result<Arc<Program>, ScriptError> {
-        self.cache
-            .get_or_insert_async(&Key::of(&image), self.compiled(image))
-            .await
+    /// The trees of what is being deployed.
+    pub(crate) fn trees(&self) -> &Arc<Trees> {
+        &self.trees
     }
 
-    async fn compiled(&self, image: Arc<ScriptImage>) -> Result<Arc<Program>, ScriptError> {
+    /// The program, compiled if need be. Who asks while it is being compiled waits for that.
+    pub(crate) async fn get(&self, image: Arc<ScriptImage>) -> Result<Arc<Program>, ScriptError> {
+        self.keep(image, &mut Keep::default()).await
+    }
+
+    /// The same; the trees it was made of are kept.
+    pub(crate) async fn keep(
+        &self,
+        image: Arc<ScriptImage>,
+        keep: &mut Keep,
+    ) -> Result<Arc<Program>, ScriptError> {
+        let key = Key::of(&image);
+        let compiled = async {
+            let (program, kept) = self.compiled(image).await?;
+            *keep = kept;
+            Ok(Arc::new(program))
+        };
+        self.cache.get_or_insert_async(&key, compiled).await
+    }
+
+    async fn compiled(&self, image: Arc<ScriptImage>) -> Result<(Program, Keep), ScriptError> {
         let (reply, answer) = oneshot::channel();
-        let language = Arc::clone(&self.language);
+        let (language, trees) = (Arc::clone(&self.language), Arc::clone(&self.trees));
         let queued = self.pool.run(Box::new(move || {
             // Nobody may be waiting any more.
-            drop(reply.send(compile(&language, &image)));
+            let mut keep = Keep::default();
+            let program = compile(&language, &image, (&trees, &mut keep));
+            drop(reply.send(program.map(|program| (program, keep))));
         }));
         let too_slow = || {
             ScriptError::new(
@@ -151,17 +175,27 @@ impl Compiler {
         }
         // Compiling has a limit of its own; the rest is waiting for a free thread.
         match tokio::time::timeout(fixed::COMPILE_TIME * 2, answer).await {
-            Ok(Ok(result)) => result.map(Arc::new),
+            Ok(Ok(result)) => result,
             Ok(Err(_)) | Err(_) => Err(too_slow()),
         }
     }
 }
 
-fn compile(language: &Language, image: &ScriptImage) -> Result<Program, ScriptError> {
+fn compile(
+    language: &Language,
+    image: &ScriptImage,
+    (trees, keep): (&Trees, &mut Keep),
+) -> Result<Program, ScriptError> {
     let name = frame_name(image);
     let started = Instant::now();
-    let Runnable { ast, shifts } =
-        parse(language, &name, &image.source, started).map_err(|d| as_error(&d, &image.source))?;
+    let Runnable { ast, shifts } = trees
+        .with(
+            (language, keep),
+            (&name, &image.source),
+            started,
+            |parsed| parsed.runnable(language, (&name, &image.source), started),
+        )
+        .map_err(|d| as_error(&d, &image.source))?;
     let mut shifted = BTreeMap::from([(name.clone(), shifts)]);
     let mut sources = BTreeMap::from([(name.clone(), Arc::clone(&image.source))]);
     let mut weight = image.source.len() as u64;
@@ -172,7 +206,7 @@ fn compile(language: &Language, image: &ScriptImage) -> Result<Program, ScriptEr
             .get(module)
             .map(|found| Arc::clone(&found.source))
     };
-    let mut graph = Graph::new(language, &lookup, started);
+    let mut graph = Graph::new(language, (trees, keep), &lookup, started);
     graph.follow(&name, &ast).map_err(|d| {
         let source = lookup(&d.script).unwrap_or_else(|| Arc::clone(&image.source));
         as_error(&d, &source)

@@ -10,7 +10,8 @@ use shared::name::{ModuleName, ScriptName};
 use shared::script_error::{Diagnostic, Severity};
 use shared::seam::{GraphScript, ScriptGraph};
 
-use super::compile::parse::{Parsed, parse_checked};
+use super::compile::parse::Parsed;
+use super::compile::trees::{Keep, Trees};
 use super::engine::Language;
 use modules::Modules;
 
@@ -32,40 +33,93 @@ pub(crate) fn finding(script: &str, message: String) -> Diagnostic {
     }
 }
 
-/// All findings about a release, errors first, in the order of the sources.
-pub(crate) fn check(language: &Language, graph: &ScriptGraph) -> Vec<Diagnostic> {
-    let started = Instant::now();
-    let mut found = sizes(graph);
-    if !found.is_empty() {
-        return found;
+/// All findings about a release, errors first, in the order of the sources; and what keeps the trees
+/// of those that can be compiled.
+pub(crate) fn check(
+    language: &Language,
+    trees: &Trees,
+    graph: &ScriptGraph,
+) -> (Vec<Diagnostic>, Keep) {
+    let mut check = Check {
+        language,
+        trees,
+        started: Instant::now(),
+        found: sizes(graph),
+        keep: Keep::default(),
+    };
+    if check.found.is_empty() {
+        check.sources(graph);
     }
-    let mut modules = Modules::default();
-    for (name, source) in &graph.modules {
-        if let Err(error) = name.parse::<ModuleName>() {
-            found.push(finding(name, error.to_string()));
-        } else if let Some(parsed) = within(language, started, (name, source), &mut found) {
-            modules.add(name, &parsed.ast, &mut found);
-        } else {
-            modules.add_broken(name);
-        }
-    }
-    modules.check(&mut found);
-    for script in &graph.scripts {
-        if let Err(error) = script.name.parse::<ScriptName>() {
-            found.push(finding(&script.name, error.to_string()));
-        } else if let Some(parsed) = within(
-            language,
-            started,
-            (&script.name, &script.source),
-            &mut found,
-        ) {
-            modules.check_script(&script.name, &parsed.ast, &mut found);
-            handlers(script, &parsed.ast, &mut found);
-        }
-    }
+    let Check {
+        mut found, keep, ..
+    } = check;
     found.sort_by_key(|diagnostic| diagnostic.severity != Severity::Error);
     found.truncate(FINDINGS);
-    found
+    (found, keep)
+}
+
+/// A check under way.
+struct Check<'a> {
+    language: &'a Language,
+    trees: &'a Trees,
+    started: Instant,
+    found: Vec<Diagnostic>,
+    keep: Keep,
+}
+
+impl Check<'_> {
+    fn sources(&mut self, graph: &ScriptGraph) {
+        let mut modules = Modules::default();
+        for (name, source) in &graph.modules {
+            if let Err(error) = name.parse::<ModuleName>() {
+                self.found.push(finding(name, error.to_string()));
+                continue;
+            }
+            let parsed = self.within(name, source, |parsed, found| {
+                modules.add(name, &parsed.ast, found);
+            });
+            if parsed.is_none() {
+                modules.add_broken(name);
+            }
+        }
+        modules.check(&mut self.found);
+        for script in &graph.scripts {
+            if let Err(error) = script.name.parse::<ScriptName>() {
+                self.found.push(finding(&script.name, error.to_string()));
+                continue;
+            }
+            self.within(&script.name, &script.source, |parsed, found| {
+                modules.check_script(&script.name, &parsed.ast, found);
+                handlers(script, &parsed.ast, found);
+            });
+        }
+    }
+
+    /// Looks at one source within the time of the whole release; `None` when it does not compile.
+    fn within(
+        &mut self,
+        name: &str,
+        source: &str,
+        look: impl FnOnce(&Parsed, &mut Vec<Diagnostic>),
+    ) -> Option<()> {
+        if self.started.elapsed() > TIME {
+            let message = "not checked: the whole release takes longer than 20 s to compile";
+            self.found.push(finding(name, message.to_owned()));
+            return None;
+        }
+        let found = &mut self.found;
+        let looked = self.trees.with(
+            (self.language, &mut self.keep),
+            (name, source),
+            Instant::now(),
+            |parsed| {
+                found.extend(parsed.warnings(name));
+                look(parsed, found);
+                Ok(())
+            },
+        );
+        looked.map_err(|error| self.found.push(*error)).ok()
+    }
 }
 
 fn sizes(graph: &ScriptGraph) -> Vec<Diagnostic> {
@@ -95,30 +149,6 @@ fn sizes(graph: &ScriptGraph) -> Vec<Diagnostic> {
         ));
     }
     found
-}
-
-/// Parses within the time of the whole release.
-fn within(
-    language: &Language,
-    started: Instant,
-    (name, source): (&str, &str),
-    found: &mut Vec<Diagnostic>,
-) -> Option<Parsed> {
-    if started.elapsed() > TIME {
-        let message = "not checked: the whole release takes longer than 20 s to compile";
-        found.push(finding(name, message.to_owned()));
-        return None;
-    }
-    match parse_checked(language, name, source, Instant::now()) {
-        Ok(parsed) => {
-            found.extend(parsed.warnings.iter().cloned());
-            Some(parsed)
-        }
-        Err(error) => {
-            found.push(*error);
-            None
-        }
-    }
 }
 
 /// The functions routes and triggers name must exist and take the request or the event.

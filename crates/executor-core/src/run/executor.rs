@@ -9,13 +9,15 @@ use std::time::Duration;
 use shared::clock::SharedClock;
 use shared::invocation::{Invocation, Outcome, ScriptImage};
 use shared::script_error::ScriptError;
-use shared::seam::{BoxFuture, Executor, Host, LocalFuture};
+use shared::seam::{BoxFuture, Executor, Host, Kept, LocalFuture};
 use tokio::sync::{mpsc, oneshot};
 
 use super::drive::drive;
 use super::language::{ProgramModules, language};
+use super::validator::Validator;
 use super::worker::Worker;
 use crate::language::compile::Compiler;
+use crate::language::compile::trees::Keep;
 use crate::language::program::Program;
 use crate::sandbox::context::Services;
 use crate::sandbox::fault::install_fault_handler;
@@ -159,11 +161,18 @@ impl LocalExecutor {
         });
     }
 
+    /// What checks sources before they are deployed. What it compiles need not be compiled again
+    /// while it is kept.
+    pub fn validator(&self) -> Validator {
+        Validator::new(Arc::clone(self.compiler.trees()))
+    }
+
     /// What happens now, and totals since the start.
     pub fn stats(&self) -> ExecutorStats {
         let mut stats = ExecutorStats {
             cache_hits: self.cache_hits.load(Ordering::Relaxed),
             cache_misses: self.cache_misses.load(Ordering::Relaxed),
+            sources_compiled: self.compiler.trees().parsed(),
             ..ExecutorStats::default()
         };
         for (index, handle) in self.handles.iter().enumerate() {
@@ -278,13 +287,14 @@ impl Executor for LocalExecutor {
         send(self.least_loaded(), invocation)
     }
 
-    fn warm(&self, script: Arc<ScriptImage>) -> BoxFuture<Result<(), ScriptError>> {
+    fn warm(&self, script: Arc<ScriptImage>) -> BoxFuture<Result<Kept, ScriptError>> {
         let compiler = Arc::clone(&self.compiler);
         Box::pin(async move {
+            let mut keep = Keep::default();
             if compiler.cached(&script).is_none() {
-                compiler.get(script).await?;
+                compiler.keep(script, &mut keep).await?;
             }
-            Ok(())
+            Ok(Kept::new(keep))
         })
     }
 }

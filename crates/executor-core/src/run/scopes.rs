@@ -57,7 +57,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::language::compile::parse::parse;
+    use crate::language::compile::trees::{Keep, Trees};
     use crate::language::program::leaves_constants;
     use crate::run::language::language;
 
@@ -65,9 +65,12 @@ mod tests {
         let (language, scopes) = (language(), Scopes::default());
         let engine = language.compile_engine();
         let mut scope = scopes.take();
-        let ast = parse(&language, "test", source, Instant::now())
-            .unwrap()
-            .ast;
+        let (trees, mut keep) = (Trees::default(), Keep::default());
+        let (named, now) = (("test", source), Instant::now());
+        let runnable = trees.with((&language, &mut keep), named, now, |parsed| {
+            parsed.runnable(&language, named, now)
+        });
+        let ast = runnable.unwrap().ast;
         assert!(leaves_constants(&ast));
         engine.run_ast_with_scope(&mut scope, &ast).unwrap();
         scopes.give_back(scope, operations);

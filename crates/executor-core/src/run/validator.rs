@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use shared::script_error::Diagnostic;
-use shared::seam::{BoxFuture, ScriptGraph, ScriptValidator};
+use shared::seam::{BoxFuture, Checked, Kept, ScriptGraph, ScriptValidator};
 use tokio::sync::oneshot;
 
 use super::language::language;
 use crate::language::compile::pool::Pool;
+use crate::language::compile::trees::Trees;
 use crate::language::engine::Language;
 use crate::language::validate::{check, finding};
 
 /// The validator: runs on compile threads of its own, which end when idle.
 pub struct Validator {
     language: Arc<Language>,
+    trees: Arc<Trees>,
     pool: Pool,
 }
 
@@ -23,35 +24,38 @@ impl std::fmt::Debug for Validator {
     }
 }
 
-impl Default for Validator {
-    /// Its threads start with the first release to check.
-    fn default() -> Self {
+impl Validator {
+    /// Its threads start with the first release to check. What it compiles is in `trees`.
+    pub(super) fn new(trees: Arc<Trees>) -> Self {
         Self {
             language: language(),
+            trees,
             pool: Pool::new(),
         }
     }
 }
 
 impl ScriptValidator for Validator {
-    fn validate(&self, graph: ScriptGraph) -> BoxFuture<Vec<Diagnostic>> {
+    fn validate(&self, graph: ScriptGraph) -> BoxFuture<Checked> {
         let (reply, answer) = oneshot::channel();
-        let language = Arc::clone(&self.language);
+        let (language, trees) = (Arc::clone(&self.language), Arc::clone(&self.trees));
         let queued = self.pool.run(Box::new(move || {
             // Nobody may be waiting any more.
-            drop(reply.send(check(&language, &graph)));
+            drop(reply.send(check(&language, &trees, &graph)));
         }));
         Box::pin(async move {
             let busy = "too many releases are being checked; try again in a few seconds";
             if !queued {
-                return vec![finding("", busy.to_owned())];
+                return Checked::of(vec![finding("", busy.to_owned())]);
             }
-            answer.await.unwrap_or_else(|_gone| {
-                vec![finding(
-                    "",
-                    "the check failed; the server's log has the details".to_owned(),
-                )]
-            })
+            let Ok((findings, keep)) = answer.await else {
+                let failed = "the check failed; the server's log has the details";
+                return Checked::of(vec![finding("", failed.to_owned())]);
+            };
+            Checked {
+                findings,
+                kept: Kept::new(keep),
+            }
         })
     }
 }

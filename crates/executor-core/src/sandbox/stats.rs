@@ -103,6 +103,8 @@ pub struct ExecutorStats {
     pub cache_hits: u64,
     /// Runs that had to wait for their script to be compiled.
     pub cache_misses: u64,
+    /// Sources that were compiled, to be checked or to be served.
+    pub sources_compiled: u64,
 }
 
 impl ExecutorStats {

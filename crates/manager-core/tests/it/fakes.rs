@@ -16,7 +16,8 @@ use shared::script_error::{
     Diagnostic, Frame, LimitKind, PublicError, ScriptError, ScriptErrorKind, Severity,
 };
 use shared::seam::{
-    BoxFuture, Catalog, ExecutionLog, Executor, LocalFuture, Raised, ScriptGraph, ScriptValidator,
+    BoxFuture, Catalog, Checked, ExecutionLog, Executor, Kept, LocalFuture, Raised, ScriptGraph,
+    ScriptValidator,
 };
 use store::{Store, StoreError, deployment};
 
@@ -55,7 +56,7 @@ pub(crate) struct Arc2<T>(pub(crate) Arc<T>);
 pub(crate) struct FakeValidator;
 
 impl ScriptValidator for FakeValidator {
-    fn validate(&self, graph: ScriptGraph) -> BoxFuture<Vec<Diagnostic>> {
+    fn validate(&self, graph: ScriptGraph) -> BoxFuture<Checked> {
         let all = graph
             .scripts
             .iter()
@@ -93,7 +94,7 @@ impl ScriptValidator for FakeValidator {
                 }
             }
         }
-        Box::pin(async move { found })
+        Box::pin(async move { Checked::of(found) })
     }
 }
 
@@ -243,8 +244,8 @@ impl Executor for FakeExecutor {
         Box::pin(async move { respond(&invocation) })
     }
 
-    fn warm(&self, _: Arc<ScriptImage>) -> BoxFuture<Result<(), ScriptError>> {
-        Box::pin(async { Ok(()) })
+    fn warm(&self, _: Arc<ScriptImage>) -> BoxFuture<Result<Kept, ScriptError>> {
+        Box::pin(async { Ok(Kept::default()) })
     }
 }
 

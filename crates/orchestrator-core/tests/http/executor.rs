@@ -12,7 +12,7 @@ use shared::invocation::{
     ScriptImage, ScriptResponse, StreamItem,
 };
 use shared::script_error::{LimitKind, PublicError, ScriptError, ScriptErrorKind};
-use shared::seam::{BoxFuture, Executor, LocalFuture};
+use shared::seam::{BoxFuture, Executor, Kept, LocalFuture};
 use tokio::sync::Semaphore;
 
 #[derive(Clone)]
@@ -235,7 +235,7 @@ impl Executor for Fake {
         Box::pin(self.clone().run(invocation))
     }
 
-    fn warm(&self, script: Arc<ScriptImage>) -> BoxFuture<Result<(), ScriptError>> {
+    fn warm(&self, script: Arc<ScriptImage>) -> BoxFuture<Result<Kept, ScriptError>> {
         self.warmed.lock().unwrap().push(script.source.to_string());
         let fake = self.clone();
         Box::pin(async move {
@@ -243,7 +243,7 @@ impl Executor for Fake {
                 fake.compiling.add_permits(1);
                 fake.compile.acquire().await.unwrap().forget();
             }
-            Ok(())
+            Ok(Kept::default())
         })
     }
 }

@@ -79,6 +79,79 @@ fn a_thousand_deploys_under_load_are_never_seen_in_parts() {
     });
 }
 
+/// Sources compiled by a server so far.
+fn compiled(server: &Server) -> u64 {
+    server.metric("picloud_sources_compiled_total")
+}
+
+#[test]
+fn each_source_is_compiled_once_for_a_deploy() {
+    let server = started(setup());
+    let release = |version: &str, scripts: &[&str]| {
+        let script = |name: &&str| {
+            let source = format!("import \"lib\" as lib;\nlib::version() + \" {name}\"");
+            ((*name).to_owned(), json!({ "source": source }))
+        };
+        let lib = format!("fn version() {{ \"{version}\" }}");
+        let body = json!({
+            "scripts": scripts.iter().map(script).collect::<serde_json::Map<_, _>>(),
+            "modules": {"lib": {"source": lib}},
+        });
+        let before = compiled(&server);
+        let path = format!("/apps/{APP}/releases");
+        server.api("POST", &path, &body).expect(201);
+        for name in scripts {
+            let reply = server.get(&format!("/{name}")).expect(200);
+            assert_eq!(reply.text(), format!("{version} {name}"));
+        }
+        compiled(&server) - before
+    };
+    assert_eq!(
+        release("1", &["a", "b", "c"]),
+        4,
+        "three scripts and their module"
+    );
+    assert_eq!(
+        release("2", &["a", "b", "c"]),
+        4,
+        "all of them use the new module"
+    );
+}
+
+/// Some hundred kilobytes of sources take as long to compile as several other deploys together.
+#[test]
+fn deploys_of_other_apps_do_not_wait_for_a_slow_one() {
+    let server = started(setup());
+    deploy(&server, 0);
+    server
+        .api("POST", "/apps", &json!({"name": "slow"}))
+        .expect(201);
+    let script = |of: usize| {
+        let body = "a += 1; ".repeat(50);
+        let functions = (0..100).map(|n| format!("fn f{n}(a) {{ {body} a + {of} }}\n"));
+        let source: String = functions.chain(["f0(1)".to_owned()]).collect();
+        (format!("s{of}"), json!({ "source": source }))
+    };
+    let scripts: serde_json::Map<_, _> = (0..20).map(script).collect();
+    let slow = json!({ "scripts": scripts });
+    let done = AtomicBool::new(false);
+    let during = std::thread::scope(|scope| {
+        let deploying = scope.spawn(|| {
+            let reply = server.api("POST", "/apps/slow/releases", &slow);
+            done.store(true, Ordering::Release);
+            reply.expect(201)
+        });
+        let mut during = 0;
+        while !done.load(Ordering::Acquire) {
+            deploy(&server, during + 1);
+            during += u64::from(!done.load(Ordering::Acquire));
+        }
+        deploying.join().unwrap();
+        during
+    });
+    assert!(during > 0, "others were deployed meanwhile");
+}
+
 #[test]
 fn the_check_sees_parts_and_steps_back() {
     assert_eq!(release_of("[7,7,7]", 7), Ok(7));

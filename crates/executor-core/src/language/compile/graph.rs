@@ -12,7 +12,8 @@ use shared::limits::fixed;
 use shared::name::ModuleName;
 use shared::script_error::{Diagnostic, ScriptError, ScriptErrorKind, Severity};
 
-use super::parse::{Runnable, parse};
+use super::parse::Runnable;
+use super::trees::{Keep, Trees};
 use crate::language::engine::Language;
 use crate::language::places::Shifts;
 use crate::language::program::Evaluated;
@@ -49,6 +50,8 @@ pub(crate) fn imports_of(ast: &AST) -> Vec<Import> {
 /// they are the arguments of a recursive call.
 pub(super) struct Graph<'a> {
     language: &'a Language,
+    trees: &'a Trees,
+    keep: &'a mut Keep,
     lookup: &'a dyn Fn(&str) -> Option<Arc<str>>,
     started: Instant,
     parsed: BTreeMap<String, AST>,
@@ -60,11 +63,14 @@ pub(super) struct Graph<'a> {
 impl<'a> Graph<'a> {
     pub(super) fn new(
         language: &'a Language,
+        (trees, keep): (&'a Trees, &'a mut Keep),
         lookup: &'a dyn Fn(&str) -> Option<Arc<str>>,
         started: Instant,
     ) -> Self {
         Self {
             language,
+            trees,
+            keep,
             lookup,
             started,
             parsed: BTreeMap::new(),
@@ -124,7 +130,12 @@ impl<'a> Graph<'a> {
                     "there is no module `{module}` in this release of the app"
                 ))
             })?;
-            let Runnable { ast, shifts } = parse(self.language, module, &source, self.started)?;
+            let named = (module.as_str(), &*source);
+            let Runnable { ast, shifts } =
+                self.trees
+                    .with((self.language, self.keep), named, self.started, |parsed| {
+                        parsed.runnable(self.language, named, self.started)
+                    })?;
             self.shifts.insert(module.clone(), shifts);
             check_top_level(module, &ast)?;
             self.parsed.insert(module.clone(), ast.clone());

@@ -1,6 +1,6 @@
 //! From one source to its tree, or to what is wrong with it and how to mend it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use rhai::{AST, ASTNode, Engine, Expr, LexError, ParseErrorType, Position, Scope, Stmt, Token};
@@ -20,10 +20,40 @@ const WARNINGS: usize = 20;
 
 /// A source that compiles.
 pub(crate) struct Parsed {
-    /// Its tree.
+    /// Its tree. It has no name: two scripts may have the same source.
     pub(crate) ast: AST,
     /// What is probably not meant.
-    pub(crate) warnings: Vec<Diagnostic>,
+    doubts: Vec<(Doubt, Position)>,
+    /// What is run in its place, where that differs; made when it is asked for.
+    placed: OnceLock<Option<(AST, Shifts)>>,
+}
+
+impl Parsed {
+    /// Warnings about what is probably not meant, for a source of this name.
+    pub(crate) fn warnings(&self, name: &str) -> impl Iterator<Item = Diagnostic> {
+        let doubts = self.doubts.iter();
+        doubts.map(move |(doubt, position)| warning(name, *doubt, *position))
+    }
+
+    /// What is run of the source it was parsed from, under this name.
+    pub(crate) fn runnable(
+        &self,
+        language: &Language,
+        (name, source): (&str, &str),
+        started: Instant,
+    ) -> Result<Runnable, Box<Diagnostic>> {
+        if self.placed.get().is_none() {
+            let placed = placed(language, (name, source), &self.ast, started)?;
+            self.placed.get_or_init(|| placed);
+        }
+        let placed = self.placed.get().and_then(Option::as_ref);
+        let (mut ast, shifts) = match placed {
+            Some((ast, shifts)) => (ast.clone(), shifts.clone()),
+            None => (self.ast.clone(), Shifts::default()),
+        };
+        ast.set_source(name);
+        Ok(Runnable { ast, shifts })
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -42,31 +72,43 @@ pub(crate) struct Runnable {
     pub(crate) shifts: Shifts,
 }
 
-/// Parses one source with the names it may refer to. Takes at most two seconds from `started`.
+/// Parses one source with the names it may refer to. Takes at most two seconds from `started`. `name`
+/// is what a finding is about.
 pub(crate) fn parse(
     language: &Language,
     name: &str,
     source: &str,
     started: Instant,
-) -> Result<Runnable, Box<Diagnostic>> {
+) -> Result<Parsed, Box<Diagnostic>> {
+    let doubts = Doubts::default();
     let mut engine = language.compile_engine();
-    watch_tokens(&mut engine, started, None);
+    watch_tokens(&mut engine, started, Arc::clone(&doubts));
     let ast = tree(language, &engine, name, source)?;
-    let Some((text, shifts)) = with_places(source, &ast) else {
-        let shifts = Shifts::default();
-        return Ok(Runnable { ast, shifts });
+    let doubts = std::mem::take(&mut *doubts.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(Parsed {
+        ast,
+        doubts,
+        placed: OnceLock::new(),
+    })
+}
+
+/// The source with the places its errors need, if it needs any.
+fn placed(
+    language: &Language,
+    (name, source): (&str, &str),
+    ast: &AST,
+    started: Instant,
+) -> Result<Option<(AST, Shifts)>, Box<Diagnostic>> {
+    let Some((text, shifts)) = with_places(source, ast) else {
+        return Ok(None);
     };
     let mut engine = language.placing_engine();
-    watch_tokens(&mut engine, started, None);
-    let mut placed = engine.compile_with_scope(&names(), text).map_err(|error| {
+    watch_tokens(&mut engine, started, Doubts::default());
+    let placed = engine.compile_with_scope(&names(), text).map_err(|error| {
         let at = place(error.position());
         at_place(name, at, error.err_type().to_string(), None)
     })?;
-    placed.set_source(name);
-    Ok(Runnable {
-        ast: placed,
-        shifts,
-    })
+    Ok(Some((placed, shifts)))
 }
 
 /// What every script may refer to.
@@ -94,27 +136,6 @@ fn at_place(
     })
 }
 
-/// The same, looking for what is probably not meant.
-pub(crate) fn parse_checked(
-    language: &Language,
-    name: &str,
-    source: &str,
-    started: Instant,
-) -> Result<Parsed, Box<Diagnostic>> {
-    let doubts = Doubts::default();
-    let mut engine = language.compile_engine();
-    watch_tokens(&mut engine, started, Some(Arc::clone(&doubts)));
-    let ast = tree(language, &engine, name, source)?;
-    let doubts = doubts.lock().unwrap_or_else(PoisonError::into_inner);
-    let warnings = doubts
-        .iter()
-        .map(|(doubt, position)| warning(name, *doubt, *position));
-    Ok(Parsed {
-        ast,
-        warnings: warnings.collect(),
-    })
-}
-
 fn place(position: Position) -> (u32, u32) {
     (
         position.line().unwrap_or(0) as u32,
@@ -133,7 +154,7 @@ fn tree(
         let message = "the source is larger than 256 KiB; move parts of it into modules";
         return Err(wrong((0, 0), message.to_owned(), None));
     }
-    let mut ast = engine
+    let ast = engine
         .compile_with_scope(&names(), source)
         .map_err(|error| {
             let place = place(error.position());
@@ -151,7 +172,6 @@ fn tree(
         let hint = "give it one array or map".to_owned();
         return Err(wrong(place(position), message, Some(hint)));
     }
-    ast.set_source(name);
     Ok(ast)
 }
 
@@ -222,7 +242,7 @@ impl Before {
     deprecated,
     reason = "rhai marks this hook as volatile; the version is pinned"
 )]
-fn watch_tokens(engine: &mut Engine, started: Instant, doubts: Option<Doubts>) {
+fn watch_tokens(engine: &mut Engine, started: Instant, doubts: Doubts) {
     let before = Mutex::new(Before::Other);
     engine.on_parse_token(move |token, position, _state| {
         if started.elapsed() > fixed::COMPILE_TIME {
@@ -231,16 +251,16 @@ fn watch_tokens(engine: &mut Engine, started: Instant, doubts: Option<Doubts>) {
         }
         let mut before = before.lock().unwrap_or_else(PoisonError::into_inner);
         let after = std::mem::replace(&mut *before, Before::of(&token));
-        if let Some(doubts) = &doubts {
-            let doubt = match &token {
-                Token::StringConstant(text) if text.contains("${") => Some(Doubt::Template),
-                Token::Identifier(name) if after == Before::Dot && name.as_str() == "length" => {
-                    Some(Doubt::Length)
-                }
-                _ => None,
-            };
+        let doubt = match &token {
+            Token::StringConstant(text) if text.contains("${") => Some(Doubt::Template),
+            Token::Identifier(name) if after == Before::Dot && name.as_str() == "length" => {
+                Some(Doubt::Length)
+            }
+            _ => None,
+        };
+        if let Some(doubt) = doubt {
             let mut doubts = doubts.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(doubt) = doubt.filter(|_| doubts.len() < WARNINGS) {
+            if doubts.len() < WARNINGS {
                 doubts.push((doubt, position));
             }
         }
