@@ -1,6 +1,6 @@
 //! What a service needs to answer: the store, who asks, and how much the answer may hold.
 
-use shared::event::{Effect, ReadKey};
+use shared::event::{Destination, Effect, Message, ReadKey};
 use shared::id::EventId;
 use shared::seam::HostAnswer;
 use shared::service::{HostError, Service};
@@ -49,21 +49,22 @@ impl Asked {
         written.map_err(|error| error.as_host_error(S::KIND))
     }
 
-    /// Does everything or nothing. `None`: something that was read has changed, and nothing was
-    /// done.
-    pub(crate) async fn apply<S: Service>(
+    /// Does everything, or nothing when something that was read has changed: `false`.
+    pub(crate) async fn commit<S: Service>(
         &self,
         reads: Vec<ReadKey>,
         effects: Vec<Effect>,
-    ) -> Result<Option<Vec<EventId>>, HostError> {
+    ) -> Result<bool, HostError> {
         let sent = self.sent;
         let write = self.store.write(move |conn| {
-            let applied = effects::apply(conn, sent, &reads, &effects);
-            applied.map_err(Undone::Failed)?.ok_or(Undone::Changed)
+            let done = effects::commit(conn, sent, &reads, &effects);
+            done.map_err(Undone::Failed)?
+                .then_some(())
+                .ok_or(Undone::Changed)
         });
         match write.await {
-            Ok(events) => Ok(Some(events)),
-            Err(Undone::Changed) => Ok(None),
+            Ok(()) => Ok(true),
+            Err(Undone::Changed) => Ok(false),
             Err(Undone::Failed(error)) => Err(error.as_host_error(S::KIND)),
         }
     }
@@ -71,11 +72,14 @@ impl Asked {
     /// Sends messages, all or none; the events they become.
     pub(crate) async fn send<S: Service>(
         &self,
-        effects: Vec<Effect>,
+        to: Destination,
+        messages: Vec<Message>,
     ) -> Result<Vec<EventId>, HostError> {
-        let events = self.apply::<S>(Vec::new(), effects).await?;
-        // Without reads and conditions there is nothing that could have changed.
-        events.ok_or_else(|| HostError::internal(S::KIND))
+        let sent = self.sent;
+        let write = self
+            .store
+            .write(move |conn| effects::send(conn, sent, &to, &messages));
+        write.await.map_err(|error| error.as_host_error(S::KIND))
     }
 }
 

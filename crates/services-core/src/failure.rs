@@ -40,7 +40,8 @@ impl Failed for StoreError {
 impl Failed for KvError {
     fn as_host_error(&self, service: ServiceKind) -> HostError {
         match self {
-            Self::Conflict(text) => HostError::new(service, HostErrorKind::Conflict, text),
+            Self::Key(error) => HostError::new(service, HostErrorKind::Invalid, error.to_string()),
+            Self::Unfit(unfit) => unfit.as_host_error(service),
             Self::Store(error) => error.as_host_error(service),
         }
     }

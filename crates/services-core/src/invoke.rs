@@ -3,7 +3,7 @@
 //!
 //! Store: `outbox.rs`.
 
-use shared::event::Effect;
+use shared::event::Destination;
 use shared::seam::HostAnswer;
 use shared::service::invoke::{InvokeCall, InvokeReply};
 use shared::service::{HostError, HostErrorKind, Invoke, ServiceKind};
@@ -30,7 +30,7 @@ pub(crate) fn call(asked: Asked, call: InvokeCall) -> HostAnswer {
             }
             later::<Invoke>(async move {
                 let events = asked
-                    .send::<Invoke>(vec![Effect::Invoke(script, message)])
+                    .send::<Invoke>(Destination::Script(script), vec![message])
                     .await?;
                 let event = events.first().copied();
                 event

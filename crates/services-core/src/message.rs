@@ -22,18 +22,21 @@ pub(crate) fn check(service: ServiceKind, message: &Message) -> Result<(), HostE
         ("key", &message.key),
         ("idempotency key", &message.idempotency_key),
     ] {
-        if key
-            .as_ref()
-            .is_some_and(|k| k.is_empty() || k.len() > KEY_BYTES || k.contains('\0'))
-        {
-            return Err(invalid(
-                service,
-                format!("a {what} has 1 to {KEY_BYTES} bytes and no character U+0000"),
-            ));
+        if let Some(key) = key {
+            check_key(service, what, key)?;
         }
     }
     if u128::from(message.delay_ms) > DELAY.as_millis() {
         return Err(invalid(service, "a delay is at most a year"));
+    }
+    Ok(())
+}
+
+/// Checks the key of a message; `what` it is.
+pub(crate) fn check_key(service: ServiceKind, what: &str, key: &str) -> Result<(), HostError> {
+    if key.is_empty() || key.len() > KEY_BYTES || key.contains('\0') {
+        let text = format!("a {what} has 1 to {KEY_BYTES} bytes and no character U+0000");
+        return Err(invalid(service, text));
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! Store: `outbox.rs`.
 
-use shared::event::Effect;
+use shared::event::Destination;
 use shared::seam::HostAnswer;
 use shared::service::pubsub::{PubsubCall, PubsubReply};
 use shared::service::{HostError, Pubsub, ServiceKind};
@@ -19,7 +19,7 @@ pub(crate) fn call(asked: Asked, PubsubCall::Publish { topic, message }: PubsubC
     }
     later::<Pubsub>(async move {
         let events = asked
-            .send::<Pubsub>(vec![Effect::Publish(topic, message)])
+            .send::<Pubsub>(Destination::Topic(topic), vec![message])
             .await?;
         let event = events.first().copied();
         event

@@ -3,8 +3,7 @@
 //! Store: `outbox.rs`.
 
 use shared::event::limits::EFFECTS;
-use shared::event::{Effect, Message};
-use shared::name::QueueName;
+use shared::event::{Destination, Message};
 use shared::seam::HostAnswer;
 use shared::service::queue::{QueueCall, QueueReply};
 use shared::service::{HostError, Queue, ServiceKind};
@@ -20,12 +19,13 @@ const SELF: ServiceKind = ServiceKind::Queue;
 pub(crate) fn call(asked: Asked, call: QueueCall) -> HostAnswer {
     match call {
         QueueCall::Send { queue, messages } => {
-            match effects(&queue, messages) {
-                Ok(effects) => later::<Queue>(async move {
-                    asked.send::<Queue>(effects).await.map(QueueReply::Sent)
-                }),
-                Err(error) => ready::<Queue>(Err(error)),
+            if let Err(error) = check(&messages) {
+                return ready::<Queue>(Err(error));
             }
+            later::<Queue>(async move {
+                let events = asked.send::<Queue>(Destination::Queue(queue), messages);
+                events.await.map(QueueReply::Sent)
+            })
         }
         QueueCall::Depth(queue) => {
             let app = asked.sent.app;
@@ -38,7 +38,7 @@ pub(crate) fn call(asked: Asked, call: QueueCall) -> HostAnswer {
     }
 }
 
-fn effects(queue: &QueueName, messages: Vec<Message>) -> Result<Vec<Effect>, HostError> {
+fn check(messages: &[Message]) -> Result<(), HostError> {
     if messages.len() > EFFECTS {
         let text = format!("one call sends at most {EFFECTS} messages");
         return Err(beyond(SELF, text));
@@ -46,10 +46,5 @@ fn effects(queue: &QueueName, messages: Vec<Message>) -> Result<Vec<Effect>, Hos
     messages
         .iter()
         .try_for_each(|it| message::check(SELF, it))?;
-    let effects = messages
-        .into_iter()
-        .map(|it| Effect::Send(queue.clone(), it));
-    let effects: Vec<_> = effects.collect();
-    tx::check_weight(SELF, &effects)?;
-    Ok(effects)
+    tx::check_total(SELF, messages.iter().map(|it| it.body.len()).sum())
 }

@@ -3,12 +3,13 @@
 //! Store: `effects.rs`.
 //! API: none, because a transaction is a function of a script.
 
-use shared::event::Effect;
 use shared::event::limits::{EFFECT_BYTES, EFFECTS};
+use shared::event::{Effect, ReadKey};
 use shared::kv::KvOp;
 use shared::seam::HostAnswer;
 use shared::service::tx::{TxCall, TxReply};
 use shared::service::{Access, HostError, ServiceKind, Tx};
+use store::outbox;
 
 use crate::asked::{Asked, later, ready};
 use crate::kv;
@@ -17,12 +18,30 @@ use crate::message::{self, beyond, invalid};
 const SELF: ServiceKind = ServiceKind::Tx;
 
 /// Answers a call.
-pub(crate) fn call(asked: Asked, TxCall::Commit { reads, effects }: TxCall) -> HostAnswer {
+pub(crate) fn call(asked: Asked, call: TxCall) -> HostAnswer {
+    match call {
+        TxCall::Commit { reads, effects } => commit(asked, reads, effects),
+        TxCall::SentBefore { to, key } => {
+            if let Err(error) = message::check_key(SELF, "idempotency key", &key) {
+                return ready::<Tx>(Err(error));
+            }
+            let sent = asked.sent;
+            later::<Tx>(async move {
+                let read = asked.read::<Tx, _>(move |conn| {
+                    outbox::sent_before(conn, sent.app, &to, &key, sent.now)
+                });
+                read.await.map(TxReply::SentBefore)
+            })
+        }
+    }
+}
+
+fn commit(asked: Asked, reads: Vec<ReadKey>, effects: Vec<Effect>) -> HostAnswer {
     if reads.len() > EFFECTS || effects.len() > EFFECTS {
         let text = format!("one transaction reads and does at most {EFFECTS} things each");
         return ready::<Tx>(Err(beyond(SELF, text)));
     }
-    let checked = check_weight(SELF, &effects)
+    let checked = check_total(SELF, effects.iter().map(weight).sum())
         .and_then(|()| {
             reads
                 .iter()
@@ -33,8 +52,12 @@ pub(crate) fn call(asked: Asked, TxCall::Commit { reads, effects }: TxCall) -> H
         return ready::<Tx>(Err(error));
     }
     later::<Tx>(async move {
-        let events = asked.apply::<Tx>(reads, effects).await?;
-        Ok(events.map_or(TxReply::Conflict, TxReply::Committed))
+        let done = asked.commit::<Tx>(reads, effects).await?;
+        Ok(if done {
+            TxReply::Committed
+        } else {
+            TxReply::Conflict
+        })
     })
 }
 
@@ -51,8 +74,8 @@ fn check(effect: &Effect) -> Result<(), HostError> {
 }
 
 /// Bounds the values and messages of a call together.
-pub(crate) fn check_weight(service: ServiceKind, effects: &[Effect]) -> Result<(), HostError> {
-    if effects.iter().map(weight).sum::<usize>() > EFFECT_BYTES {
+pub(crate) fn check_total(service: ServiceKind, bytes: usize) -> Result<(), HostError> {
+    if bytes > EFFECT_BYTES {
         let most = EFFECT_BYTES >> 20;
         let text = format!("the values and messages of one call have at most {most} MiB together");
         return Err(beyond(service, text));

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use services_core::Services;
 use shared::clock::{Clock as _, ManualClock, Timestamp};
 use shared::event::limits::{DEPTH, EFFECTS, MESSAGE_BYTES};
-use shared::event::{Cause, Effect, Message, ReadKey};
+use shared::event::{Cause, Destination, Effect, Message, ReadKey};
 use shared::id::{AppId, DeadLetterId, EventId, ExecutionId};
 use shared::kv::{KvCall, KvCondition, KvOp, KvReply, KvValue};
 use shared::limits::{LimitSettings, Limits};
@@ -92,6 +92,22 @@ impl Rig {
         self.ask::<Tx>(TxCall::Commit { reads, effects })
     }
 
+    /// Sends messages to the queue `q`; the events they become.
+    fn queue(&self, messages: Vec<Message>) -> Vec<EventId> {
+        let queue = "q".parse().unwrap();
+        match self.ask::<Queue>(QueueCall::Send { queue, messages }) {
+            Ok(QueueReply::Sent(ids)) => ids,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn once(&self, body: &str, key: &str) -> Message {
+        Message {
+            idempotency_key: Some(key.to_owned()),
+            ..self.message(body.to_owned())
+        }
+    }
+
     fn kv(&self, op: KvOp) -> KvReply {
         self.ask::<Kv>(kv(op)).unwrap()
     }
@@ -149,11 +165,8 @@ fn read(key: &str, version: Option<i64>) -> ReadKey {
     }
 }
 
-fn sent(reply: Result<TxReply, HostError>) -> Vec<EventId> {
-    match reply {
-        Ok(TxReply::Committed(ids)) => ids,
-        other => panic!("{other:?}"),
-    }
+fn done(reply: Result<TxReply, HostError>) {
+    assert_eq!(reply, Ok(TxReply::Committed));
 }
 
 /// The text of a failure of this kind.
@@ -166,15 +179,9 @@ fn failure<R: std::fmt::Debug>(reply: Result<R, HostError>, kind: HostErrorKind)
 #[test]
 fn messages_become_events_in_their_order() {
     let rig = Rig::new();
-    let effects = vec![rig.send("1"), rig.send("2"), rig.send("3")];
-    let ids: Vec<_> = effects
-        .iter()
-        .map(|effect| match effect {
-            Effect::Send(_, message) => message.id,
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    assert_eq!(sent(rig.apply(Vec::new(), effects)), ids);
+    let messages = ["1", "2", "3"].map(|body| rig.message(body)).to_vec();
+    let ids: Vec<_> = messages.iter().map(|message| message.id).collect();
+    assert_eq!(rig.queue(messages), ids);
     assert_eq!(rig.depth(), 3);
 }
 
@@ -182,13 +189,8 @@ fn messages_become_events_in_their_order() {
 fn an_idempotency_key_is_one_event_for_a_day() {
     let rig = Rig::new();
     let send = || {
-        let mut message = rig.message("1");
-        message.idempotency_key = Some("order-1".to_owned());
-        let ids = sent(rig.apply(
-            Vec::new(),
-            vec![Effect::Send("q".parse().unwrap(), message.clone())],
-        ));
-        (message.id, ids[0])
+        let message = rig.once("1", "order-1");
+        (message.id, rig.queue(vec![message])[0])
     };
     let (own, first) = send();
     assert_eq!(own, first);
@@ -196,10 +198,52 @@ fn an_idempotency_key_is_one_event_for_a_day() {
     assert_ne!(own, second);
     assert_eq!(second, first);
     assert_eq!(rig.depth(), 1);
+    let twice = vec![rig.once("2", "order-2"), rig.once("3", "order-2")];
+    let earlier = twice[0].id;
+    assert_eq!(rig.queue(twice), [earlier, earlier]);
+    assert_eq!(rig.depth(), 2);
     rig.clock.advance(shared::event::limits::IDEMPOTENCY);
     let (own, third) = send();
     assert_eq!(own, third);
-    assert_eq!(rig.depth(), 2);
+    assert_eq!(rig.depth(), 3);
+}
+
+/// A script knows the ids of a transaction's messages before its end: so nothing may be another
+/// event then.
+#[test]
+fn a_transaction_does_not_end_when_a_message_was_sent_meanwhile() {
+    let rig = Rig::new();
+    let queue = Destination::Queue("q".parse().unwrap());
+    let before = |to: &Destination, key: &str| {
+        let (to, key) = (to.clone(), key.to_owned());
+        rig.ask::<Tx>(TxCall::SentBefore { to, key })
+    };
+    assert_eq!(before(&queue, "order-1"), Ok(TxReply::SentBefore(None)));
+    let once = || Effect::Send("q".parse().unwrap(), rig.once("1", "order-1"));
+    let (set, mine) = (Effect::Kv(kv(set("k", "1"))), once());
+    let others = rig.once("2", "order-1");
+    let id = others.id;
+    rig.queue(vec![others]);
+    assert_eq!(
+        rig.apply(Vec::new(), vec![set, mine]),
+        Ok(TxReply::Conflict)
+    );
+    assert_eq!((rig.version("k"), rig.depth()), (None, 1));
+    assert_eq!(before(&queue, "order-1"), Ok(TxReply::SentBefore(Some(id))));
+    // Other places have keys of their own.
+    for to in [
+        Destination::Topic("q".parse().unwrap()),
+        Destination::Script("q".parse().unwrap()),
+        Destination::Queue("r".parse().unwrap()),
+    ] {
+        assert_eq!(before(&to, "order-1"), Ok(TxReply::SentBefore(None)));
+    }
+    rig.clock.advance(shared::event::limits::IDEMPOTENCY);
+    assert_eq!(before(&queue, "order-1"), Ok(TxReply::SentBefore(None)));
+    done(rig.apply(Vec::new(), vec![once()]));
+    for key in ["", "a\0", &"a".repeat(257)] {
+        failure(before(&queue, key), HostErrorKind::Invalid);
+    }
 }
 
 #[test]
@@ -215,7 +259,7 @@ fn a_transaction_happens_only_against_what_it_read() {
             rig.send("1"),
         ]
     };
-    assert_eq!(sent(rig.apply(reads(), effects())).len(), 1);
+    done(rig.apply(reads(), effects()));
     assert_eq!(rig.depth(), 1);
     let after = rig.version("stock");
     // The same again: both reads are old now.
@@ -246,7 +290,7 @@ fn a_full_outbox_is_busy_and_takes_nothing() {
         rows: 2,
         bytes: 1 << 20,
     });
-    sent(rig.apply(Vec::new(), vec![rig.send("1"), rig.send("2")]));
+    done(rig.apply(Vec::new(), vec![rig.send("1"), rig.send("2")]));
     let effects = vec![Effect::Kv(kv(set("k", "1"))), rig.send("3")];
     let reply = rig.apply(Vec::new(), effects);
     let text = failure(reply, HostErrorKind::Busy);
@@ -254,14 +298,14 @@ fn a_full_outbox_is_busy_and_takes_nothing() {
     assert_eq!(rig.version("k"), None);
     assert_eq!(rig.depth(), 2);
     // What sends nothing goes on.
-    sent(rig.apply(Vec::new(), vec![Effect::Kv(kv(set("k", "1")))]));
+    done(rig.apply(Vec::new(), vec![Effect::Kv(kv(set("k", "1")))]));
 }
 
 #[test]
 fn a_chain_of_events_has_an_end() {
     let mut rig = Rig::new();
     rig.caller.cause.depth = DEPTH - 1;
-    sent(rig.apply(Vec::new(), vec![rig.send("1")]));
+    done(rig.apply(Vec::new(), vec![rig.send("1")]));
     rig.caller.cause.depth = DEPTH;
     let text = failure(
         rig.apply(Vec::new(), vec![rig.send("1")]),
@@ -358,7 +402,7 @@ fn the_deepest_message_goes_everywhere() {
         Effect::Publish("t".parse().unwrap(), rig.message(deep.clone())),
         Effect::Invoke("s".parse().unwrap(), rig.message(deep)),
     ];
-    assert_eq!(sent(rig.apply(Vec::new(), effects)).len(), 3);
+    done(rig.apply(Vec::new(), effects));
 }
 
 #[test]

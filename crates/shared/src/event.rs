@@ -93,6 +93,40 @@ pub enum Effect {
     Invoke(crate::name::ScriptName, Message),
 }
 
+/// Where a message goes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Destination {
+    /// A queue.
+    Queue(crate::name::QueueName),
+    /// The subscribers of a topic.
+    Topic(crate::name::TopicName),
+    /// A script of the app.
+    Script(crate::name::ScriptName),
+}
+
+impl Destination {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Queue(queue) => queue.as_str(),
+            Self::Topic(topic) => topic.as_str(),
+            Self::Script(script) => script.as_str(),
+        }
+    }
+}
+
+impl Effect {
+    /// The message it sends, and where to; `None` when it sends none.
+    pub fn message(&self) -> Option<(Destination, &Message)> {
+        match self {
+            Self::Kv(_) => None,
+            Self::Send(queue, message) => Some((Destination::Queue(queue.clone()), message)),
+            Self::Publish(topic, message) => Some((Destination::Topic(topic.clone()), message)),
+            Self::Invoke(script, message) => Some((Destination::Script(script.clone()), message)),
+        }
+    }
+}
+
 /// A key a transaction has read, and the version it saw; `None`: it was not there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadKey {

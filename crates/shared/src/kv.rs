@@ -1,10 +1,15 @@
 //! The key-value service's calls and answers, as they cross the host seam.
 
+mod apply;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::limits::fixed::KV_KEY_BYTES;
 use crate::name::CollectionName;
 use crate::service::{Access, wire};
+
+pub use apply::{KvChange, KvWrite, Unfit, apply};
 
 /// A stored value: JSON text, or raw bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +32,19 @@ impl KvValue {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// A text that cannot be a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a key is a text of 1 to {KV_KEY_BYTES} bytes without the character U+0000")]
+pub struct InvalidKey;
+
+/// Whether a text can be a key.
+pub fn check_key(key: &str) -> Result<(), InvalidKey> {
+    if key.is_empty() || key.len() > KV_KEY_BYTES || key.contains('\0') {
+        return Err(InvalidKey);
+    }
+    Ok(())
 }
 
 /// A value with what the store knows about it.
@@ -122,15 +140,34 @@ pub enum KvOp {
 }
 
 impl KvOp {
+    /// The key it writes to and what it does there; `None` for a call that only looks.
+    pub fn write(&self) -> Option<(&str, KvWrite<'_>)> {
+        match self {
+            Self::Get(_) | Self::GetMany(_) | Self::Has(_) | Self::List(_) | Self::Count(_) => None,
+            Self::Set {
+                key,
+                value,
+                ttl_ms,
+                condition,
+            } => {
+                let write = KvWrite::Set {
+                    value,
+                    ttl_ms: *ttl_ms,
+                    condition: *condition,
+                };
+                Some((key, write))
+            }
+            Self::Delete(key) => Some((key, KvWrite::Delete)),
+            Self::Update(key, update) => Some((key, KvWrite::Update(*update))),
+            Self::Append(key, item) => Some((key, KvWrite::Append(item))),
+        }
+    }
+
     /// Whether it may change something.
     pub fn access(&self) -> Access {
-        match self {
-            Self::Get(_) | Self::GetMany(_) | Self::Has(_) | Self::List(_) | Self::Count(_) => {
-                Access::Read
-            }
-            Self::Set { .. } | Self::Delete(_) | Self::Update(..) | Self::Append(..) => {
-                Access::Write
-            }
+        match self.write() {
+            Some(_) => Access::Write,
+            None => Access::Read,
         }
     }
 }

@@ -202,7 +202,7 @@ services! {
     /// Keys and their values.
     Kv "kv": crate::kv::KvCall => crate::kv::KvReply, |call| call.op.access(), weight 1;
     /// Reads, writes and messages that happen together or not at all.
-    Tx "tx": tx::TxCall => tx::TxReply, |_| Access::Write, weight 4;
+    Tx "tx": tx::TxCall => tx::TxReply, tx::TxCall::access, weight 4;
     /// Messages that are handled one by one.
     Queue "queue": queue::QueueCall => queue::QueueReply, queue::QueueCall::access, weight 1;
     /// Messages for everybody who asked for their topic.

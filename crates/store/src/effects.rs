@@ -1,14 +1,14 @@
 //! What a run does to the outside of itself, in one transaction with what follows from it.
 
-use shared::event::{Effect, ReadKey};
+use shared::event::{Destination, Effect, Message, ReadKey};
 use shared::id::EventId;
-use shared::kv::{KvCall, KvOp, KvReply};
+use shared::kv::{KvCall, KvChange, KvReply};
 
 use crate::conn::Conn;
 use crate::dialect::lock_kv_key;
 use crate::error::StoreError;
 use crate::kv::{self, KvError};
-use crate::outbox::{self, Consumers, OutboxError, Sent};
+use crate::outbox::{self, Consumers, Emitted, Key, OutboxError, Sent};
 
 /// Why an effect did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -24,86 +24,78 @@ pub enum EffectError {
     Store(#[from] StoreError),
 }
 
-/// The key a write is about.
-fn key_of(op: &KvOp) -> Option<&str> {
-    match op {
-        KvOp::Set { key, .. } | KvOp::Delete(key) | KvOp::Update(key, _) | KvOp::Append(key, _) => {
-            Some(key)
-        }
-        KvOp::Get(_) | KvOp::GetMany(_) | KvOp::Has(_) | KvOp::List(_) | KvOp::Count(_) => None,
-    }
-}
-
 /// Carries out a call of the key-value service, and tells the triggers of what it changed.
 pub fn change(conn: &mut dyn Conn, sent: Sent, call: &KvCall) -> Result<KvReply, EffectError> {
     let (app, now) = (sent.app, sent.now);
-    let Some(key) = key_of(&call.op) else {
+    let Some((key, write)) = call.op.write() else {
         return Ok(kv::call(conn, app, now, call)?);
     };
     let collection = call.collection.as_str();
-    let targets = outbox::key_changed(conn, app, collection, key)?;
-    if targets.is_empty() {
-        return Ok(kv::call(conn, app, now, call)?);
-    }
-    lock_kv_key(conn, app, collection, key)?;
-    let old = kv::get(conn, app, now, collection, key)?;
-    let reply = kv::call(conn, app, now, call)?;
-    let changed = match reply {
-        KvReply::Written(_) | KvReply::Number(_) => true,
-        KvReply::Flag(was_there) => was_there,
-        _ => false,
+    let at = Key { collection, key };
+    let listeners = outbox::listeners(conn, app, at)?;
+    let look = !listeners.is_empty();
+    let done = kv::write(conn, app, now, (collection, key), write, look)?;
+    let new = match &done.change {
+        KvChange::Put { value, .. } => Some(value),
+        KvChange::Remove(true) => None,
+        KvChange::Remove(false) | KvChange::Refused(_) => return Ok(done.reply),
     };
-    if changed {
-        let new = kv::get(conn, app, now, collection, key)?;
-        let (old, new) = (old.as_ref(), new.as_ref());
-        outbox::key_changed_to(conn, sent, &targets, (call, key), old, new)?;
+    if look {
+        let old = done.old.as_ref().map(|entry| &entry.value);
+        let event = outbox::change(sent, &listeners, at, old, new)?;
+        outbox::emit(conn, &event)?;
     }
-    Ok(reply)
+    Ok(done.reply)
 }
 
-/// Whether a conditional write inside of a transaction did not happen.
-fn refused(reply: &KvReply) -> bool {
-    matches!(reply, KvReply::Refused(_))
+/// Sends messages, all or none; the events they become: earlier ones where their idempotency keys
+/// were known.
+pub fn send(
+    conn: &mut dyn Conn,
+    sent: Sent,
+    to: &Destination,
+    messages: &[Message],
+) -> Result<Vec<EventId>, EffectError> {
+    let mut consumers = Consumers::default();
+    let mut events = Vec::with_capacity(messages.len());
+    for message in messages {
+        let event = outbox::message(sent, to, message)?;
+        events.push(outbox::emit_among(conn, &event, &mut consumers)?.id());
+    }
+    Ok(events)
 }
 
-/// Carries out effects in order, if what was read before is still so. `None`: it is not, and
-/// nothing may be committed.
-pub fn apply(
+/// Carries out effects in order, if what was read before is still so, and nobody has sent one of
+/// the messages meanwhile, whose event the script knows. `false`: nothing may be committed.
+pub fn commit(
     conn: &mut dyn Conn,
     sent: Sent,
     reads: &[ReadKey],
     effects: &[Effect],
-) -> Result<Option<Vec<EventId>>, EffectError> {
+) -> Result<bool, EffectError> {
     lock_all(conn, sent, reads, effects)?;
     for read in reads {
         let collection = read.collection.as_str();
         let entry = kv::get(conn, sent.app, sent.now, collection, &read.key)?;
         if entry.map(|entry| entry.version) != read.version {
-            return Ok(None);
+            return Ok(false);
         }
     }
-    let mut events = Vec::new();
     let mut consumers = Consumers::default();
     for effect in effects {
-        match effect {
-            Effect::Kv(call) => {
-                if refused(&change(conn, sent, call)?) {
-                    return Ok(None);
-                }
-            }
-            Effect::Send(queue, message) => {
-                let emitted = outbox::send_among(conn, sent, &mut consumers, queue, message)?;
-                events.push(emitted.id());
-            }
-            Effect::Publish(topic, message) => {
-                events.push(outbox::publish(conn, sent, topic, message)?.id());
-            }
-            Effect::Invoke(script, message) => {
-                events.push(outbox::invoke(conn, sent, script, message)?.id());
+        if let Effect::Kv(call) = effect
+            && let KvReply::Refused(_) = change(conn, sent, call)?
+        {
+            return Ok(false);
+        }
+        if let Some((to, message)) = effect.message() {
+            let event = outbox::message(sent, &to, message)?;
+            if let Emitted::Known(_) = outbox::emit_among(conn, &event, &mut consumers)? {
+                return Ok(false);
             }
         }
     }
-    Ok(Some(events))
+    Ok(true)
 }
 
 /// Locks every key, always in the same order, so that two transactions do not wait for each other.
@@ -114,7 +106,7 @@ fn lock_all(
     effects: &[Effect],
 ) -> Result<(), StoreError> {
     let written = effects.iter().filter_map(|effect| match effect {
-        Effect::Kv(call) => Some((call.collection.as_str(), key_of(&call.op)?)),
+        Effect::Kv(call) => Some((call.collection.as_str(), call.op.write()?.0)),
         _ => None,
     });
     let read = reads

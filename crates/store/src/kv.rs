@@ -5,17 +5,22 @@ mod write;
 
 use shared::clock::Timestamp;
 use shared::id::AppId;
-use shared::kv::{KvCall, KvEntry, KvOp, KvReply, KvValue};
+use shared::kv::{InvalidKey, KvCall, KvEntry, KvOp, KvReply, KvValue, KvWrite, Unfit};
 
 use crate::conn::{Conn, Param, Room, Row};
 use crate::error::StoreError;
 
+pub(crate) use write::Written;
+
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum KvError {
+    /// The key cannot be one.
+    #[error(transparent)]
+    Key(#[from] InvalidKey),
     /// The value at the key does not fit the operation.
-    #[error("{0}")]
-    Conflict(String),
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     /// Storage failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -31,25 +36,31 @@ pub fn call(
     now: Timestamp,
     call: &KvCall,
 ) -> Result<KvReply, KvError> {
+    match call.op.write() {
+        None => Ok(read(conn, app, now, call, u64::MAX)?),
+        Some((key, op)) => {
+            let collection = call.collection.as_str();
+            Ok(write(conn, app, now, (collection, key), op, false)?.reply)
+        }
+    }
+}
+
+/// Carries out a write to a key of a collection. What was there is looked up when the write depends
+/// on it, or the caller wants to know.
+pub(crate) fn write(
+    conn: &mut dyn Conn,
+    app: AppId,
+    now: Timestamp,
+    (collection, key): (&str, &str),
+    op: KvWrite<'_>,
+    look: bool,
+) -> Result<Written, KvError> {
     let scope = Scope {
         app,
-        collection: call.collection.as_str(),
+        collection,
         now,
     };
-    match &call.op {
-        KvOp::Get(_) | KvOp::GetMany(_) | KvOp::Has(_) | KvOp::List(_) | KvOp::Count(_) => {
-            Ok(read(conn, app, now, call, u64::MAX)?)
-        }
-        KvOp::Set {
-            key,
-            value,
-            ttl_ms,
-            condition,
-        } => write::set(conn, scope, key, value, *ttl_ms, *condition),
-        KvOp::Delete(key) => write::delete(conn, scope, key),
-        KvOp::Update(key, update) => write::update(conn, scope, key, *update),
-        KvOp::Append(key, item) => write::append(conn, scope, key, item),
-    }
+    write::write(conn, scope, key, op, look)
 }
 
 /// Carries out a call that only looks. Reading stops with [`StoreError::NoRoom`] where the answer

@@ -21,11 +21,9 @@ use crate::error::StoreError;
 use crate::handover::{Backlog, Hold, Notice};
 
 pub use claim::{Due, Span, claim, due, overdue, waiting_apps};
-pub(crate) use emit::{Consumers, key_changed_to, send_among};
-pub use emit::{
-    Emitted, Release, Request, Sent, deployed, died, invoke, key_changed, publish, request,
-    scheduled, send,
-};
+pub(crate) use emit::{Consumers, Key, change, death, emit_among, listeners, tell, tick};
+pub use emit::{Emitted, Event, Once, Release, Request, Sent, To, emit, message};
+pub use once::sent_before;
 pub(crate) use recover::CHANNEL;
 pub use recover::{
     Node, held_by, hold_lease, look_up, nodes, notify, release_node, release_own, remove_node,

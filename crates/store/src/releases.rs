@@ -277,7 +277,7 @@ pub fn activate(
         message: &release.message,
         author: &release.author,
     };
-    outbox::deployed(conn, app, told, now)?;
+    outbox::tell(conn, &told.event(app, now))?;
     Ok(true)
 }
 

@@ -8,7 +8,7 @@ use shared::trigger::CronSource;
 
 use crate::conn::{Conn, Row};
 use crate::error::StoreError;
-use crate::outbox::scheduled;
+use crate::outbox::{tell, tick};
 use crate::triggers;
 
 /// A schedule with no time left.
@@ -137,7 +137,9 @@ pub fn fire(
             "timezone": row.timezone,
             "scheduled_for": at.to_rfc3339(),
         });
-        events.push(scheduled(conn, row.app, &target, &fields.to_string(), now)?);
+        let event = tick(row.app, &target, fields.to_string(), now);
+        tell(conn, &event)?;
+        events.push(event.id);
     }
     Ok(events)
 }

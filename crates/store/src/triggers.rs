@@ -3,7 +3,7 @@
 use shared::clock::Timestamp;
 use shared::id::AppId;
 use shared::invocation::TriggerKind;
-use shared::name::{FunctionName, ScriptName};
+use shared::name::{FunctionName, ScriptName, TopicName, TopicPattern};
 use shared::release::Snapshot;
 use shared::trigger::{Source, TriggerSpec};
 
@@ -39,12 +39,48 @@ fn target(row: &Row) -> Result<Target, StoreError> {
     })
 }
 
-/// An app's triggers of one kind.
-pub fn of_kind(
+impl Target {
+    /// Whether it wants an event of its kind about a subject, with what its filter looks at.
+    fn wants(&self, kind: TriggerKind, subject: &str, filter: Option<&str>) -> bool {
+        match kind {
+            TriggerKind::Kv => {
+                let prefix = self.filter.as_deref().unwrap_or_default();
+                (self.subject == "*" || self.subject == subject)
+                    && filter.is_some_and(|key| key.starts_with(prefix))
+            }
+            TriggerKind::Pubsub => {
+                let pattern = self.subject.parse::<TopicPattern>();
+                let topic = subject.parse::<TopicName>();
+                pattern.is_ok_and(|pattern| topic.is_ok_and(|topic| pattern.matches(&topic)))
+            }
+            TriggerKind::DeadLetter => {
+                self.subject.is_empty() || Some(self.subject.as_str()) == filter
+            }
+            TriggerKind::Deploy => true,
+            _ => self.subject == subject,
+        }
+    }
+}
+
+/// An app's triggers that want an event of a kind about a subject, by key.
+pub(crate) fn wanting(
     conn: &mut dyn Conn,
     app: AppId,
     kind: TriggerKind,
+    subject: &str,
+    filter: Option<&str>,
 ) -> Result<Vec<Target>, StoreError> {
+    let mut targets = match kind {
+        // Asked with every write.
+        TriggerKind::Kv => of_subject(conn, app, kind, subject)?,
+        _ => of_kind(conn, app, kind)?,
+    };
+    targets.retain(|target| target.wants(kind, subject, filter));
+    Ok(targets)
+}
+
+/// An app's triggers of one kind.
+fn of_kind(conn: &mut dyn Conn, app: AppId, kind: TriggerKind) -> Result<Vec<Target>, StoreError> {
     let sql =
         format!("SELECT {COLUMNS} FROM triggers WHERE app_id = ?1 AND kind = ?2 ORDER BY key");
     conn.query(&sql, &[app.as_bytes().into(), kind.as_str().into()])?
@@ -54,7 +90,7 @@ pub fn of_kind(
 }
 
 /// An app's triggers of one kind about one subject, or about all of them.
-pub fn of_subject(
+fn of_subject(
     conn: &mut dyn Conn,
     app: AppId,
     kind: TriggerKind,

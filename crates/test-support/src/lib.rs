@@ -1,11 +1,12 @@
 //! Test harness: a running PiCloud, a throw-away PostgreSQL, a disk whose power can be cut, the
-//! ledger of what a server promised, the ticks of its schedules, the zone data of a machine, a checker
-//! of its metrics.
+//! ledger of what a server promised, the judge of what a key holds, the ticks of its schedules, the
+//! zone data of a machine, a checker of its metrics.
 //!
 //! Only tests import this crate; it is the only one whose functions panic on failure.
 
 mod disk;
 pub mod exposition;
+pub mod judge;
 pub mod ledger;
 mod postgres;
 mod server;

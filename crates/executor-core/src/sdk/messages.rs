@@ -118,8 +118,7 @@ pub(super) fn send<S: Service>(
     event: impl FnOnce(&S::Reply) -> Option<EventId>,
 ) -> Result<ImmutableString> {
     if transaction::is_open() {
-        let id = message.id;
-        transaction::keep(message.map(|message| vec![effect(message)]))?;
+        let id = transaction::sent::send(message.map(effect))?;
         return Ok(id.to_string().into());
     }
     ask_for::<S, _>(

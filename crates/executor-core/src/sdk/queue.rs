@@ -42,7 +42,7 @@ fn send_all(queue: Outside<QueueName>, messages: Outside<Vec<Message>>) -> Resul
     if transaction::is_open() {
         let ids = texts(messages.iter().map(|message| &message.id));
         let effect = |message| Effect::Send(queue.clone(), message);
-        transaction::keep(messages.map(|all| all.into_iter().map(effect).collect()))?;
+        transaction::sent::keep(messages.map(|all| all.into_iter().map(effect).collect()))?;
         return Ok(ids);
     }
     let count = messages.len();

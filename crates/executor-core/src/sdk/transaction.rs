@@ -6,9 +6,10 @@
 
 pub(super) mod collected;
 pub(super) mod kv;
+pub(super) mod sent;
 
+use shared::event::ReadKey;
 use shared::event::limits::{EFFECT_BYTES, EFFECTS};
-use shared::event::{Effect, ReadKey};
 use shared::service::Tx;
 use shared::service::tx::{TxCall, TxReply};
 
@@ -17,7 +18,7 @@ use super::state;
 use crate::language::error::{Result, wrong};
 use crate::sandbox::context;
 use crate::sandbox::meter::{Outside, unmetered};
-use collected::{Collected, weight_of};
+use collected::Collected;
 
 /// The version of an entry the transaction wrote itself: it gets one at the end.
 pub(crate) const UNWRITTEN: i64 = i64::MIN;
@@ -66,19 +67,13 @@ fn room_for_effects(count: usize, bytes: usize) -> Result<()> {
     Ok(context::reserve(bytes as u64)?)
 }
 
-/// Bytes of values and messages.
-pub(crate) fn weight(effects: &[Effect]) -> usize {
-    effects.iter().map(weight_of).sum()
-}
-
-/// Keeps messages for the end of the open transaction: all, or none and an error.
-pub(crate) fn keep(effects: Outside<Vec<Effect>>) -> Result<()> {
-    let bytes = weight(&effects);
-    room_for_effects(effects.len(), bytes)?;
-    with(|tx| {
-        tx.bytes += bytes;
-        tx.effects.extend(effects.into_inner());
-    });
+/// Fails when the transaction has read too many other keys.
+fn room_for_reads(more: usize) -> Result<()> {
+    if with(|tx| tx.reads.len() + tx.sent.len()) + more > EFFECTS {
+        return Err(wrong(format!(
+            "one transaction reads at most {EFFECTS} keys; divide the work among several"
+        )));
+    }
     Ok(())
 }
 
@@ -130,5 +125,5 @@ pub(crate) fn commit() -> Result<bool> {
         }
     };
     let reply = ask::<Tx>(call)?;
-    Ok(matches!(&*reply, TxReply::Committed(_)))
+    Ok(matches!(&*reply, TxReply::Committed))
 }

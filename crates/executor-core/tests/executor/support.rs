@@ -122,7 +122,11 @@ impl TestHost {
     fn other(&self, caller: Caller, call: HostCall) -> HostAnswer {
         self.calls.lock().unwrap().push(call.clone());
         let reply = match call {
-            HostCall::Tx(TxCall::Commit { effects, .. }) => HostReply::Tx(self.commit(&effects)),
+            HostCall::Tx(TxCall::Commit { .. }) => HostReply::Tx(self.commit()),
+            HostCall::Tx(TxCall::SentBefore { key, .. }) => {
+                let known = (key == "known").then(|| EventId::from_bytes([7; 16]));
+                HostReply::Tx(TxReply::SentBefore(known))
+            }
             HostCall::Queue(QueueCall::Send { messages, .. }) => {
                 let ids = messages.iter().map(|message| message.id);
                 HostReply::Queue(QueueReply::Sent(ids.collect()))
@@ -148,17 +152,13 @@ impl TestHost {
         HostAnswer::Ready(Ok(reply))
     }
 
-    fn commit(&self, effects: &[Effect]) -> TxReply {
+    fn commit(&self) -> TxReply {
         let before = self.conflicts.load(Ordering::Relaxed);
         if before > 0 {
             self.conflicts.store(before - 1, Ordering::Relaxed);
             return TxReply::Conflict;
         }
-        let messages = effects.iter().filter_map(|effect| match effect {
-            Effect::Send(_, it) | Effect::Publish(_, it) | Effect::Invoke(_, it) => Some(it.id),
-            Effect::Kv(_) => None,
-        });
-        TxReply::Committed(messages.collect())
+        TxReply::Committed
     }
 
     fn run(&self, caller: Caller, args: Bytes) -> HostAnswer {

@@ -72,6 +72,70 @@ fn everything_happens_in_one_call_against_what_was_read() {
     });
 }
 
+/// The id of what was sent before is returned, by the transaction itself or by anybody else; only
+/// what is new is sent.
+#[test]
+fn an_idempotency_key_is_one_event_inside_too() {
+    on_worker(1, async |rig| {
+        let source = "let key = #{idempotency_key: \"T\"};
+            let known = #{idempotency_key: \"known\"};
+            tx::run(|| {
+                let ids = [];
+                for n in 0..2 {
+                    ids.push(queue::send(\"q\", n, key));
+                    ids.push(pubsub::publish(\"q\", n, key));
+                    ids.push(invoke::later(\"q\", n, key));
+                    ids.push(queue::send(\"r\", n, key));
+                    ids.push(queue::send(\"q\", n));
+                    ids.push(queue::send(\"q\", n, known));
+                    ids.push(pubsub::publish(\"q\", n, known));
+                    ids.push(invoke::later(\"q\", n, known));
+                }
+                let first = ids.extract(0, 8);
+                let second = ids.extract(8);
+                let same = [];
+                for n in 0..8 { same.push(first[n] == second[n]); }
+                [same, first.unique().len, first[5]]
+            })";
+        assert_eq!(
+            run(rig, source).await,
+            "[[true,true,true,true,false,true,true,true],6,\
+             \"evt_07070707070707070707070707070707\"]"
+        );
+        let applied = rig.host.applied();
+        assert_eq!(
+            ops(&applied[0].1),
+            [
+                "send q",
+                "publish q",
+                "invoke q",
+                "send r",
+                "send q",
+                "send q"
+            ]
+        );
+        assert_eq!(rig.executor.stats().leaked_bytes, 0);
+    });
+}
+
+/// A transaction that runs again sends anew, with new ids.
+#[test]
+fn a_repeated_transaction_forgets_what_it_would_have_sent() {
+    on_worker(1, async |rig| {
+        rig.host.conflicts.store(1, Ordering::Relaxed);
+        let source = "let key = #{idempotency_key: \"T\"};
+            tx::run(|| [queue::send(\"q\", 1, key), queue::send(\"q\", 2, key)])";
+        let ids = run(rig, source).await;
+        let applied = rig.host.applied();
+        let sent: Vec<_> = applied.iter().map(|(_, effects)| &effects[..]).collect();
+        let [[Effect::Send(_, first)], [Effect::Send(_, second)]] = sent[..] else {
+            panic!("{applied:?}");
+        };
+        assert_ne!(first.id, second.id);
+        assert_eq!(ids, format!("[\"{0}\",\"{0}\"]", second.id));
+    });
+}
+
 #[test]
 fn it_sees_its_own_writes() {
     on_worker(1, async |rig| {

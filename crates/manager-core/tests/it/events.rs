@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared::clock::Clock as _;
-use shared::event::{Cause, Message};
+use shared::event::{Cause, Destination, Message};
 use shared::id::{AppId, DeadLetterId, EventId, ExecutionId, NodeId, RootId};
 use shared::invocation::TriggerKind;
 use store::dead_letters::DeadLetter;
@@ -49,10 +49,10 @@ async fn send_text(world: &World, queue: &str, body: String) -> EventId {
         delay_ms: 0,
         idempotency_key: None,
     };
-    let queue = queue.parse().unwrap();
+    let to = Destination::Queue(queue.parse().unwrap());
     let written: Result<_, OutboxError> = world
         .store
-        .write(move |conn| outbox::send(conn, sent, &queue, &message))
+        .write(move |conn| outbox::emit(conn, &outbox::message(sent, &to, &message)?))
         .await;
     written.unwrap();
     world.clock.advance(Duration::from_millis(1));

@@ -58,7 +58,7 @@ async fn request(world: &World) -> EventId {
                 payload: &stored(),
                 idempotency_key: None,
             };
-            outbox::request(conn, request, now)
+            outbox::emit(conn, &request.event(now))
         })
         .await;
     assert_eq!(written.unwrap().id(), event);

@@ -64,7 +64,7 @@ impl Ingress {
                 payload: &payload,
                 idempotency_key: key.as_deref(),
             };
-            outbox::request(conn, request, now)
+            outbox::emit(conn, &request.event(now))
         });
         let taken = write.await.map_err(refused)?;
         Ok(accepted(taken.id()))

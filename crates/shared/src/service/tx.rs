@@ -2,13 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Effect, ReadKey};
+use super::Access;
+use crate::event::{Destination, Effect, ReadKey};
 use crate::id::EventId;
 
 /// What `tx` is asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum TxCall {
-    /// Effects that happen together or not at all, if what was read is still so
+    /// Effects that happen together or not at all, if what was read is still so, and no message
+    /// was sent before under its idempotency key: the script knows the ids of their events
     /// -> [`TxReply::Committed`] or [`TxReply::Conflict`]
     Commit {
         /// What must still be so.
@@ -16,14 +18,33 @@ pub enum TxCall {
         /// What to do, in order.
         effects: Vec<Effect>,
     },
+    /// Which event was sent to a destination under an idempotency key within the last day
+    /// -> [`TxReply::SentBefore`]
+    SentBefore {
+        /// The destination.
+        to: Destination,
+        /// The key.
+        key: String,
+    },
+}
+
+impl TxCall {
+    /// Whether it may change something.
+    pub const fn access(&self) -> Access {
+        match self {
+            Self::Commit { .. } => Access::Write,
+            Self::SentBefore { .. } => Access::Read,
+        }
+    }
 }
 
 /// What `tx` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TxReply {
-    /// All of it is done. The events the messages became, in order; an earlier one where an
-    /// idempotency key was known.
-    Committed(Vec<EventId>),
-    /// Something that was read has changed; nothing happened.
+    /// All of it is done.
+    Committed,
+    /// Something that was read has changed, or sent meanwhile; nothing happened.
     Conflict,
+    /// The event, if there was one.
+    SentBefore(Option<EventId>),
 }

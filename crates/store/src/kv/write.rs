@@ -1,9 +1,7 @@
-//! Writes. Every one locks its key first, so that read, decide and write are one step.
+//! Writes. Every one locks its key first, so that read, decide and write are one step. What it
+//! does is decided by [`apply`].
 
-use shared::clock::Timestamp;
-use shared::kv::{KvCondition, KvEntry, KvReply, KvUpdate, KvValue};
-use shared::limits::fixed::{KV_KEY_BYTES, KV_VALUE_BYTES};
-use std::time::Duration;
+use shared::kv::{KvChange, KvEntry, KvReply, KvValue, KvWrite, apply, check_key};
 
 use super::{KvError, Scope, encoded};
 use crate::conn::Conn;
@@ -14,110 +12,76 @@ use crate::error::StoreError;
 /// what expires goes at least as fast as it comes.
 const PURGE: i64 = 4;
 
-pub(super) fn set(
+/// A write that was carried out.
+pub(crate) struct Written {
+    /// What was there, where that was looked up.
+    pub(crate) old: Option<KvEntry>,
+    /// What became of the key.
+    pub(crate) change: KvChange,
+    /// What the caller is told.
+    pub(crate) reply: KvReply,
+}
+
+/// Carries out a write. What was there is looked up when the write depends on it, or the caller
+/// wants to know.
+pub(super) fn write(
     conn: &mut dyn Conn,
     scope: Scope<'_>,
     key: &str,
-    value: &KvValue,
-    ttl_ms: Option<u64>,
-    condition: KvCondition,
-) -> Result<KvReply, KvError> {
+    write: KvWrite<'_>,
+    look: bool,
+) -> Result<Written, KvError> {
     check_key(key)?;
     lock_kv_key(conn, scope.app, scope.collection, key)?;
-    if condition != KvCondition::None {
-        let version = scope.get(conn, key)?.map(|entry| entry.version);
-        let holds = match condition {
-            KvCondition::None => true,
-            KvCondition::IfAbsent => version.is_none(),
-            KvCondition::IfVersion(wanted) => version == Some(wanted),
-        };
-        if !holds {
-            return Ok(KvReply::Refused(version));
-        }
-    }
-    let expires_at = ttl_ms.map(|ms| scope.now.plus(Duration::from_millis(ms)));
-    if expires_at.is_some() {
-        purge_kv(conn, scope.app, scope.now, PURGE)?;
-    }
-    Ok(KvReply::Written(put(conn, scope, key, value, expires_at)?))
+    let old = if look || write.looks() {
+        scope.get(conn, key)?
+    } else {
+        None
+    };
+    let change = apply(write, key, old.as_ref(), scope.now)?;
+    let reply = carry_out(conn, scope, key, &change)?;
+    Ok(Written { old, change, reply })
 }
 
-pub(super) fn delete(conn: &mut dyn Conn, scope: Scope<'_>, key: &str) -> Result<KvReply, KvError> {
-    lock_kv_key(conn, scope.app, scope.collection, key)?;
-    let row = conn.query_one(
-        "DELETE FROM kv WHERE app_id = ?1 AND collection = ?2 AND key = ?3 RETURNING expires_at",
+fn carry_out(
+    conn: &mut dyn Conn,
+    scope: Scope<'_>,
+    key: &str,
+    change: &KvChange,
+) -> Result<KvReply, StoreError> {
+    match change {
+        KvChange::Refused(version) => Ok(KvReply::Refused(*version)),
+        KvChange::Remove(there) => {
+            if *there {
+                remove(conn, scope, key)?;
+            }
+            Ok(KvReply::Flag(*there))
+        }
+        KvChange::Put {
+            value,
+            expires_at,
+            number,
+        } => {
+            // A computed value keeps its end: it brings nothing more that expires.
+            if expires_at.is_some() && number.is_none() {
+                purge_kv(conn, scope.app, scope.now, PURGE)?;
+            }
+            let version = put(conn, scope, key, value, *expires_at)?;
+            Ok(number.map_or(KvReply::Written(version), KvReply::Number))
+        }
+    }
+}
+
+fn remove(conn: &mut dyn Conn, scope: Scope<'_>, key: &str) -> Result<(), StoreError> {
+    conn.execute(
+        "DELETE FROM kv WHERE app_id = ?1 AND collection = ?2 AND key = ?3",
         &[
             scope.app.as_bytes().into(),
             scope.collection.into(),
             key.into(),
         ],
     )?;
-    let there = match row {
-        Some(row) => row.opt_int(0)?.is_none_or(|at| at > scope.now.as_micros()),
-        None => false,
-    };
-    Ok(KvReply::Flag(there))
-}
-
-pub(super) fn update(
-    conn: &mut dyn Conn,
-    scope: Scope<'_>,
-    key: &str,
-    update: KvUpdate,
-) -> Result<KvReply, KvError> {
-    check_key(key)?;
-    lock_kv_key(conn, scope.app, scope.collection, key)?;
-    let old = scope.get(conn, key)?;
-    let number = old.as_ref().map(|entry| integer(key, entry)).transpose()?;
-    let new = match update {
-        KvUpdate::Incr(by) => number.unwrap_or(0).checked_add(by).ok_or_else(|| {
-            KvError::Conflict(format!(
-                "incr of `{key}` by {by} leaves the range of 64-bit integers; nothing was changed"
-            ))
-        })?,
-        KvUpdate::Min(with) => number.map_or(with, |n| n.min(with)),
-        KvUpdate::Max(with) => number.map_or(with, |n| n.max(with)),
-    };
-    let value = KvValue::Json(new.to_string().into_bytes().into());
-    put(conn, scope, key, &value, keep_expiry(old.as_ref()))?;
-    Ok(KvReply::Number(new))
-}
-
-pub(super) fn append(
-    conn: &mut dyn Conn,
-    scope: Scope<'_>,
-    key: &str,
-    item: &[u8],
-) -> Result<KvReply, KvError> {
-    check_key(key)?;
-    lock_kv_key(conn, scope.app, scope.collection, key)?;
-    let old = scope.get(conn, key)?;
-    let mut items = match &old {
-        None => Vec::new(),
-        Some(entry) => array(key, entry)?,
-    };
-    let item = serde_json::from_slice(item).map_err(|e| StoreError::Corrupt {
-        what: "JSON value",
-        reason: e.to_string(),
-    })?;
-    items.push(item);
-    let text = serde_json::to_vec(&items).map_err(|e| StoreError::Corrupt {
-        what: "JSON value",
-        reason: e.to_string(),
-    })?;
-    if text.len() > KV_VALUE_BYTES {
-        return Err(KvError::Conflict(format!(
-            "appending to `{key}` would make it larger than 1 MiB; nothing was changed"
-        )));
-    }
-    put(
-        conn,
-        scope,
-        key,
-        &KvValue::Json(text.into()),
-        keep_expiry(old.as_ref()),
-    )?;
-    Ok(KvReply::Number(items.len() as i64))
+    Ok(())
 }
 
 fn put(
@@ -125,7 +89,7 @@ fn put(
     scope: Scope<'_>,
     key: &str,
     value: &KvValue,
-    expires_at: Option<Timestamp>,
+    expires_at: Option<i64>,
 ) -> Result<i64, StoreError> {
     let version = next_kv_version(conn)?;
     let (format, bytes) = encoded(value);
@@ -141,47 +105,8 @@ fn put(
             format,
             bytes,
             version.into(),
-            expires_at.map(Timestamp::as_micros).into(),
+            expires_at.into(),
         ],
     )?;
     Ok(version)
-}
-
-/// PostgreSQL could not index a longer key; nobody may find out by an error of its own.
-fn check_key(key: &str) -> Result<(), KvError> {
-    if key.len() > KV_KEY_BYTES {
-        return Err(KvError::Conflict(format!(
-            "a key has at most {KV_KEY_BYTES} bytes, this one has {}; nothing was changed",
-            key.len()
-        )));
-    }
-    Ok(())
-}
-
-fn keep_expiry(old: Option<&KvEntry>) -> Option<Timestamp> {
-    old.and_then(|entry| entry.expires_at).map(Timestamp)
-}
-
-fn integer(key: &str, entry: &KvEntry) -> Result<i64, KvError> {
-    let number = match &entry.value {
-        KvValue::Json(text) => serde_json::from_slice(text).ok(),
-        KvValue::Blob(_) => None,
-    };
-    number.ok_or_else(|| {
-        KvError::Conflict(format!(
-            "`{key}` does not hold an integer; nothing was changed"
-        ))
-    })
-}
-
-fn array(key: &str, entry: &KvEntry) -> Result<Vec<Box<serde_json::value::RawValue>>, KvError> {
-    let items = match &entry.value {
-        KvValue::Json(text) => serde_json::from_slice(text).ok(),
-        KvValue::Blob(_) => None,
-    };
-    items.ok_or_else(|| {
-        KvError::Conflict(format!(
-            "`{key}` does not hold an array; nothing was changed"
-        ))
-    })
 }

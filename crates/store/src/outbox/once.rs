@@ -1,11 +1,11 @@
 //! What is sent twice under one idempotency key is one event.
 
 use shared::clock::Timestamp;
+use shared::event::Destination;
 use shared::event::limits::IDEMPOTENCY;
-use shared::event::{Cause, Message};
 use shared::id::{AppId, EventId};
 
-use super::{OutboxError, Sent, admit};
+use super::emit::place;
 use crate::conn::Conn;
 use crate::error::StoreError;
 
@@ -18,11 +18,10 @@ pub(super) fn known(
     conn: &mut dyn Conn,
     app: AppId,
     scope: &str,
-    key: Option<&str>,
+    key: &str,
     event: EventId,
     now: Timestamp,
 ) -> Result<Option<EventId>, StoreError> {
-    let Some(key) = key else { return Ok(None) };
     conn.execute(
         "DELETE FROM event_keys WHERE (app_id, scope, key) IN (SELECT app_id, scope, key \
          FROM event_keys WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
@@ -52,24 +51,25 @@ pub(super) fn known(
     Ok((kept != event).then_some(kept))
 }
 
-/// A message that may become an event.
-pub(super) enum Begun {
-    /// With this cause.
-    New(Cause),
-    /// It was sent before, as this event.
-    Known(EventId),
-}
-
-/// Admits a message, and looks whether it was sent before to the same place.
-pub(super) fn begin(
+/// The event that was sent to a destination under an idempotency key within the last day.
+pub fn sent_before(
     conn: &mut dyn Conn,
-    sent: Sent,
-    scope: &str,
-    message: &Message,
-) -> Result<Begun, OutboxError> {
-    let cause = sent.cause.follows(sent.execution, message.id);
-    admit(conn, sent.app, cause)?;
-    let key = message.idempotency_key.as_deref();
-    let earlier = known(conn, sent.app, scope, key, message.id, sent.now)?;
-    Ok(earlier.map_or(Begun::New(cause), Begun::Known))
+    app: AppId,
+    to: &Destination,
+    key: &str,
+    now: Timestamp,
+) -> Result<Option<EventId>, StoreError> {
+    let scope = format!("{}/{}", place(to), to.name());
+    let row = conn.query_one(
+        "SELECT event_id FROM event_keys WHERE app_id = ?1 AND scope = ?2 AND key = ?3 \
+         AND expires_at > ?4",
+        &[
+            app.as_bytes().into(),
+            scope.as_str().into(),
+            key.into(),
+            now.as_micros().into(),
+        ],
+    )?;
+    row.map(|row| row.array(0).map(EventId::from_bytes))
+        .transpose()
 }

@@ -2,11 +2,13 @@
 
 use shared::clock::Timestamp;
 use shared::id::NodeId;
+use shared::invocation::TriggerKind;
 
-use super::Delivery;
+use super::{Delivery, death, tell};
 use crate::conn::{Conn, Dialect};
 use crate::dead_letters::{self, DeadLetter};
 use crate::error::StoreError;
+use crate::triggers;
 
 /// A failed attempt.
 #[derive(Clone, Debug)]
@@ -137,11 +139,26 @@ fn fail(conn: &mut dyn Conn, failed: &Failed, now: Timestamp) -> Result<bool, St
             )?;
             if gone == 1 {
                 dead_letters::insert(conn, dead)?;
-                super::died(conn, dead, now)?;
+                tell_of_death(conn, dead, now)?;
             }
             Ok(gone == 1)
         }
     }
+}
+
+/// Tells an app's `dead_letter` triggers about an event that was given up.
+fn tell_of_death(conn: &mut dyn Conn, dead: &DeadLetter, now: Timestamp) -> Result<(), StoreError> {
+    let kind = TriggerKind::DeadLetter;
+    // The failure of such a handler is a dead letter and nothing more: it would go round for ever.
+    if dead.kind == kind {
+        return Ok(());
+    }
+    let script = dead.script.as_deref();
+    let listeners = triggers::wanting(conn, dead.app, kind, &dead.subject, script)?;
+    if listeners.is_empty() {
+        return Ok(());
+    }
+    tell(conn, &death(dead, &listeners, now)?)
 }
 
 /// Notes that an attempt begins at a delivery that may have crashed a process; `false`: it has

@@ -8,6 +8,7 @@ use store::deployment;
 use store::outbox::{self, Failed, Sent, Span};
 use store::people;
 
+use crate::events::enqueue;
 use crate::executions::record;
 use crate::kv::set;
 use crate::people::{token, user};
@@ -73,7 +74,7 @@ fn send_and_fail(db: &Db, app: AppId) {
             execution,
             now: NOW,
         };
-        db.try_write(move |conn| outbox::send(conn, sent, &queue, &once()))
+        db.try_write(move |conn| enqueue(conn, sent, &queue, &once()))
             .unwrap();
     }
     let delivery = db

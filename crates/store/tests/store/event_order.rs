@@ -5,7 +5,9 @@ use shared::event::Message;
 use shared::id::{AppId, NodeId};
 use store::outbox::{self, Failed, OutboxError, Span};
 
-use crate::events::{CONSUMER, all, app_with, claim, message, numbers, send, sent, settle};
+use crate::events::{
+    CONSUMER, all, app_with, claim, enqueue, message, numbers, send, sent, settle,
+};
 use crate::support::{Db, NOW, after, block_on, on_both};
 
 /// Takes an app's deliveries two at a time, as a dispatcher does: each claim goes on where the one
@@ -45,7 +47,7 @@ fn a_claim_that_is_full_keeps_a_failed_one_before_those_behind_it(db: &Db) {
         key: Some("x".to_owned()),
         ..message("1")
     };
-    let written = db.try_write(move |conn| outbox::send(conn, sent(app, after(2)), &queue, &late));
+    let written = db.try_write(move |conn| enqueue(conn, sent(app, after(2)), &queue, &late));
     written.unwrap();
     let order = numbers(&all(db, app));
     // The process ends; another takes what was its, little by little.
@@ -87,7 +89,7 @@ fn an_app_that_goes_and_the_ends_of_its_events_do_not_block_each_other(db: &Db) 
         let (queue, sender) = ("mail".parse().unwrap(), sent(app, NOW));
         db.try_write(move |conn| {
             for _ in 0..300 {
-                outbox::send(conn, sender, &queue, &message("1"))?;
+                enqueue(conn, sender, &queue, &message("1"))?;
             }
             Ok::<_, OutboxError>(())
         })

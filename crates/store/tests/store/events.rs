@@ -3,16 +3,17 @@
 use std::collections::{BTreeSet, HashMap};
 
 use shared::clock::Timestamp;
-use shared::event::{Cause, Effect, Message, ReadKey};
+use shared::event::{Cause, Destination, Effect, Message, ReadKey};
 use shared::id::{AppId, EventId, ExecutionId, NodeId};
 use shared::kv::{KvCall, KvCondition, KvOp};
+use shared::name::QueueName;
 use shared::release::Snapshot;
 use shared::trigger::TriggerSpec;
 use store::dead_letters::{self, DeadLetter};
 use store::effects;
 use store::handover::Notice;
-use store::outbox::{self, Delivery, Failed, OutboxError, Sent, Span};
-use store::{StoreError, triggers};
+use store::outbox::{self, Delivery, Emitted, Failed, OutboxError, Sent, Span};
+use store::{Conn, StoreError, triggers};
 
 use crate::kv::{json, put};
 use crate::releases::{deploy, snapshot};
@@ -54,6 +55,17 @@ pub(crate) fn with(specs: &[&str]) -> (Snapshot, Vec<String>) {
 
 pub(crate) const CONSUMER: &str = r#"{"kind": "queue", "script": "a", "queue": "mail"}"#;
 
+/// Puts a message into a queue.
+pub(crate) fn enqueue(
+    conn: &mut dyn Conn,
+    sent: Sent,
+    queue: &QueueName,
+    message: &Message,
+) -> Result<Emitted, OutboxError> {
+    let to = Destination::Queue(queue.clone());
+    outbox::emit(conn, &outbox::message(sent, &to, message)?)
+}
+
 pub(crate) fn sent(app: AppId, now: Timestamp) -> Sent {
     let execution = ExecutionId::new(now);
     Sent {
@@ -76,7 +88,7 @@ pub(crate) fn message(body: &str) -> Message {
 
 pub(crate) fn send(db: &Db, app: AppId, message: Message) -> EventId {
     let queue = "mail".parse().unwrap();
-    let write = db.try_write(move |conn| outbox::send(conn, sent(app, NOW), &queue, &message));
+    let write = db.try_write(move |conn| enqueue(conn, sent(app, NOW), &queue, &message));
     write.unwrap().id()
 }
 
@@ -160,7 +172,7 @@ fn nothing_is_handed_over_when_the_transaction_fails(db: &Db) {
     let room = db.store.handover().room(app);
     let failed = db.try_write(move |conn| {
         let queue = "mail".parse().unwrap();
-        outbox::send(conn, sent(app, NOW), &queue, &message("1"))?;
+        enqueue(conn, sent(app, NOW), &queue, &message("1"))?;
         Err::<(), _>(OutboxError::Full)
     });
     assert!(failed.is_err());
@@ -295,7 +307,7 @@ fn an_idempotency_key_makes_one_event_and_ends_after_a_day(db: &Db) {
     assert_eq!(all(db, app).len(), 1);
     let queue = "mail".parse().unwrap();
     let tomorrow = after(24 * 60 * 60);
-    let again = db.try_write(move |conn| outbox::send(conn, sent(app, tomorrow), &queue, &once()));
+    let again = db.try_write(move |conn| enqueue(conn, sent(app, tomorrow), &queue, &once()));
     assert_ne!(again.unwrap().id(), first);
     assert_eq!(all(db, app).len(), 2);
 }
@@ -361,8 +373,9 @@ fn a_transaction_sees_conflicts_and_applies_nothing_then(db: &Db) {
             Effect::Send("mail".parse().unwrap(), message("1")),
         ];
         let applied = db.try_write(move |conn| -> Result<_, effects::EffectError> {
-            let events = effects::apply(conn, sent(app, NOW), &reads, &effects)?;
-            events.ok_or_else(|| StoreError::Unavailable("conflict".to_owned()).into())
+            let done = effects::commit(conn, sent(app, NOW), &reads, &effects)?;
+            let conflict = || StoreError::Unavailable("conflict".to_owned()).into();
+            done.then_some(()).ok_or_else(conflict)
         });
         applied.is_ok()
     };
@@ -393,8 +406,7 @@ fn a_full_outbox_refuses_what_scripts_send_and_takes_what_the_platform_tells(db:
     };
     drop(db.store.handover().open(HashMap::from([(app, full)]), true));
     let queue = "mail".parse().unwrap();
-    let refused =
-        db.try_write(move |conn| outbox::send(conn, sent(app, NOW), &queue, &message("1")));
+    let refused = db.try_write(move |conn| enqueue(conn, sent(app, NOW), &queue, &message("1")));
     assert!(matches!(refused, Err(OutboxError::Full)));
     let waiting = all(db, app).len();
     deploy(
@@ -417,7 +429,7 @@ fn loops_end(db: &Db) {
     };
     let send_at = |depth| {
         let queue = "mail".parse().unwrap();
-        db.try_write(move |conn| outbox::send(conn, sent_at(depth), &queue, &message("1")))
+        db.try_write(move |conn| enqueue(conn, sent_at(depth), &queue, &message("1")))
     };
     assert!(send_at(shared::event::limits::DEPTH - 1).is_ok());
     assert!(matches!(

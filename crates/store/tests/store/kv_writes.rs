@@ -33,7 +33,7 @@ fn set_if(db: &Db, app: AppId, key: &str, condition: KvCondition) -> KvReply {
 fn update(db: &Db, app: AppId, key: &str, update: KvUpdate) -> Result<i64, String> {
     match call(db, app, NOW, KvOp::Update(key.to_owned(), update)) {
         Ok(KvReply::Number(number)) => Ok(number),
-        Err(KvError::Conflict(text)) => Err(text),
+        Err(KvError::Unfit(unfit)) => Err(unfit.to_string()),
         other => panic!("{other:?}"),
     }
 }
@@ -42,7 +42,7 @@ fn append(db: &Db, app: AppId, key: &str, item: &str) -> Result<i64, String> {
     let item = item.as_bytes().to_vec().into();
     match call(db, app, NOW, KvOp::Append(key.to_owned(), item)) {
         Ok(KvReply::Number(number)) => Ok(number),
-        Err(KvError::Conflict(text)) => Err(text),
+        Err(KvError::Unfit(unfit)) => Err(unfit.to_string()),
         other => panic!("{other:?}"),
     }
 }
@@ -222,10 +222,10 @@ fn a_refused_update_says_why_and_changes_nothing(db: &Db) {
         KvOp::Append(long.clone(), "1".into()),
     ];
     for op in ops {
-        let Err(KvError::Conflict(text)) = call(db, app, NOW, op) else {
+        let Err(KvError::Key(invalid)) = call(db, app, NOW, op) else {
             panic!("the key is too long");
         };
-        assert!(text.contains("512 bytes") && text.contains("513"), "{text}");
+        assert!(invalid.to_string().contains("1 to 512 bytes"), "{invalid}");
     }
     let longest = "\u{1F980}".repeat(128);
     set(db, app, &longest, "x");

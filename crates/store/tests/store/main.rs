@@ -17,6 +17,7 @@ mod executions;
 mod hostile;
 mod killed;
 mod kv;
+mod kv_meaning;
 mod kv_writes;
 mod people;
 mod power;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use shared::event::{Effect, Message};
+use shared::event::{Destination, Effect, Message};
+use shared::id::EventId;
 use shared::kv::{KvEntry, KvOp};
 use shared::name::CollectionName;
 
@@ -14,6 +15,9 @@ pub(in crate::sdk) struct Collected {
     pub(super) reads: BTreeMap<Place, Option<i64>>,
     pub(super) effects: Vec<Effect>,
     pub(super) written: BTreeMap<Place, Written>,
+    /// The events of messages by where they go and their idempotency keys: its own, and earlier ones
+    /// it was told.
+    pub(super) sent: BTreeMap<(Destination, String), EventId>,
     /// Bytes of the effects and of what later reads see.
     pub(super) bytes: usize,
     /// A key was read twice with different versions: it cannot end well.

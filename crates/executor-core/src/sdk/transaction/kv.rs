@@ -1,18 +1,15 @@
 //! The key-value service as a transaction sees it: the store, below what the transaction wrote.
 
-use bytes::Bytes;
 use rhai::EvalAltResult;
-use serde::de::IgnoredAny;
 use shared::event::Effect;
-use shared::event::limits::EFFECTS;
-use shared::kv::{KvCall, KvCondition, KvEntry, KvOp, KvReply, KvUpdate, KvValue};
-use shared::limits::fixed::KV_VALUE_BYTES;
+use shared::kv::{
+    KvCall, KvChange, KvCondition, KvEntry, KvOp, KvReply, KvValue, KvWrite, Unfit, apply,
+};
 use shared::name::CollectionName;
-use shared::service::{HostError, HostErrorKind, Kv, ServiceKind};
-use std::time::Duration;
+use shared::service::{Kv, ServiceKind};
 
 use super::collected::{Place, Written, weight_of};
-use super::{UNWRITTEN, refuse_inside, room_for_effects, with};
+use super::{UNWRITTEN, refuse_inside, room_for_effects, room_for_reads, with};
 use crate::language::cost::charge_bytes;
 use crate::language::error::{Result, host_error, wrong};
 use crate::sandbox::context;
@@ -35,27 +32,7 @@ pub(in crate::sdk) fn call(call: Outside<KvCall>) -> Result<Outside<KvReply>> {
             return Ok(entries.map(KvReply::Entries));
         }
         KvOp::Has(key) => KvReply::Flag(look(&call.collection, key)?.is_some()),
-        KvOp::Set { .. } => set(call)?,
-        KvOp::Delete(key) => {
-            let there = look(&call.collection, key)?.is_some();
-            keep(call, Outside::new(None), 0)?;
-            KvReply::Flag(there)
-        }
-        KvOp::Update(key, how) => {
-            let old = look(&call.collection, key)?;
-            let number = updated(key, old.as_ref(), *how)?;
-            let entry = unmetered(|| written(old.as_ref(), number.to_string().into_bytes()));
-            keep(call, Outside::new(Some(entry)), 0)?;
-            KvReply::Number(number)
-        }
-        KvOp::Append(key, item) => {
-            let old = look(&call.collection, key)?;
-            let (text, length) = appended(key, old.as_ref(), item)?;
-            let own = text.len();
-            let entry = unmetered(|| written(old.as_ref(), text.into_inner()));
-            keep(call, Outside::new(Some(entry)), own)?;
-            KvReply::Number(length)
-        }
+        KvOp::Set { .. } | KvOp::Delete(_) | KvOp::Update(..) | KvOp::Append(..) => write(call)?,
         KvOp::List(_) | KvOp::Count(_) => {
             refuse_inside(
                 "list and count of a collection",
@@ -80,16 +57,6 @@ fn own(collection: &CollectionName, key: &str) -> Option<Entry> {
             Some(Outside::new(found.entry.clone()))
         })
     })
-}
-
-/// Fails when the transaction has read too many other keys.
-fn room_for_reads(more: usize) -> Result<()> {
-    if with(|tx| tx.reads.len()) + more > EFFECTS {
-        return Err(wrong(format!(
-            "one transaction reads at most {EFFECTS} keys; divide the work among several"
-        )));
-    }
-    Ok(())
 }
 
 /// Notes what was read: the end depends on it.
@@ -166,18 +133,84 @@ fn look_many(
     Ok(entries)
 }
 
+/// Does a write to what the transaction sees; the store comes to the same when the transaction
+/// ends.
+fn write(mut call: Outside<KvCall>) -> Result<KvReply> {
+    let (key, write) = call.op.write().ok_or_else(misunderstood)?;
+    let old = if write.looks() {
+        look(&call.collection, key)?
+    } else {
+        Outside::new(None)
+    };
+    can_be_decided(write, old.as_ref())?;
+    if let KvWrite::Append(item) = write {
+        let before = old.as_ref().map_or(0, |entry| entry.value.len());
+        charge_bytes(before + item.len())?;
+    }
+    let now = context::now();
+    let change = unmetered(|| apply(write, key, old.as_ref(), now));
+    match change.map_err(|unfit| refused(&unfit))? {
+        KvChange::Refused(version) => Ok(KvReply::Refused(version)),
+        KvChange::Remove(there) => {
+            keep(call, Outside::new(None), 0)?;
+            Ok(KvReply::Flag(there))
+        }
+        KvChange::Put {
+            value,
+            expires_at,
+            number,
+        } => {
+            let value = Outside::new(value);
+            let own = number.map_or(0, |_| value.len());
+            charge_bytes(own)?;
+            if let KvOp::Set { condition, .. } = &mut call.op {
+                // The read that was noted holds it.
+                *condition = KvCondition::None;
+            }
+            keep(call, entry(value, expires_at), own)?;
+            Ok(number.map_or(KvReply::Flag(true), KvReply::Number))
+        }
+    }
+}
+
+/// An entry the transaction wrote.
+fn entry(value: Outside<KvValue>, expires_at: Option<i64>) -> Entry {
+    value.map(|value| {
+        Some(KvEntry {
+            value,
+            version: UNWRITTEN,
+            expires_at,
+        })
+    })
+}
+
+/// Fails when a condition asks for what there is at the end only.
+fn can_be_decided(write: KvWrite<'_>, old: Option<&KvEntry>) -> Result<()> {
+    let by_version = matches!(
+        write,
+        KvWrite::Set {
+            condition: KvCondition::IfVersion(_),
+            ..
+        }
+    );
+    if by_version && old.is_some_and(|entry| entry.version == UNWRITTEN) {
+        return Err(wrong(
+            "a key that this transaction wrote has no version before its end; leave if_version out",
+        ));
+    }
+    Ok(())
+}
+
+/// The same error as outside of a transaction.
+fn refused(unfit: &Unfit) -> Box<EvalAltResult> {
+    host_error(unfit.as_host_error(ServiceKind::Kv))
+}
+
 /// Keeps a write for the end, and what later reads see. `own` bytes of that are not the write's.
 fn keep(call: Outside<KvCall>, entry: Entry, own: usize) -> Result<()> {
-    let effect = call.map(Effect::Kv);
-    let Effect::Kv(call) = &*effect else {
-        return Ok(());
-    };
-    let (KvOp::Set { key, .. } | KvOp::Delete(key) | KvOp::Update(key, _) | KvOp::Append(key, _)) =
-        &call.op
-    else {
-        return Err(misunderstood());
-    };
+    let (key, _) = call.op.write().ok_or_else(misunderstood)?;
     let at = Outside::new(unmetered(|| place(&call.collection, key)));
+    let effect = call.map(Effect::Kv);
     let before = with(|tx| tx.written.get(&*at).map_or(0, |written| written.own));
     let weight = weight_of(&effect) + own;
     room_for_effects(1, weight.saturating_sub(before))?;
@@ -188,121 +221,4 @@ fn keep(call: Outside<KvCall>, entry: Entry, own: usize) -> Result<()> {
         tx.written.insert(at.into_inner(), Written { entry, own });
     });
     Ok(())
-}
-
-fn set(mut call: Outside<KvCall>) -> Result<KvReply> {
-    let KvOp::Set { key, condition, .. } = &call.op else {
-        return Err(misunderstood());
-    };
-    let holds = match condition {
-        KvCondition::None => true,
-        KvCondition::IfAbsent => look(&call.collection, key)?.is_none(),
-        KvCondition::IfVersion(wanted) => {
-            let entry = look(&call.collection, key)?;
-            let version = entry.as_ref().map(|entry| entry.version);
-            if version == Some(UNWRITTEN) {
-                return Err(wrong(
-                    "a key that this transaction wrote has no version before its end; leave \
-                     if_version out",
-                ));
-            }
-            version == Some(*wanted)
-        }
-    };
-    if !holds {
-        return Ok(KvReply::Refused(None));
-    }
-    let now = context::now();
-    // The read that was noted holds the condition.
-    let KvOp::Set {
-        value,
-        ttl_ms,
-        condition,
-        ..
-    } = &mut call.op
-    else {
-        return Err(misunderstood());
-    };
-    *condition = KvCondition::None;
-    let ends = ttl_ms.map(|ms| now.plus(Duration::from_millis(ms)).as_micros());
-    let entry = unmetered(|| KvEntry {
-        value: value.clone(),
-        version: UNWRITTEN,
-        expires_at: ends,
-    });
-    keep(call, Outside::new(Some(entry)), 0)?;
-    Ok(KvReply::Flag(true))
-}
-
-/// An entry the transaction computed. It ends when the old one did.
-fn written(old: Option<&KvEntry>, text: Vec<u8>) -> KvEntry {
-    KvEntry {
-        value: KvValue::Json(text.into()),
-        version: UNWRITTEN,
-        expires_at: old.and_then(|entry| entry.expires_at),
-    }
-}
-
-/// The same error as outside of a transaction.
-fn unfit(message: String) -> Box<EvalAltResult> {
-    host_error(HostError::new(
-        ServiceKind::Kv,
-        HostErrorKind::Conflict,
-        message,
-    ))
-}
-
-/// The new number; the store comes to the same when the transaction ends.
-fn updated(key: &str, old: Option<&KvEntry>, how: KvUpdate) -> Result<i64> {
-    let number = match old {
-        None => None,
-        Some(entry) => {
-            let number = match &entry.value {
-                KvValue::Json(text) => serde_json::from_slice::<i64>(text).ok(),
-                KvValue::Blob(_) => None,
-            };
-            Some(number.ok_or_else(|| {
-                unfit(format!(
-                    "`{key}` does not hold an integer; nothing was changed"
-                ))
-            })?)
-        }
-    };
-    match how {
-        KvUpdate::Incr(by) => number.unwrap_or(0).checked_add(by).ok_or_else(|| {
-            unfit(format!(
-                "incr of `{key}` by {by} leaves the range of 64-bit integers; nothing was changed"
-            ))
-        }),
-        KvUpdate::Min(with) => Ok(number.map_or(with, |n| n.min(with))),
-        KvUpdate::Max(with) => Ok(number.map_or(with, |n| n.max(with))),
-    }
-}
-
-/// The text of the longer array, and its length.
-fn appended(key: &str, old: Option<&KvEntry>, item: &Bytes) -> Result<(Outside<Vec<u8>>, i64)> {
-    let before: &[u8] = match old {
-        None => b"[]",
-        Some(KvEntry {
-            value: KvValue::Json(text),
-            ..
-        }) => text,
-        Some(_) => b"",
-    };
-    charge_bytes(before.len())?;
-    let items = unmetered(|| serde_json::from_slice::<Vec<IgnoredAny>>(before).ok());
-    let (Some(items), Some(end)) = (items, before.iter().rposition(|byte| *byte == b']')) else {
-        return Err(unfit(format!(
-            "`{key}` does not hold an array; nothing was changed"
-        )));
-    };
-    if before.len() + item.len() + 1 > KV_VALUE_BYTES {
-        return Err(unfit(format!(
-            "appending to `{key}` would make it larger than 1 MiB; nothing was changed"
-        )));
-    }
-    let comma: &[u8] = if items.is_empty() { b"" } else { b"," };
-    let text = unmetered(|| [&before[..end], comma, item, b"]"].concat());
-    charge_bytes(text.len())?;
-    Ok((Outside::new(text), items.len() as i64 + 1))
 }
