@@ -42,7 +42,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("picloud-cli", &["shared"]),
     ("test-support", &[]),
-    ("xtask", &[]),
+    ("xtask", &["shared"]),
     ("picloud-bench", &["shared", "store", "test-support"]),
 ];
 

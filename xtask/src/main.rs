@@ -4,12 +4,14 @@
 mod layers;
 mod repository;
 mod rooms;
+mod services;
 mod tidy;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use repository::Repository;
+use shared::service::ServiceKind;
 
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +36,10 @@ fn main() -> ExitCode {
         Some("tidy") => tidy::check(&Repository::read()),
         Some("check-layers") => {
             let mut findings = layers::check(&layers::packages());
-            findings.extend(rooms::check(&Repository::read()));
+            let repository = Repository::read();
+            findings.extend(rooms::check(&repository));
+            let names = ServiceKind::ALL.iter().map(|kind| kind.as_str());
+            findings.extend(services::check(&repository, names));
             findings
         }
         _ => vec![Finding::new("usage", "cargo xtask tidy | check-layers")],

@@ -2,6 +2,7 @@
 //! them; it checks their argument here.
 //!
 //! Store: `outbox.rs`.
+//! API: `runs::invoke`.
 
 use shared::event::Destination;
 use shared::seam::HostAnswer;

@@ -1,4 +1,7 @@
 //! `kv`: the key-value store.
+//!
+//! API: none, because so far only scripts look into an app's data.
+//! pic: none, because so far only scripts look into an app's data.
 
 use shared::kv::{KvCall, KvOp, KvRange};
 use shared::limits::fixed::{KV_BATCH, KV_KEY_BYTES, KV_VALUE_BYTES};

@@ -1,6 +1,8 @@
 //! `pubsub`: messages for everybody who asked for their topic.
 //!
 //! Store: `outbox.rs`.
+//! API: `events::deliveries`.
+//! pic: `events.rs`.
 
 use shared::event::Destination;
 use shared::seam::HostAnswer;

@@ -1,6 +1,8 @@
 //! `queue`: messages that are handled one by one, each by one consumer.
 //!
 //! Store: `outbox.rs`.
+//! API: `events::queues`.
+//! pic: `queues.rs`.
 
 use shared::event::limits::EFFECTS;
 use shared::event::{Destination, Message};

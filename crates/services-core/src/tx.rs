@@ -2,6 +2,7 @@
 //!
 //! Store: `effects.rs`.
 //! API: none, because a transaction is a function of a script.
+//! pic: none, because a transaction is a function of a script.
 
 use shared::event::limits::{EFFECT_BYTES, EFFECTS};
 use shared::event::{Effect, ReadKey};
