@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::service::ServiceKind;
+
 #[cfg(test)]
 mod tests;
 
@@ -18,45 +20,12 @@ pub struct NameError {
     shown: String,
 }
 
-/// Module names that would hide the SDK: `import "kv"` must never be ambiguous.
+/// Module names that would hide the SDK, beside the names of the services: `import "json"` must never
+/// be ambiguous.
 pub const RESERVED_MODULES: &[&str] = &[
-    "assert",
-    "base64",
-    "cache",
-    "crypto",
-    "csv",
-    "ctx",
-    "dead_letters",
-    "docs",
-    "email",
-    "env",
-    "event",
-    "files",
-    "global",
-    "hex",
-    "html",
-    "http",
-    "invoke",
-    "json",
-    "kv",
-    "log",
-    "markdown",
-    "mock",
-    "pubsub",
-    "queue",
-    "random",
-    "regex",
-    "req",
-    "response",
-    "retry",
-    "secrets",
-    "template",
-    "time",
-    "tx",
-    "url",
-    "users",
-    "webhook",
-    "xml",
+    "assert", "base64", "cache", "crypto", "csv", "ctx", "docs", "email", "env", "event", "files",
+    "global", "hex", "html", "http", "json", "log", "markdown", "mock", "random", "regex", "req",
+    "response", "retry", "secrets", "template", "time", "url", "users", "webhook", "xml",
 ];
 
 /// Slugs that are host names with another meaning.
@@ -84,6 +53,7 @@ fn module(text: &str) -> bool {
     text.split('/').all(|part| identifier_like(part, 64, b"-_"))
         && text.len() <= 128
         && !RESERVED_MODULES.contains(&text)
+        && ServiceKind::from_name(text).is_none()
 }
 
 fn environment(text: &str) -> bool {

@@ -461,6 +461,8 @@ fn a_dead_letter_is_told_replayed_and_discarded(db: &Db) {
 
     let letters = db.read(move |conn| dead_letters::list(conn, app, 10, u64::MAX));
     assert_eq!(letters.len(), 2);
+    let small = db.try_read(move |conn| dead_letters::list(conn, app, 10, 500));
+    assert!(matches!(small, Err(StoreError::NoRoom)), "{small:?}");
     let first = letters.iter().find(|d| d.event == event).unwrap().id;
     let replay = |payload: Option<&'static [u8]>| {
         db.write(move |conn| dead_letters::replay(conn, app, first, payload, NOW))

@@ -12,6 +12,7 @@ use crate::support::{Db, NOW, after, on_both};
 on_both![
     values_of_both_forms_read_back,
     several_keys_are_read_in_the_order_asked,
+    a_read_stops_when_there_is_no_room,
     lists_are_in_key_order_and_end_where_they_should,
     pages_follow_each_other_without_gaps_or_repeats,
     every_range_agrees_with_a_plain_list,
@@ -113,6 +114,56 @@ fn values_of_both_forms_read_back(db: &Db) {
     // One form replaces the other.
     call(db, app, NOW, put("bytes", json("7"))).unwrap();
     assert_eq!(get(db, app, NOW, "bytes").unwrap().value, json("7"));
+}
+
+/// Reads within so many bytes.
+fn read_within(db: &Db, app: AppId, op: KvOp, room: u64) -> Result<KvReply, StoreError> {
+    let call = KvCall {
+        collection: "default".parse().unwrap(),
+        op,
+    };
+    db.try_read(move |conn| kv::read(conn, app, NOW, &call, room))
+}
+
+fn a_read_stops_when_there_is_no_room(db: &Db) {
+    let app = db.app("shop").id;
+    let text = format!("\"{}\"", "x".repeat(9_998));
+    for at in 0..20 {
+        set(db, app, &format!("k{at:02}"), &text);
+    }
+    let all = || KvRange {
+        limit: 100,
+        ..KvRange::default()
+    };
+    let same = |times| KvOp::GetMany(vec!["k03".to_owned(); times]);
+    for (op, fits) in [
+        (KvOp::Get("k00".to_owned()), 1),
+        (same(7), 7),
+        (KvOp::List(all()), 20),
+        (
+            KvOp::List(KvRange {
+                reverse: true,
+                ..all()
+            }),
+            20,
+        ),
+        (KvOp::List(KvRange { limit: 3, ..all() }), 4),
+    ] {
+        let enough = fits * 10_200;
+        assert!(read_within(db, app, op.clone(), enough).is_ok(), "{op:?}");
+        let less = read_within(db, app, op.clone(), fits * 10_000 - 1);
+        assert!(matches!(less, Err(StoreError::NoRoom)), "{op:?}: {less:?}");
+    }
+    for op in [KvOp::Count(String::new()), KvOp::Has("k00".to_owned())] {
+        assert!(
+            read_within(db, app, op.clone(), 0).is_ok(),
+            "{op:?} holds no value"
+        );
+    }
+    let one = read_within(db, app, KvOp::Get("none".to_owned()), 100);
+    assert_eq!(one.unwrap(), KvReply::Entry(None));
+    let write = read_within(db, app, put("k", json("1")), u64::MAX);
+    assert!(write.is_err(), "a read writes nothing");
 }
 
 fn several_keys_are_read_in_the_order_asked(db: &Db) {
