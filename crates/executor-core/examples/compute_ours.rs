@@ -59,6 +59,7 @@ fn invocation(app: &Arc<AppContext>, script: &Arc<ScriptImage>) -> Box<Invocatio
             operations: Limits::default_ceiling().operations,
             ..Limits::default()
         },
+        grant: None,
         trigger: TriggerKind::Manual,
         cause: Cause::first(execution),
         attempt: 1,

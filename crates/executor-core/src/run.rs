@@ -3,7 +3,9 @@
 mod drive;
 mod evaluate;
 pub(crate) mod executor;
+mod handover;
 mod language;
+mod reply;
 mod running;
 mod scopes;
 mod stopped;

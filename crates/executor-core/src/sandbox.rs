@@ -2,6 +2,7 @@
 //! unsafe code.
 
 pub(crate) mod budget;
+pub(crate) mod callee;
 pub(crate) mod context;
 pub(crate) mod coroutine;
 pub(crate) mod fault;

@@ -10,7 +10,7 @@ mod extractor;
 mod principal;
 mod session;
 
-pub(crate) use capability::{CanAdmin, CanDeploy, CanInvoke, CanRead, Capability, SignedIn};
+pub(crate) use capability::{CanAdmin, CanDeploy, CanInvoke, CanRead, SignedIn};
 pub(crate) use decision::{Decided, Decision};
 pub(crate) use extractor::{Authorized, InApp, Public, audit};
 pub(crate) use principal::{Principal, Via, scope_name};

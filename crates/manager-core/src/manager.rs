@@ -10,11 +10,10 @@ use shared::error::{Error, Kind, code};
 use shared::id::AppId;
 use shared::limits::Limits;
 use shared::record::AttemptRecord;
-use shared::seam::{Catalog, ExecutionLog, Executor, Raised, ScriptValidator};
+use shared::seam::{Catalog, Raised, Runner, ScriptValidator};
 use store::executions::LogRow;
 use store::people::SecretHash;
 use store::{Change, Store, StoreError, deployment, people};
-use tokio::sync::Semaphore;
 use tokio_stream::Stream;
 
 use crate::base_url::BaseUrl;
@@ -22,9 +21,6 @@ use crate::error::{ApiError, ApiResult};
 use crate::password::Passwords;
 use crate::secret::{self, Secret, SecretKind};
 use crate::throttle::Throttle;
-
-/// Runs and direct calls of scripts under way.
-const RUNS: usize = 64;
 
 /// What comes down a live tail of an app's log.
 #[derive(Clone, Debug)]
@@ -87,11 +83,9 @@ pub struct Parts {
     /// Told when what is deployed has changed.
     pub catalog: Arc<dyn Catalog>,
     /// Runs drafts and direct calls.
-    pub executor: Arc<dyn Executor>,
+    pub runner: Arc<dyn Runner>,
     /// Checks uploads.
     pub validator: Arc<dyn ScriptValidator>,
-    /// Takes the records of those runs.
-    pub log: Arc<dyn ExecutionLog>,
     /// Opens live tails.
     pub tail: Tail,
     /// Opens live tails of events.
@@ -118,7 +112,6 @@ pub struct Manager {
     /// In memory only: a new start prints a new one.
     setup: Mutex<Option<Secret>>,
     local: Mutex<Option<SecretHash>>,
-    runs: Arc<Semaphore>,
 }
 
 impl Manager {
@@ -142,7 +135,6 @@ impl Manager {
             started_at: config.clock.now(),
             setup: Mutex::new(setup),
             local: Mutex::default(),
-            runs: Arc::new(Semaphore::new(RUNS)),
             config,
         }))
     }
@@ -248,9 +240,5 @@ impl Manager {
 
     pub(crate) fn started_at(&self) -> Timestamp {
         self.started_at
-    }
-
-    pub(crate) fn runs(&self) -> &Arc<Semaphore> {
-        &self.runs
     }
 }

@@ -5,7 +5,7 @@ mod page;
 mod text;
 mod views;
 
-pub(crate) use lookup::{active_snapshot, domains_of, limits_of, source_of};
+pub(crate) use lookup::{active_snapshot, domains_of, source_of};
 pub(crate) use page::{PageQuery, cursor, limit, next_page, page};
 pub(crate) use text::{parse_time, tag, time};
 pub(crate) use views::{

@@ -2,7 +2,6 @@
 
 mod answer;
 mod input;
-mod record;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,24 +11,17 @@ use bytes::Bytes;
 use http::request::Parts;
 use shared::api::{RunRequest, RunResult, ValidateRequest, Validation};
 use shared::error::{Kind, code};
-use shared::event::Cause;
-use shared::id::{ContentHash, ExecutionId};
-use shared::invocation::{
-    AppContext, HttpInput, Input, Invocation, ModuleSet, ModuleSource, Outcome, ScriptImage,
-    TriggerKind,
-};
-use shared::limits::{LimitSettings, fixed};
-use shared::name::{FunctionName, ScriptName};
+use shared::id::ContentHash;
+use shared::limits::fixed;
+use shared::name::ScriptName;
 use shared::script_error::Severity;
-use shared::seam::{GraphScript, ScriptGraph};
+use shared::seam::{DirectRun, GraphScript, ScriptGraph};
 use store::apps::AppRow;
 use store::deployment::{self, Deployment};
 
-use crate::auth::{CanDeploy, CanInvoke, Capability, InApp};
+use crate::auth::{CanDeploy, CanInvoke, InApp};
 use crate::error::{ApiError, ApiResult};
 use crate::manager::Manager;
-use crate::model::limits_of;
-use record::Run;
 
 async fn load(manager: &Manager, app: &AppRow) -> ApiResult<Deployment> {
     let id = app.id;
@@ -109,87 +101,6 @@ pub(crate) async fn validate(
     })
 }
 
-/// The script to run: what is served under a name, or a draft in its place.
-fn image(
-    from: &Deployment,
-    name: ScriptName,
-    draft: Option<String>,
-) -> ApiResult<(Arc<ScriptImage>, LimitSettings)> {
-    let served = from.snapshot.scripts.get(&name);
-    let (source, version, hash) = match (draft, served) {
-        (Some(draft), _) => {
-            let hash = ContentHash::of(draft.as_bytes());
-            (draft.into(), 0, hash)
-        }
-        (None, Some(spec)) => (source_of(from, &spec.hash), spec.version, spec.hash),
-        (None, None) => {
-            let detail = format!("the app serves no script `{name}`; send a draft as `source`");
-            return Err(ApiError::not_found(detail));
-        }
-    };
-    let module = |hash: &ContentHash| ModuleSource {
-        hash: *hash,
-        source: source_of(from, hash),
-    };
-    let modules = from
-        .snapshot
-        .modules
-        .iter()
-        .map(|(name, spec)| (name.clone(), module(&spec.hash)))
-        .collect();
-    let image = ScriptImage {
-        app: from.app.id,
-        name,
-        version,
-        hash,
-        source,
-        modules: Arc::new(ModuleSet::new(modules)),
-    };
-    let limits = served.map(|spec| spec.limits.clone()).unwrap_or_default();
-    Ok((Arc::new(image), limits))
-}
-
-/// Starts a run and waits for its answer.
-async fn start<C: Capability>(
-    caller: &InApp<C>,
-    from: &Deployment,
-    (image, limits): (Arc<ScriptImage>, LimitSettings),
-    handler: Option<FunctionName>,
-    http: HttpInput,
-) -> ApiResult<(Run, Outcome)> {
-    let manager = &caller.manager;
-    let permit = Arc::clone(manager.runs()).try_acquire_owned();
-    let permit = permit.map_err(|_full| {
-        let detail = "too many runs through the API are under way; try again";
-        ApiError::new(Kind::TooManyRequests, code::BUSY, detail)
-    })?;
-    let now = manager.clock().now();
-    let env = from.env.iter();
-    let app = Arc::new(AppContext {
-        id: from.app.id,
-        slug: from.app.slug.clone(),
-        env: env
-            .map(|row| (row.name.clone(), row.value.as_str().into()))
-            .collect(),
-    });
-    let execution = ExecutionId::new(now);
-    let invocation = Box::new(Invocation {
-        execution,
-        request: caller.request,
-        app,
-        script: image,
-        handler,
-        limits: limits_of(&from.app, &limits, &manager.config().ceiling),
-        trigger: TriggerKind::Manual,
-        cause: Cause::first(execution),
-        attempt: 1,
-        input: Some(Input::Http(http)),
-    });
-    let run = Run::new(manager, &invocation, from.release, now, permit);
-    let outcome = manager.parts().executor.submit(invocation).await;
-    Ok((run, outcome))
-}
-
 /// Runs a draft, or what is served, with the request the caller describes.
 pub(crate) async fn run(
     caller: InApp<CanDeploy>,
@@ -201,10 +112,16 @@ pub(crate) async fn run(
     }
     let http = request.request.unwrap_or_else(input::plain);
     let http = input::described(http, &caller.app, caller.peer)?;
-    let from = load(&caller.manager, &caller.app).await?;
-    let image = image(&from, script, request.source)?;
-    let (run, outcome) = start(&caller, &from, image, request.handler, http).await?;
-    answer::whole(run, outcome).await
+    let run = DirectRun {
+        app: caller.app.id,
+        script: script.clone(),
+        draft: request.source.map(Into::into),
+        handler: request.handler,
+        request: caller.request,
+        http,
+    };
+    let ran = caller.manager.parts().runner.run(run).await?;
+    Ok(answer::whole(&script, ran).await)
 }
 
 /// Calls what is served with the caller's own request.
@@ -214,9 +131,14 @@ pub(crate) async fn invoke(
     parts: Parts,
     body: Bytes,
 ) -> ApiResult<Response> {
-    let from = load(&caller.manager, &caller.app).await?;
-    let http = input::forwarded(parts, body, &script, &caller.app, caller.peer)?;
-    let image = image(&from, script, None)?;
-    let (run, outcome) = start(&caller, &from, image, None, http).await?;
-    Ok(answer::streamed(run, outcome))
+    let run = DirectRun {
+        app: caller.app.id,
+        http: input::forwarded(parts, body, &script, &caller.app, caller.peer)?,
+        script,
+        draft: None,
+        handler: None,
+        request: caller.request,
+    };
+    let ran = caller.manager.parts().runner.run(run).await?;
+    Ok(answer::streamed(ran.outcome))
 }

@@ -15,4 +15,4 @@ pub use files::raise_file_limit;
 pub use process::ProcessNumber;
 pub use signals::stop_on_signals;
 pub use tasks::{Stop, TaskKind, Tasks};
-pub use threads::{Threads, control_runtime};
+pub use threads::{Threads, control_runtime, last_runtime};

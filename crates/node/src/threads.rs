@@ -23,6 +23,11 @@ pub fn control_runtime() -> io::Result<Runtime> {
         .build()
 }
 
+/// The runtime of what is left to do when everything else has ended: the calling thread.
+pub fn last_runtime() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread().build()
+}
+
 /// Threads that each run one long-lived task on a runtime of their own.
 #[derive(Debug)]
 pub struct Threads(Vec<JoinHandle<()>>);

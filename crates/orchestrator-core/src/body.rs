@@ -7,7 +7,8 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 
-use crate::ingress::{Admitted, Busy};
+use crate::ingress::Busy;
+use crate::runs::Places;
 
 /// Anything that can go wrong while a body is sent or received.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -25,8 +26,8 @@ pub(crate) struct Body {
     bytes: Content,
     /// The connection is not idle while this is here.
     pub(crate) busy: Option<Busy>,
-    /// The permits of the request.
-    pub(crate) admitted: Option<Admitted>,
+    /// The places its request takes up.
+    pub(crate) places: Places,
     /// It does not wait for the answers of other connections.
     pub(crate) at_once: bool,
     /// A script's answer, counted as such.

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use shared::error::{Error, Kind};
-use shared::id::AppId;
-use shared::invocation::{AppContext, ScriptImage};
+use shared::id::{AppId, ContentHash};
+use shared::invocation::{AppContext, ModuleSet, ScriptImage};
 use shared::limits::Limits;
 use shared::name::{AppSlug, DomainName, EnvName, FunctionName, ScriptName};
 use shared::release::{Cors, RouteAuth};
@@ -78,6 +78,9 @@ pub(crate) struct LiveApp {
     /// Its deployment number: which state of the app this is.
     number: i64,
     pub(crate) release: i64,
+    /// Of a script that has none of its own.
+    limits: Limits,
+    modules: Arc<ModuleSet>,
     pub(crate) routes: RouteTable<Arc<LiveRoute>>,
     pub(crate) scripts: BTreeMap<ScriptName, Arc<LiveScript>>,
     pub(crate) triggers: BTreeMap<String, Arc<LiveTrigger>>,
@@ -187,17 +190,27 @@ impl LiveCatalog {
         Ok(())
     }
 
-    /// The app as served now, for direct calls.
-    pub fn script(&self, app: AppId, name: &str) -> Option<ServedScript> {
-        let live = self.live.load();
-        let app = live.apps.get(&app)?;
-        let script = app.scripts.get(name)?;
-        Some(ServedScript {
-            app: Arc::clone(&app.context),
-            release: app.release,
-            image: Arc::clone(&script.image),
-            limits: script.limits,
-        })
+    /// A script that is not served, with the modules of what is, and with the limits and the places
+    /// of what is served under its name.
+    pub(crate) fn draft(&self, app: &LiveApp, name: ScriptName, source: Arc<str>) -> LiveScript {
+        let served = app.scripts.get(&name);
+        let limits = served.map_or(app.limits, |script| script.limits);
+        let gate = served.map(|script| Arc::clone(&script.gate));
+        LiveScript {
+            metrics: self
+                .metrics
+                .script(app.context.slug.as_str(), name.as_str()),
+            image: Arc::new(ScriptImage {
+                app: app.context.id,
+                name,
+                version: 0,
+                hash: ContentHash::of(source.as_bytes()),
+                source,
+                modules: Arc::clone(&app.modules),
+            }),
+            limits,
+            gate: gate.unwrap_or_else(|| Gate::new(limits.concurrency)),
+        }
     }
 
     /// Serves what is deployed for an app now, for whoever may know of a change before it is told
@@ -338,19 +351,6 @@ fn hosts_of(apps: &BTreeMap<AppId, Arc<LiveApp>>, default: Option<AppId>) -> Hos
         hosts.set_default(app);
     }
     hosts
-}
-
-/// A script as served now.
-#[derive(Clone, Debug)]
-pub struct ServedScript {
-    /// Its app.
-    pub app: Arc<AppContext>,
-    /// The active release.
-    pub release: i64,
-    /// The script.
-    pub image: Arc<ScriptImage>,
-    /// Its limits.
-    pub limits: Limits,
 }
 
 /// The catalog as the control plane sees it.

@@ -18,7 +18,6 @@ use std::time::{Duration, Instant};
 
 use shared::clock::{SharedClock, Timestamp};
 use shared::id::AppId;
-use shared::seam::Executor;
 use store::handover::Notice;
 use store::{Store, StoreError};
 use tokio::sync::mpsc;
@@ -26,7 +25,7 @@ use tokio::sync::mpsc;
 use crate::admission::Gate;
 use crate::catalog::LiveCatalog;
 use crate::metrics::Metrics;
-use crate::recorder::Recorder;
+use crate::runs::Runs;
 use attempt::{Attempt, Finished};
 use nodes::Fact;
 use plan::Plan;
@@ -57,8 +56,7 @@ pub struct Dispatcher {
     pub(crate) store: Store,
     pub(crate) clock: SharedClock,
     pub(crate) catalog: Arc<LiveCatalog>,
-    pub(crate) executor: Arc<dyn Executor>,
-    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) runs: Arc<Runs>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tail: AttemptTail,
     /// Requests under way: they come first.

@@ -105,13 +105,14 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Context, Poll, Waker};
 
+    use shared::allowance::Allowance;
     use shared::clock::Timestamp;
     use shared::event::Cause;
     use shared::id::ExecutionId;
     use shared::limits::Limits;
     use shared::seam::BoxFuture;
     use shared::service::dead_letters::DeadLettersCall;
-    use shared::service::invoke::InvokeCall;
+    use shared::service::invoke::{InvokeCall, ScriptCall};
     use shared::service::queue::{QueueCall, QueueReply};
     use shared::service::{HostErrorKind, ServiceKind};
 
@@ -159,7 +160,7 @@ mod tests {
                 app: AppId::from_bytes([app; 16]),
                 execution,
                 cause: Cause::first(execution),
-                left: Limits::default(),
+                memory: u64::MAX,
             };
             self.door.call(caller, call)
         }
@@ -190,6 +191,15 @@ mod tests {
         })
     }
 
+    fn call_script() -> HostCall {
+        let (limits, script) = (Limits::default(), "s".parse().unwrap());
+        HostCall::Invoke(InvokeCall::Call(Box::new(ScriptCall {
+            allowance: Allowance::new(&limits, &limits, &script),
+            args: "1".into(),
+            script,
+        })))
+    }
+
     fn list() -> HostCall {
         HostCall::DeadLetters(DeadLettersCall::List { limit: 1 })
     }
@@ -203,9 +213,7 @@ mod tests {
         assert_eq!(rig.begun(), PLACES, "no place is left");
         let _other = rig.wait(2, send());
         assert_eq!(rig.begun(), PLACES + 1, "another app has its own");
-        let args = "1".into();
-        let script = "s".parse().unwrap();
-        let _called = rig.wait(1, HostCall::Invoke(InvokeCall::Call { script, args }));
+        let _called = rig.wait(1, call_script());
         assert_eq!(
             rig.begun(),
             PLACES + 2,

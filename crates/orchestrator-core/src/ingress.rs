@@ -7,7 +7,6 @@ mod connection;
 mod cors;
 mod listen;
 mod network;
-mod record;
 mod reply;
 mod round;
 mod run;
@@ -29,7 +28,7 @@ use shared::id::RequestId;
 use shared::limits::fixed::ADMIN_BODY_BYTES;
 use shared::release::Cors;
 use shared::routing::{Match, Method};
-use shared::seam::{BoxFuture, Executor, LocalFuture};
+use shared::seam::{BoxFuture, LocalFuture};
 
 use store::Store;
 
@@ -39,13 +38,13 @@ pub use connection::{Shutdown, serve};
 pub use listen::bind;
 pub use network::{Network, NetworkError};
 
-use crate::admission::{Gate, Permit, Rate};
+use crate::admission::{Gate, Rate};
 use crate::body::{Body, BoxBody};
 use crate::catalog::{LiveApp, LiveCatalog, LiveRoute};
 use crate::health::Health;
 use crate::hosts::HostMatch;
 use crate::metrics::Metrics;
-use crate::recorder::Recorder;
+use crate::runs::Runs;
 use crate::tokens::TokenCheck;
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -126,8 +125,7 @@ impl Default for IngressConfig {
 pub struct Ingress {
     pub(crate) config: IngressConfig,
     pub(crate) catalog: Arc<LiveCatalog>,
-    pub(crate) executor: Arc<dyn Executor>,
-    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) runs: Arc<Runs>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) health: Arc<Health>,
     pub(crate) tokens: TokenCheck,
@@ -150,14 +148,6 @@ struct Facts {
     ip: IpAddr,
     scheme: &'static str,
     host: Arc<str>,
-}
-
-/// The permits of one request, held until its answer has gone out.
-#[derive(Debug)]
-pub(crate) struct Admitted {
-    _node: Permit,
-    _app: Permit,
-    _script: Permit,
 }
 
 /// What is done to an answer of a route at last, whatever the answer is.
@@ -343,7 +333,7 @@ impl Ingress {
                 Ok(response) => Ok(response.map(Body::from)),
                 Err(error) => {
                     tracing::error!(%error, request = %facts.id, "the control plane failed");
-                    Err(reply::internal())
+                    Err(Error::internal())
                 }
             }
         }))

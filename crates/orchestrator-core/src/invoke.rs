@@ -5,24 +5,23 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use shared::clock::SharedClock;
+use shared::event::EventInput;
 use shared::event::limits::DEPTH;
-use shared::event::{Cause, EventInput};
-use shared::id::{EventId, ExecutionId, RequestId};
-use shared::invocation::{Input, Invocation, Outcome, ResponseBody, TriggerKind};
+use shared::id::EventId;
+use shared::invocation::{Input, Outcome, ResponseBody, ScriptResponse, TriggerKind};
 use shared::name::ScriptName;
-use shared::record::ExecutionRecord;
-use shared::seam::{Caller, ExecutionLog as _, Executor, Host, HostAnswer};
-use shared::service::invoke::{InvokeCall, InvokeReply};
+use shared::script_error::{ScriptError, ScriptErrorKind};
+use shared::seam::{Caller, Host, HostAnswer};
+use shared::service::invoke::{EndsCaller, InvokeCall, InvokeReply, ScriptCall};
 use shared::service::{HostCall, HostError, HostErrorKind, HostReply, ServiceKind};
 
 use crate::catalog::LiveCatalog;
-use crate::recorder::Recorder;
+use crate::runs::{Plan, Runs};
 
 /// What running a script needs.
 struct Parts {
     catalog: Arc<LiveCatalog>,
-    executor: Arc<dyn Executor>,
-    recorder: Arc<Recorder>,
+    runs: Arc<Runs>,
     clock: SharedClock,
 }
 
@@ -52,8 +51,7 @@ impl ScriptHost {
     pub fn connect(&self, orchestrator: &crate::Orchestrator) {
         let parts = Parts {
             catalog: orchestrator.catalog(),
-            executor: Arc::clone(&orchestrator.executor.0),
-            recorder: orchestrator.recorder(),
+            runs: Arc::clone(&orchestrator.runs),
             clock: Arc::clone(&orchestrator.clock),
         };
         // Connected twice it stays with the first.
@@ -64,16 +62,19 @@ impl ScriptHost {
 impl Host for ScriptHost {
     fn call(&self, caller: Caller, call: HostCall) -> HostAnswer {
         match (call, self.parts.get()) {
-            (HostCall::Invoke(InvokeCall::Call { script, args }), Some(parts)) => {
-                parts.run(caller, &script, &args)
-            }
+            (HostCall::Invoke(InvokeCall::Call(call)), Some(parts)) => parts.run(caller, *call),
             (call, _) => self.services.call(caller, call),
         }
     }
 }
 
 impl Parts {
-    fn run(&self, caller: Caller, name: &ScriptName, args: &Bytes) -> HostAnswer {
+    fn run(&self, caller: Caller, call: ScriptCall) -> HostAnswer {
+        let ScriptCall {
+            script: name,
+            args,
+            allowance,
+        } = call;
         let refuse = |kind, text| HostAnswer::Ready(Err(failed(kind, text)));
         let now = self.clock.now();
         let event = EventId::new(now);
@@ -94,43 +95,35 @@ impl Parts {
             let text = format!("script `{name}` is at its limit of concurrent runs");
             return refuse(HostErrorKind::Busy, text);
         };
-        let Some(fields) = fields(args) else {
+        let Some(fields) = fields(&args) else {
             return refuse(
                 HostErrorKind::Invalid,
                 "the argument is not JSON".to_owned(),
             );
         };
-        let execution = ExecutionId::new(now);
-        let invocation = Box::new(Invocation {
-            execution,
-            request: RequestId::from_bytes(*execution.as_bytes()),
-            app: Arc::clone(&app.context),
-            script: Arc::clone(&script.image),
+        let mut run = self.runs.start(Plan {
+            app: Arc::clone(app),
+            script: Arc::clone(script),
             handler: None,
-            limits: script.limits,
-            trigger: TriggerKind::Invoke,
-            cause,
-            attempt: 1,
-            input: Some(Input::Event(EventInput {
+            input: Input::Event(EventInput {
                 id: event,
                 time: now,
                 fields,
-            })),
+            }),
+            trigger: TriggerKind::Invoke,
+            cause: Some(cause),
+            attempt: 1,
+            request: None,
+            grant: Some(allowance.into()),
+            target: None,
+            started_at: now,
+            places: permit.into(),
         });
-        let record = Record {
-            recorder: Arc::clone(&self.recorder),
-            cause,
-            release: app.release,
-            app: Arc::clone(&app.context),
-            script: Arc::clone(&script.image),
-            execution,
-            now,
-        };
-        let outcome = self.executor.submit(invocation);
         HostAnswer::Pending(Box::pin(async move {
-            let outcome = outcome.await;
-            drop(permit);
-            record.finish(outcome)
+            let mut outcome = run.outcome().await;
+            let reply = reply(&name, &mut outcome);
+            run.ended(outcome.completion);
+            Ok(HostReply::Invoke(reply))
         }))
     }
 }
@@ -145,57 +138,58 @@ fn fields(args: &[u8]) -> Option<Bytes> {
     Some(format!("{{\"args\":{args}}}").into_bytes().into())
 }
 
-/// What is known about a call when it has ended.
-struct Record {
-    recorder: Arc<Recorder>,
-    cause: Cause,
-    release: i64,
-    app: Arc<shared::invocation::AppContext>,
-    script: Arc<shared::invocation::ScriptImage>,
-    execution: ExecutionId,
-    now: shared::clock::Timestamp,
+/// What the caller gets of a run that has ended.
+fn reply(name: &ScriptName, outcome: &mut Outcome) -> InvokeReply {
+    let usage = outcome.completion.usage;
+    let response = outcome.response.take();
+    match value(name, response, outcome.completion.error.as_ref()) {
+        Ok(value) => InvokeReply::Returned { value, usage },
+        Err(error) => InvokeReply::Failed {
+            error,
+            usage,
+            ends_caller: ends_caller(outcome.completion.error.as_ref()),
+        },
+    }
 }
 
-impl Record {
-    fn finish(self, outcome: Outcome) -> Result<HostReply, HostError> {
-        let name = &self.script.name;
-        let body = match (outcome.response, &outcome.completion.error) {
-            (_, Some(error)) => Err(failed(
-                HostErrorKind::Conflict,
-                format!("script `{name}` failed: {}", error.message),
-            )),
-            (Some(response), None) if response.status == http::StatusCode::NO_CONTENT => {
-                Err(failed(
-                    HostErrorKind::Invalid,
-                    format!(
-                        "script `{name}` answers with a response; one that is called returns a \
-                         plain value: return what the response would hold"
-                    ),
-                ))
-            }
-            (Some(response), None) => match response.body {
-                ResponseBody::Full(body) => Ok(body),
-                ResponseBody::Stream(_) => Err(failed(
-                    HostErrorKind::Invalid,
-                    format!("script `{name}` streams its answer, so it cannot be called"),
-                )),
-            },
-            (None, None) => Err(HostError::internal(ServiceKind::Invoke)),
+/// Why the caller of a run ends with it.
+fn ends_caller(error: Option<&ScriptError>) -> Option<EndsCaller> {
+    match error.map(|error| (error.kind, &error.limit_of))? {
+        (ScriptErrorKind::Limit(limit), Some(_caller)) => Some(EndsCaller::Limit(limit)),
+        // Its caller waits, so it is not because of that.
+        (ScriptErrorKind::Cancelled, _) => Some(EndsCaller::Cancelled),
+        _ => None,
+    }
+}
+
+/// What a run returned.
+fn value(
+    name: &ScriptName,
+    response: Option<ScriptResponse>,
+    error: Option<&ScriptError>,
+) -> Result<Bytes, HostError> {
+    if let Some(error) = error {
+        let kind = match error.kind {
+            ScriptErrorKind::Limit(_) => HostErrorKind::Limit,
+            ScriptErrorKind::Internal => HostErrorKind::Internal,
+            _ => HostErrorKind::Conflict,
         };
-        self.recorder.record(ExecutionRecord {
-            id: self.execution,
-            request: RequestId::from_bytes(*self.execution.as_bytes()),
-            app: self.app,
-            script: Arc::clone(&self.script),
-            release: self.release,
-            trigger: TriggerKind::Invoke,
-            target: None,
-            status: 0,
-            started_at: self.now,
-            completion: outcome.completion,
-            cause: self.cause,
-            attempt: 1,
-        });
-        body.map(|body| HostReply::Invoke(InvokeReply::Returned(body)))
+        let text = format!("script `{name}` failed: {}", error.message);
+        return Err(failed(kind, text));
+    }
+    let response = response.ok_or_else(|| HostError::internal(ServiceKind::Invoke))?;
+    if response.status == http::StatusCode::NO_CONTENT {
+        let text = format!(
+            "script `{name}` answers with a response; one that is called returns a plain value: \
+             return what the response would hold"
+        );
+        return Err(failed(HostErrorKind::Invalid, text));
+    }
+    match response.body {
+        ResponseBody::Full(body) => Ok(body),
+        ResponseBody::Stream(_) => {
+            let text = format!("script `{name}` streams its answer, so it cannot be called");
+            Err(failed(HostErrorKind::Invalid, text))
+        }
     }
 }

@@ -6,6 +6,7 @@
 mod admission;
 mod body;
 mod catalog;
+mod direct;
 mod dispatch;
 mod door;
 mod health;
@@ -15,18 +16,21 @@ mod internal;
 mod invoke;
 mod metrics;
 mod recorder;
+mod runs;
 mod tokens;
 
 use std::sync::Arc;
 
 use shared::clock::SharedClock;
 use shared::limits::Limits;
-use shared::seam::Executor;
+use shared::seam::{Executor, Runner};
 use store::Store;
+
+use direct::DirectRuns;
 
 pub use admission::Rate;
 pub use body::{BoxBody, BoxError};
-pub use catalog::{CatalogHandle, LiveCatalog, ServedScript};
+pub use catalog::{CatalogHandle, LiveCatalog};
 pub use dispatch::{AttemptItem, AttemptTail, DispatchConfig, Dispatcher};
 pub use door::HostDoor;
 pub use health::Health;
@@ -61,19 +65,11 @@ pub struct Orchestrator {
     health: Arc<Health>,
     gate: Arc<admission::Gate>,
     attempts: AttemptTail,
-    executor: Executing,
+    runs: Arc<runs::Runs>,
+    direct: DirectRuns,
     store: Store,
     clock: SharedClock,
     config: OrchestratorConfig,
-}
-
-#[derive(Clone)]
-struct Executing(Arc<dyn Executor>);
-
-impl std::fmt::Debug for Executing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Executor")
-    }
 }
 
 impl Orchestrator {
@@ -105,14 +101,18 @@ impl Orchestrator {
             move || u64::from(counted.under_way()),
         );
         observe_events(&metrics, &store, &clock);
+        let recorder = Recorder::new(store.clone(), Arc::clone(&clock), Arc::clone(&metrics));
+        let runs = runs::Runs::new(executor, Arc::clone(&recorder), Arc::clone(&clock));
+        let direct = DirectRuns::new(Arc::clone(&catalog), Arc::clone(&runs), Arc::clone(&clock));
         Self {
             catalog,
             gate,
             attempts: AttemptTail::default(),
-            recorder: Recorder::new(store.clone(), Arc::clone(&clock), Arc::clone(&metrics)),
+            direct,
+            runs,
+            recorder,
             health: Arc::new(Health::new(store.clone(), &config.version)),
             metrics,
-            executor: Executing(executor),
             store,
             clock,
             config,
@@ -144,6 +144,11 @@ impl Orchestrator {
         Arc::clone(&self.health)
     }
 
+    /// What runs scripts for the control plane.
+    pub fn runner(&self) -> Arc<dyn Runner> {
+        Arc::new(self.direct.clone())
+    }
+
     /// What delivers events.
     pub fn dispatcher(&self, config: DispatchConfig) -> Arc<Dispatcher> {
         Arc::new(Dispatcher {
@@ -151,8 +156,7 @@ impl Orchestrator {
             store: self.store.clone(),
             clock: Arc::clone(&self.clock),
             catalog: self.catalog(),
-            executor: Arc::clone(&self.executor.0),
-            recorder: self.recorder(),
+            runs: Arc::clone(&self.runs),
             metrics: self.metrics(),
             tail: self.attempts(),
             requests: Arc::clone(&self.gate),
@@ -165,8 +169,7 @@ impl Orchestrator {
             gate: Arc::clone(&self.gate),
             config: self.config.ingress.clone(),
             catalog: self.catalog(),
-            executor: Arc::clone(&self.executor.0),
-            recorder: self.recorder(),
+            runs: Arc::clone(&self.runs),
             metrics: self.metrics(),
             health: self.health(),
             tokens: tokens::TokenCheck::new(

@@ -13,7 +13,6 @@ use shared::invocation::LogLevel;
 use shared::name::ScriptName;
 use shared::record::ExecutionRecord;
 use shared::script_error::ScriptErrorKind;
-use shared::seam::ExecutionLog;
 use store::{Store, StoreError, executions};
 use tokio::sync::{Notify, broadcast};
 use tokio_stream::StreamExt as _;
@@ -218,7 +217,7 @@ impl Recorder {
         admitted
     }
 
-    /// Takes the record of a run whose metrics were counted already.
+    /// Takes the record of a run; never blocks.
     pub(crate) fn keep(&self, record: ExecutionRecord) {
         let mut batch = self.lock();
         if batch.len() >= MOST {
@@ -291,14 +290,4 @@ fn failure(record: &ExecutionRecord) -> Option<executions::LogRow> {
         message,
         fields: None,
     })
-}
-
-impl ExecutionLog for Recorder {
-    fn record(&self, record: ExecutionRecord) {
-        self.publish(&record);
-        self.metrics
-            .script(record.app.slug.as_str(), record.script.name.as_str())
-            .other_run(record.trigger, record.outcome());
-        self.keep(record);
-    }
 }

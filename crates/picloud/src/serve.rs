@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use node::config::{Config, ConfigArgs, Environment, InternalListen, Layers};
 use node::{Stop, TaskKind, Tasks, Threads};
-use orchestrator_core::{IngressConfig, Orchestrator};
+use orchestrator_core::{IngressConfig, Orchestrator, Recorder};
 use shared::clock::{Clock as _, SystemClock};
 use shared::zone::{self, ZoneData};
 use store::Store;
@@ -53,10 +53,12 @@ pub(crate) fn serve(args: &ConfigArgs) -> Result<ExitCode, CommandError> {
     let served = run(
         &config, ingress, &env, &store, listeners, &runtime, &stop, started,
     );
-    // Whatever still holds the store is dropped with the runtime; then nothing writes any more.
+    // Whatever still holds the store is dropped with the runtime. Runs that were cut off have left
+    // their records by then, and nothing writes any more.
     runtime.shutdown_timeout(CONTROL_PATIENCE);
+    let stored = served.and_then(|recorder| store_last(&recorder));
     store.close();
-    served?;
+    stored?;
     tracing::info!("stopped");
     Ok(if stop.failed() {
         ExitCode::FAILURE
@@ -87,7 +89,7 @@ fn run(
     runtime: &Runtime,
     stop: &Stop,
     started: Instant,
-) -> Result<(), CommandError> {
+) -> Result<Arc<Recorder>, CommandError> {
     let platform = Platform::assemble(config, ingress, store, &listeners.base_url, stop);
     let platform = runtime.block_on(platform)?;
     let metrics = internal_url(listeners.internal.as_ref());
@@ -115,10 +117,16 @@ fn run(
     workers.join();
     internal.join();
     runtime.block_on(tasks.end());
-    if let Err(error) = runtime.block_on(platform.orchestrator.recorder().flush()) {
+    files.remove();
+    Ok(platform.orchestrator.recorder())
+}
+
+/// Stores the last execution records.
+fn store_last(recorder: &Recorder) -> Result<(), CommandError> {
+    let runtime = node::last_runtime().map_err(CommandError::io("cannot end"))?;
+    if let Err(error) = runtime.block_on(recorder.flush()) {
         tracing::error!(%error, "the last execution records could not be stored");
     }
-    files.remove();
     Ok(())
 }
 

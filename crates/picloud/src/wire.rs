@@ -18,7 +18,7 @@ use orchestrator_core::{
 use services_core::Services;
 use shared::clock::SharedClock;
 use shared::id::AppId;
-use shared::seam::{BoxFuture, Executor};
+use shared::seam::BoxFuture;
 use store::handover::BacklogLimit;
 use store::{Database, Store, StoreConfig};
 use tokio::runtime::Handle;
@@ -60,7 +60,6 @@ impl Platform {
             Arc::clone(&door) as _,
             Arc::clone(&clock),
         );
-        let seam: Arc<dyn Executor> = Arc::clone(&executor) as _;
         let orchestrator = Orchestrator::new(
             OrchestratorConfig {
                 ingress,
@@ -69,7 +68,7 @@ impl Platform {
                 version: VERSION.to_owned(),
             },
             store.clone(),
-            Arc::clone(&seam),
+            Arc::clone(&executor) as _,
             Arc::clone(&clock),
         );
         host.connect(&orchestrator);
@@ -82,9 +81,8 @@ impl Platform {
         let parts = Parts {
             store: store.clone(),
             catalog: Arc::new(CatalogHandle(orchestrator.catalog())),
-            executor: seam,
+            runner: orchestrator.runner(),
             validator: Arc::new(executor.validator()),
-            log: orchestrator.recorder(),
             tail: tail(orchestrator.recorder(), stop.clone()),
             attempts: attempts(orchestrator.attempts(), stop.clone()),
         };

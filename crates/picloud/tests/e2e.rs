@@ -3,6 +3,8 @@
 
 #[path = "e2e/any_bytes.rs"]
 mod any_bytes;
+#[path = "e2e/budgets.rs"]
+mod budgets;
 #[path = "e2e/caught.rs"]
 mod caught;
 #[path = "e2e/deploys.rs"]
@@ -25,6 +27,10 @@ mod killed;
 mod metrics;
 #[path = "e2e/reads.rs"]
 mod reads;
+#[path = "e2e/recorded.rs"]
+mod recorded;
+#[path = "e2e/runs.rs"]
+mod runs;
 #[path = "e2e/stopping.rs"]
 mod stopping;
 #[path = "e2e/support.rs"]

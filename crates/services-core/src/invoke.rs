@@ -17,8 +17,8 @@ const SELF: ServiceKind = ServiceKind::Invoke;
 /// Answers a call.
 pub(crate) fn call(asked: Asked, call: InvokeCall) -> HostAnswer {
     match call {
-        InvokeCall::Call { args, .. } => {
-            let checked = message::check_json(SELF, "the argument", &args);
+        InvokeCall::Call(call) => {
+            let checked = message::check_json(SELF, "the argument", &call.args);
             ready::<Invoke>(checked.and(Err(HostError::new(
                 SELF,
                 HostErrorKind::Unavailable,

@@ -45,7 +45,7 @@ impl Services {
         Asked {
             store: self.store.clone(),
             sent,
-            room: caller.left.memory,
+            room: caller.memory,
         }
     }
 }

@@ -70,7 +70,7 @@ impl Rig {
                 app: app.id,
                 execution,
                 cause: Cause::first(execution),
-                left: Limits::default(),
+                memory: Limits::default().memory,
             },
             _folder: folder,
         }

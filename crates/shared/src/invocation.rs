@@ -7,13 +7,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_core::Stream;
 
+use crate::allowance::Grant;
 use crate::clock::Timestamp;
 use crate::event::{Cause, EventInput};
 use crate::id::{AppId, ContentHash, ExecutionId, RequestId};
 use crate::limits::Limits;
 use crate::name::{AppSlug, EnvName, FunctionName, ModuleName, ScriptName};
 use crate::routing::Params;
-use crate::script_error::{ScriptError, ScriptErrorKind};
+use crate::script_error::ScriptError;
 use std::pin::Pin;
 
 /// What a script may know about the app it runs in. Shared by all its invocations.
@@ -176,6 +177,8 @@ pub struct Invocation {
     pub handler: Option<FunctionName>,
     /// What it may use.
     pub limits: Limits,
+    /// What the run that called it has left: it may use no more than that.
+    pub grant: Option<Box<Grant>>,
     /// Why it runs.
     pub trigger: TriggerKind,
     /// What it follows from, for what follows from it.
@@ -254,8 +257,8 @@ pub struct LogLine {
     pub fields: Option<String>,
 }
 
-/// What a run used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What a run used, those it called included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Usage {
     /// Elapsed time.
     pub wall: Duration,
@@ -297,8 +300,18 @@ impl std::fmt::Debug for ResponseBody {
     }
 }
 
-/// Pieces of a streamed body, then exactly one end.
-pub type BodyStream = Pin<Box<dyn Stream<Item = StreamItem> + Send>>;
+/// A streamed body: pieces, then exactly one end. Dropping it ends the script.
+pub trait Pieces: Stream<Item = StreamItem> + Send {
+    /// Ends the script and tells how far it came, as [`crate::seam::Execution::abandon`] does.
+    fn abandon(self: Pin<Box<Self>>, told: Farewell);
+}
+
+/// The pieces of a streamed body.
+pub type BodyStream = Pin<Box<dyn Pieces>>;
+
+/// What is told of a run that nobody waits for any more: what it used, what it logged, and why it
+/// ended. Called once, on any thread; it must not wait.
+pub type Farewell = Box<dyn FnOnce(Completion) + Send>;
 
 /// One piece of a streamed body, or its end.
 #[derive(Debug)]
@@ -310,7 +323,7 @@ pub enum StreamItem {
 }
 
 /// How a run ended.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Completion {
     /// `None` when it ended well.
     pub error: Option<ScriptError>,
@@ -318,6 +331,15 @@ pub struct Completion {
     pub usage: Usage,
     /// What it logged.
     pub logs: Vec<LogLine>,
+}
+
+impl Completion {
+    /// The outcome's name in lists, filters and metrics.
+    pub fn outcome(&self) -> &'static str {
+        self.error
+            .as_ref()
+            .map_or("ok", |error| error.kind.as_str())
+    }
 }
 
 /// The result of an invocation.
@@ -342,20 +364,30 @@ impl Invocation {
 impl Outcome {
     /// A run that failed before it started.
     pub fn failed(error: ScriptError) -> Self {
+        Self::without_answer(Completion {
+            error: Some(error),
+            ..Completion::default()
+        })
+    }
+
+    /// A run that has ended and has no answer, or has given it before.
+    pub const fn without_answer(completion: Completion) -> Self {
         Self {
             response: None,
-            completion: Completion {
-                error: Some(error),
-                ..Completion::default()
-            },
+            completion,
         }
     }
 
     /// A run nobody waits for any more.
     pub fn cancelled() -> Self {
-        Self::failed(ScriptError::new(
-            ScriptErrorKind::Cancelled,
-            "the client went away or the server is stopping",
-        ))
+        Self::failed(ScriptError::cancelled())
+    }
+
+    /// Tells of a run whose outcome nobody waits for any more.
+    pub fn abandon(self, told: Farewell) {
+        match self.response.map(|response| response.body) {
+            Some(ResponseBody::Stream(stream)) => stream.abandon(told),
+            _ => told(self.completion),
+        }
     }
 }

@@ -89,9 +89,6 @@ impl ExecutionRecord {
 
     /// The outcome's name in lists, filters and metrics.
     pub fn outcome(&self) -> &'static str {
-        self.completion
-            .error
-            .as_ref()
-            .map_or("ok", |error| error.kind.as_str())
+        self.completion.outcome()
     }
 }

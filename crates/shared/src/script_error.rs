@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::name::ScriptName;
+
 /// Which limit a script ran into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -112,6 +114,9 @@ pub struct ScriptError {
     /// The source around the innermost frame, with a caret; empty when there is none.
     #[serde(default)]
     pub excerpt: String,
+    /// The script whose limit it is, when it is not the run's own: one that called it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_of: Option<Box<ScriptName>>,
     /// What the script meant the client to see: `throw #{status: 404, message: "…"}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public: Option<PublicError>,
@@ -135,8 +140,17 @@ impl ScriptError {
             message: message.into(),
             frames: Vec::new(),
             excerpt: String::new(),
+            limit_of: None,
             public: None,
         }
+    }
+
+    /// The error of a run nobody waits for any more.
+    pub fn cancelled() -> Self {
+        Self::new(
+            ScriptErrorKind::Cancelled,
+            "the client went away or the server is stopping",
+        )
     }
 }
 

@@ -4,12 +4,12 @@
 use std::any::Any;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use crate::event::Cause;
-use crate::id::{AppId, ExecutionId};
-use crate::invocation::{Invocation, Outcome, ScriptImage};
-use crate::limits::Limits;
-use crate::record::ExecutionRecord;
+use crate::id::{AppId, ExecutionId, RequestId};
+use crate::invocation::{Farewell, HttpInput, Invocation, Outcome, ScriptImage};
+use crate::name::{FunctionName, ScriptName};
 use crate::script_error::{Diagnostic, ScriptError};
 use crate::service::{HostCall, HostError, HostReply};
 
@@ -21,17 +21,48 @@ pub type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 /// Runs scripts: in this process, or in a sandboxed one over a socket.
 pub trait Executor: Send + Sync + 'static {
     /// Runs on the calling worker thread (or hands over before the start when that thread is busy
-    /// and another is idle). Dropping the future cancels the script.
+    /// and another is idle).
     ///
     /// Must be called on a thread the executor was attached to.
-    fn execute(&self, invocation: Box<Invocation>) -> LocalFuture<Outcome>;
+    fn execute(&self, invocation: Box<Invocation>) -> LocalExecution;
 
-    /// Runs on the least loaded worker; callable from any thread. Dropping the future cancels.
-    fn submit(&self, invocation: Box<Invocation>) -> BoxFuture<Outcome>;
+    /// Runs on the least loaded worker; callable from any thread.
+    fn submit(&self, invocation: Box<Invocation>) -> SentExecution;
 
     /// Compiles a script and its modules so that the first call finds them ready. What is kept need
     /// not be compiled again for other scripts that use it.
     fn warm(&self, script: Arc<ScriptImage>) -> BoxFuture<Result<Kept, ScriptError>>;
+}
+
+/// A run under way. Dropping it ends the script.
+pub trait Execution: Future<Output = Outcome> {
+    /// Ends the script and tells how far it came: before this returns, or once the thread it runs
+    /// on has ended it.
+    fn abandon(self: Pin<Box<Self>>, told: Farewell);
+}
+
+/// A run that stays on its worker thread.
+pub type LocalExecution = Pin<Box<dyn Execution>>;
+/// A run that is waited for on another thread.
+pub type SentExecution = Pin<Box<dyn Execution + Send>>;
+
+/// A run that has nothing to tell when it is abandoned: it has used and logged nothing.
+#[derive(Debug)]
+pub struct Silent<T>(pub T);
+
+impl<T: Future<Output = Outcome> + Unpin> Future for Silent<T> {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+impl<T: Future<Output = Outcome> + Unpin> Execution for Silent<T> {
+    fn abandon(self: Pin<Box<Self>>, told: Farewell) {
+        drop(self);
+        told(Outcome::cancelled().completion);
+    }
 }
 
 /// The sources of one release, to be checked as a whole.
@@ -110,8 +141,8 @@ pub struct Caller {
     pub execution: ExecutionId,
     /// Where the run comes from.
     pub cause: Cause,
-    /// What the run may still use. An answer that needs more memory is not read to its end.
-    pub left: Limits,
+    /// Bytes the run may still allocate. An answer that needs more is not read to its end.
+    pub memory: u64,
 }
 
 /// An answer that is there, or one to wait for.
@@ -145,8 +176,36 @@ pub trait Catalog: Send + Sync + 'static {
     fn caught_up(&self, with: Raised) -> BoxFuture<Result<(), crate::error::Error>>;
 }
 
-/// Keeps what is known about finished runs.
-pub trait ExecutionLog: Send + Sync + 'static {
-    /// Takes a record; never blocks and never fails. Stored within about a second.
-    fn record(&self, record: ExecutionRecord);
+/// A run that somebody asks for through the control plane.
+#[derive(Debug)]
+pub struct DirectRun {
+    /// The app.
+    pub app: AppId,
+    /// The script: what is served under this name.
+    pub script: ScriptName,
+    /// The source to run in its place, with the modules that are served.
+    pub draft: Option<Arc<str>>,
+    /// The function to call.
+    pub handler: Option<FunctionName>,
+    /// The request that asks for it.
+    pub request: RequestId,
+    /// What the script gets.
+    pub http: HttpInput,
+}
+
+/// A direct run that has an outcome.
+#[derive(Debug)]
+pub struct DirectOutcome {
+    /// Its id.
+    pub execution: ExecutionId,
+    /// Its outcome. A streamed body goes on while the script runs.
+    pub outcome: Outcome,
+}
+
+/// Starts runs for the control plane, and keeps their records.
+pub trait Runner: Send + Sync + 'static {
+    /// Runs what is served, or a draft, and waits for its outcome. Fails when there is no such
+    /// script or no place for one more run. Dropping the future, or a streamed body, ends the
+    /// script.
+    fn run(&self, run: DirectRun) -> BoxFuture<Result<DirectOutcome, crate::error::Error>>;
 }

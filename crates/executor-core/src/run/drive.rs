@@ -1,21 +1,23 @@
 //! Drives one script from its start to its end: resumes it, waits on its behalf, streams for it.
 
-use std::future::ready;
+use std::future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
-use std::time::Instant;
+use std::task::{Context as TaskContext, Poll, ready};
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use futures_core::Stream;
 use shared::invocation::{
-    Completion, Invocation, Outcome, ResponseBody, ScriptResponse, StreamItem,
+    Completion, Farewell, Invocation, Outcome, Pieces, ResponseBody, ScriptResponse, StreamItem,
 };
 use shared::script_error::{LimitKind, ScriptError, ScriptErrorKind};
-use shared::seam::LocalFuture;
+use shared::seam::{Execution, LocalExecution, LocalFuture, Silent};
 use tokio::sync::mpsc;
 
 use super::evaluate::RunOutput;
+use super::reply::{Answer, Reply, reply};
 use super::running::{Running, Turned};
 use super::stopped::stopped_error;
 use super::worker::Worker;
@@ -26,25 +28,35 @@ use crate::sandbox::signal::{Resumed, ScriptHead, StopReason, Yielded};
 /// Pieces of a streamed body on their way to the client.
 const STREAM_BUFFER: usize = 4;
 
+/// How long a script that was called may take to tell that its time is over, which is its caller's:
+/// what it used by then is to be counted.
+const CALLEE_GRACE: Duration = Duration::from_millis(100);
+
 /// Runs a compiled script. Dropping the future ends the script.
 pub(super) fn drive(
     worker: &Rc<Worker>,
     invocation: Box<Invocation>,
     program: Arc<Program>,
-) -> LocalFuture<Outcome> {
+) -> LocalExecution {
     match Running::prepare(worker, invocation, program) {
         Ok(running) => Box::pin(Drive {
             new: Some(running),
             rest: None,
         }),
-        Err(error) => Box::pin(ready(Outcome::failed(error))),
+        Err(error) => Box::pin(Silent(future::ready(Outcome::failed(error)))),
     }
 }
 
 /// A script until its outcome. Most never wait, and should not carry room for it.
 struct Drive {
     new: Option<Running>,
-    rest: Option<LocalFuture<Outcome>>,
+    rest: Option<Rest>,
+}
+
+/// A script that waits.
+struct Rest {
+    outcome: LocalFuture<Outcome>,
+    context: Rc<Context>,
 }
 
 impl Future for Drive {
@@ -54,13 +66,28 @@ impl Future for Drive {
         if let Some(mut running) = self.new.take() {
             match running.resume(Resumed::Go) {
                 Turned::Ended(output) => return Poll::Ready(finish(&running, output)),
-                Turned::Waits(what) => self.rest = Some(Box::pin(go_on(running, what))),
+                Turned::Waits(what) => {
+                    let context = Rc::clone(&running.context);
+                    let outcome = Box::pin(go_on(running, what));
+                    self.rest = Some(Rest { outcome, context });
+                }
             }
         }
         match &mut self.rest {
-            Some(rest) => rest.as_mut().poll(cx),
+            Some(rest) => rest.outcome.as_mut().poll(cx),
             None => Poll::Pending,
         }
+    }
+}
+
+impl Execution for Drive {
+    fn abandon(mut self: Pin<Box<Self>>, told: Farewell) {
+        self.new = None;
+        let Some(Rest { outcome, context }) = self.rest.take() else {
+            return told(Outcome::cancelled().completion);
+        };
+        drop(outcome);
+        told(ended_early(&context));
     }
 }
 
@@ -69,9 +96,13 @@ async fn go_on(mut running: Running, what: Yielded) -> Outcome {
     match until_head(&mut running, what).await {
         Reached::End(output) => finish(&running, output),
         Reached::Head(head) => {
-            let (sender, receiver) = mpsc::channel(STREAM_BUFFER);
-            tokio::task::spawn_local(stream(running, sender));
-            let body = ResponseBody::Stream(Box::pin(Body(receiver)));
+            let (sender, pieces) = mpsc::channel(STREAM_BUFFER);
+            let (reply, answer) = reply();
+            tokio::task::spawn_local(stream(running, sender, reply));
+            let body = ResponseBody::Stream(Box::pin(Body {
+                pieces,
+                answer: Some(answer),
+            }));
             let response = ScriptResponse {
                 status: head.status,
                 headers: head.headers,
@@ -121,10 +152,15 @@ async fn wait(running: &Running, what: Yielded) -> Resumed {
 async fn wait_outside(running: &Running, what: Yielded) -> Resumed {
     let deadline = running.context.budget.deadline();
     match what {
-        Yielded::Host(future) => match tokio::time::timeout_at(deadline.into(), future).await {
-            Ok(answer) => Resumed::Host(answer),
-            Err(_elapsed) => Resumed::Stop(StopReason::Limit(LimitKind::Wall)),
-        },
+        Yielded::Host(future) => {
+            // A script that was called has the same deadline and ends by itself.
+            let grace = running.context.calls().then_some(CALLEE_GRACE);
+            let until = deadline + grace.unwrap_or_default();
+            match tokio::time::timeout_at(until.into(), future).await {
+                Ok(answer) => Resumed::Host(answer),
+                Err(_elapsed) => Resumed::Stop(StopReason::Limit(LimitKind::Wall)),
+            }
+        }
         Yielded::Sleep(duration) => {
             let until = Instant::now().checked_add(duration).unwrap_or(deadline);
             tokio::time::sleep_until(until.min(deadline).into()).await;
@@ -139,22 +175,22 @@ async fn wait_outside(running: &Running, what: Yielded) -> Resumed {
 }
 
 /// The rest of a run whose head is out: sends its pieces, then its end.
-async fn stream(mut running: Running, to: mpsc::Sender<StreamItem>) {
+async fn stream(mut running: Running, to: mpsc::Sender<Bytes>, reply: Reply) {
+    // Dropped after the script, however this ends.
+    let mut end = StreamEnd {
+        context: Rc::clone(&running.context),
+        reply: Some(reply),
+    };
     let gone = to.clone();
     let rest = async move {
         let mut with = Resumed::Go;
         loop {
             match running.resume(with) {
-                Turned::Ended(output) => {
-                    let completion = finish(&running, output).completion;
-                    // Its slot is free although the client may still be reading.
-                    drop(running);
-                    drop(to.send(StreamItem::End(Box::new(completion))).await);
-                    return;
-                }
+                // Its slot is free although the client may still be reading.
+                Turned::Ended(output) => return finish(&running, output),
                 Turned::Waits(Yielded::Chunk(bytes)) => {
                     let deadline = running.context.budget.deadline();
-                    let sent = to.send(StreamItem::Chunk(bytes));
+                    let sent = to.send(bytes);
                     with = match tokio::time::timeout_at(deadline.into(), sent).await {
                         // A client that is gone is noticed below.
                         Ok(_sent_or_gone) => Resumed::Go,
@@ -168,7 +204,29 @@ async fn stream(mut running: Running, to: mpsc::Sender<StreamItem>) {
     tokio::select! {
         // The client went away: dropping the run ends it.
         () = gone.closed() => {}
-        () = rest => {}
+        outcome = rest => end.send(outcome),
+    }
+}
+
+/// Tells the end of a streaming script, also when it does not come to it.
+struct StreamEnd {
+    context: Rc<Context>,
+    reply: Option<Reply>,
+}
+
+impl StreamEnd {
+    fn send(&mut self, outcome: Outcome) {
+        if let Some(reply) = self.reply.take() {
+            reply.send(outcome);
+        }
+    }
+}
+
+impl Drop for StreamEnd {
+    fn drop(&mut self) {
+        if let Some(reply) = self.reply.take() {
+            reply.send(Outcome::without_answer(ended_early(&self.context)));
+        }
     }
 }
 
@@ -176,7 +234,7 @@ async fn stream(mut running: Running, to: mpsc::Sender<StreamItem>) {
 fn finish(running: &Running, output: RunOutput) -> Outcome {
     let context: &Context = &running.context;
     let stopped = context.budget.stopped();
-    let stopped = stopped.map(|reason| stopped_error(&context.budget.limits, reason));
+    let stopped = stopped.map(|reason| stopped_error(context, reason));
     let (response, error) = match output {
         RunOutput::Response(response) => (Some(response), None),
         RunOutput::Streamed => (None, None),
@@ -199,13 +257,34 @@ fn with_reason(found: ScriptError, stopped: Option<ScriptError>) -> ScriptError 
         Some(reason) if found.kind != ScriptErrorKind::Internal => ScriptError {
             kind: reason.kind,
             message: reason.message,
+            limit_of: reason.limit_of,
             ..found
         },
         _ => found,
     }
 }
 
-struct Body(mpsc::Receiver<StreamItem>);
+/// The end of a run whose script was ended because nobody waits.
+fn ended_early(context: &Context) -> Completion {
+    let reason = context.budget.stopped().unwrap_or(StopReason::Cancelled);
+    let stopped = stopped_error(context, reason);
+    let error = match context.last_words() {
+        Some(found) => with_reason(found, Some(stopped)),
+        None => stopped,
+    };
+    Completion {
+        error: Some(error),
+        usage: context.budget.usage(),
+        logs: context.take_logs(),
+    }
+}
+
+/// A streamed body.
+struct Body {
+    pieces: mpsc::Receiver<Bytes>,
+    /// Until its end has come.
+    answer: Option<Answer>,
+}
 
 impl Stream for Body {
     type Item = StreamItem;
@@ -214,6 +293,22 @@ impl Stream for Body {
         mut self: Pin<&mut Self>,
         context: &mut TaskContext<'_>,
     ) -> Poll<Option<StreamItem>> {
-        self.0.poll_recv(context)
+        if let Some(bytes) = ready!(self.pieces.poll_recv(context)) {
+            return Poll::Ready(Some(StreamItem::Chunk(bytes)));
+        }
+        let Some(answer) = &mut self.answer else {
+            return Poll::Ready(None);
+        };
+        let outcome = ready!(answer.poll(context));
+        self.answer = None;
+        Poll::Ready(Some(StreamItem::End(Box::new(outcome.completion))))
+    }
+}
+
+impl Pieces for Body {
+    fn abandon(mut self: Pin<Box<Self>>, told: Farewell) {
+        if let Some(answer) = self.answer.take() {
+            answer.abandon(told);
+        }
     }
 }

@@ -1,18 +1,23 @@
 //! The in-process executor: scripts run on the worker threads, each in a coroutine.
 
 use std::cell::RefCell;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use shared::clock::SharedClock;
-use shared::invocation::{Invocation, Outcome, ScriptImage};
+use shared::invocation::{Farewell, Invocation, Outcome, ScriptImage};
 use shared::script_error::ScriptError;
-use shared::seam::{BoxFuture, Executor, Host, Kept, LocalFuture};
-use tokio::sync::{mpsc, oneshot};
+use shared::seam::{
+    BoxFuture, Execution, Executor, Host, Kept, LocalExecution, LocalFuture, SentExecution,
+};
+use tokio::sync::mpsc;
 
 use super::drive::drive;
+use super::handover::{Handover, TakenOver, send};
 use super::language::{ProgramModules, language};
 use super::validator::Validator;
 use super::worker::Worker;
@@ -61,12 +66,6 @@ fn here(executor: &LocalExecutor) -> Option<(Rc<Worker>, Arc<LocalExecutor>)> {
             .filter(|(_, own)| std::ptr::eq(Arc::as_ptr(own), executor))
             .cloned()
     })
-}
-
-/// A run on its way to another worker.
-struct Handover {
-    invocation: Box<Invocation>,
-    reply: oneshot::Sender<Outcome>,
 }
 
 struct Handle {
@@ -156,7 +155,8 @@ impl LocalExecutor {
         tokio::task::spawn_local(async move {
             while let Some(handover) = queue.recv().await {
                 let (worker, executor) = (Rc::clone(&worker), Arc::clone(&executor));
-                tokio::task::spawn_local(take_over(worker, executor, handover));
+                let start = move |invocation| executor.run(&worker, invocation);
+                tokio::task::spawn_local(TakenOver::new(handover, start));
             }
         });
     }
@@ -224,67 +224,91 @@ impl LocalExecutor {
         worker: &Rc<Worker>,
         invocation: Box<Invocation>,
         program: Arc<Program>,
-    ) -> LocalFuture<Outcome> {
+    ) -> LocalExecution {
         // Decided when it can start, not when it was asked for: a crowd arrives at once, and
         // waits for the same compilation.
         if worker.scheduler.busy()
             && let Some(idle) = self.idle_worker(worker.index)
         {
-            return send(idle, invocation);
+            return send(&idle.queue, invocation);
         }
         drive(worker, invocation, program)
     }
 
-    async fn run(self: Arc<Self>, worker: Rc<Worker>, invocation: Box<Invocation>) -> Outcome {
-        match self.program(&invocation.script).await {
-            Ok(program) => drive(&worker, invocation, program).await,
-            Err(error) => Outcome::failed(error),
+    /// Runs on this worker.
+    fn run(self: Arc<Self>, worker: &Rc<Worker>, invocation: Box<Invocation>) -> LocalExecution {
+        if let Some(program) = self.cached(&invocation.script) {
+            return drive(worker, invocation, program);
+        }
+        let worker = Rc::clone(worker);
+        self.compile(invocation, move |_, invocation, program| {
+            drive(&worker, invocation, program)
+        })
+    }
+
+    /// Compiles a script, then starts it with `start`.
+    fn compile(
+        self: Arc<Self>,
+        invocation: Box<Invocation>,
+        start: impl FnOnce(&Self, Box<Invocation>, Arc<Program>) -> LocalExecution + 'static,
+    ) -> LocalExecution {
+        let start = async move {
+            match self.program(&invocation.script).await {
+                Ok(program) => Ok(start(&self, invocation, program)),
+                Err(error) => Err(error),
+            }
+        };
+        Box::pin(Compiling::Waits(Box::pin(start)))
+    }
+}
+
+/// A run whose script is compiled first.
+enum Compiling {
+    Waits(LocalFuture<Result<LocalExecution, ScriptError>>),
+    Runs(LocalExecution),
+}
+
+impl Future for Compiling {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        if let Self::Waits(started) = &mut *self {
+            match ready!(started.as_mut().poll(cx)) {
+                Ok(run) => self.set(Self::Runs(run)),
+                Err(error) => return Poll::Ready(Outcome::failed(error)),
+            }
+        }
+        match &mut *self {
+            Self::Runs(run) => run.as_mut().poll(cx),
+            Self::Waits(_) => Poll::Pending,
         }
     }
 }
 
-fn send(handle: &Handle, invocation: Box<Invocation>) -> BoxFuture<Outcome> {
-    let queue = handle.queue.clone();
-    Box::pin(async move {
-        let (reply, answer) = oneshot::channel();
-        if queue.send(Handover { invocation, reply }).await.is_err() {
-            return Outcome::cancelled();
+impl Execution for Compiling {
+    fn abandon(self: Pin<Box<Self>>, told: Farewell) {
+        match *Pin::into_inner(self) {
+            Self::Runs(run) => run.abandon(told),
+            Self::Waits(_) => told(Outcome::cancelled().completion),
         }
-        answer
-            .await
-            .unwrap_or_else(|_stopping| Outcome::cancelled())
-    })
-}
-
-async fn take_over(worker: Rc<Worker>, executor: Arc<LocalExecutor>, mut handover: Handover) {
-    let run = executor.run(worker, handover.invocation);
-    let outcome = tokio::select! {
-        // Nobody waits any more: dropping the run cancels it.
-        () = handover.reply.closed() => return,
-        outcome = run => outcome,
-    };
-    drop(handover.reply.send(outcome));
+    }
 }
 
 impl Executor for LocalExecutor {
-    fn execute(&self, invocation: Box<Invocation>) -> LocalFuture<Outcome> {
+    fn execute(&self, invocation: Box<Invocation>) -> LocalExecution {
         let Some((worker, executor)) = here(self) else {
             return self.submit(invocation);
         };
         if let Some(program) = self.cached(&invocation.script) {
             return self.start(&worker, invocation, program);
         }
-        Box::pin(async move {
-            let script = Arc::clone(&invocation.script);
-            match executor.program(&script).await {
-                Ok(program) => executor.start(&worker, invocation, program).await,
-                Err(error) => Outcome::failed(error),
-            }
+        executor.compile(invocation, move |executor, invocation, program| {
+            executor.start(&worker, invocation, program)
         })
     }
 
-    fn submit(&self, invocation: Box<Invocation>) -> BoxFuture<Outcome> {
-        send(self.least_loaded(), invocation)
+    fn submit(&self, invocation: Box<Invocation>) -> SentExecution {
+        send(&self.least_loaded().queue, invocation)
     }
 
     fn warm(&self, script: Arc<ScriptImage>) -> BoxFuture<Result<Kept, ScriptError>> {

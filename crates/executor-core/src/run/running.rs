@@ -166,7 +166,10 @@ impl Drop for Running {
             {
                 break;
             }
-            drop(self.resume(Resumed::Stop(StopReason::Cancelled)));
+            let end = self.resume(Resumed::Stop(StopReason::Cancelled));
+            if let Turned::Ended(RunOutput::Failed(error)) = end {
+                self.context.set_last_words(error);
+            }
         }
         if let Some(coroutine) = self.coroutine.take() {
             let budget = &self.context.budget;

@@ -3,19 +3,30 @@
 use shared::limits::Limits;
 use shared::script_error::{LimitKind, ScriptError, ScriptErrorKind};
 
+use crate::sandbox::context::Context;
 use crate::sandbox::signal::StopReason;
 
 /// The error of a run that was made to end.
-pub(super) fn stopped_error(limits: &Limits, reason: StopReason) -> ScriptError {
-    match reason {
-        StopReason::Cancelled => ScriptError::new(
-            ScriptErrorKind::Cancelled,
-            "nobody waits for this run any more",
-        ),
-        StopReason::Limit(limit) => {
-            ScriptError::new(ScriptErrorKind::Limit(limit), limit_message(limits, limit))
-        }
+pub(super) fn stopped_error(context: &Context, reason: StopReason) -> ScriptError {
+    let StopReason::Limit(limit) = reason else {
+        return ScriptError::cancelled();
+    };
+    let grant = context.invocation.grant.as_deref();
+    let callers = grant.filter(|_| context.is_callers(limit));
+    let mut error = callers
+        .and_then(|grant| grant.allowance.used_up(limit))
+        .unwrap_or_else(|| own_limit(&context.budget.limits, limit));
+    if let Some(callee) = context.callee() {
+        error.message = format!(
+            "{}. It waited for `{callee}`, whose work counts as its own",
+            error.message
+        );
     }
+    error
+}
+
+fn own_limit(limits: &Limits, limit: LimitKind) -> ScriptError {
+    ScriptError::new(ScriptErrorKind::Limit(limit), limit_message(limits, limit))
 }
 
 fn limit_message(limits: &Limits, limit: LimitKind) -> String {

@@ -119,6 +119,7 @@ mod tests {
             script: Arc::new(image),
             handler: None,
             limits: Limits::default(),
+            grant: None,
             trigger: TriggerKind::Manual,
             cause: Cause::first(execution),
             attempt: 1,

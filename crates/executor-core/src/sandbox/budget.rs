@@ -9,6 +9,7 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+use shared::allowance::Grant;
 use shared::invocation::Usage;
 use shared::limits::Limits;
 use shared::script_error::LimitKind;
@@ -43,6 +44,9 @@ pub(crate) struct Budget {
     /// Bytes the platform holds for the run, which count against its memory limit too.
     held: Cell<u64>,
     started: Instant,
+    deadline: Instant,
+    /// The deadline is that of the run that called this one.
+    pub(super) callers_deadline: bool,
     /// Operations done, but for those of the last grant.
     operations: Cell<u64>,
     /// Operations granted at the last look at the limits.
@@ -68,14 +72,21 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// The budget of a run that starts now.
-    pub(super) fn new(limits: Limits, slice: Duration) -> Self {
+    /// The budget of a run that starts now, within what its caller has left.
+    pub(super) fn new(own: Limits, grant: Option<&Grant>, slice: Duration) -> Self {
         let now = Instant::now();
+        let limits = grant.map_or(own, |grant| grant.allowance.within(own));
+        let deadline = now + own.wall;
+        let callers = grant
+            .map(|grant| grant.until)
+            .filter(|until| *until < deadline);
         Self {
             limits,
             account: Account::with_alarm(limits.memory),
             held: Cell::new(0),
             started: now,
+            deadline: callers.unwrap_or(deadline),
+            callers_deadline: callers.is_some(),
             operations: Cell::new(0),
             granted: Cell::new(0),
             next_clock: Cell::new(FIRST_LOOK),
@@ -95,7 +106,7 @@ impl Budget {
 
     /// When the run must have ended.
     pub(crate) fn deadline(&self) -> Instant {
-        self.started + self.limits.wall
+        self.deadline
     }
 
     /// Begins to count processor time.
@@ -148,19 +159,28 @@ impl Budget {
         }
     }
 
-    /// What the run may still use.
+    /// What the run may still use. Reads the clock.
     pub(super) fn left(&self) -> Limits {
         let now = Instant::now();
         let cpu = self.cpu.get() + now.duration_since(self.entered_at.get());
-        let memory = self.account.used().max(0) as u64 + self.held.get();
         Limits {
             wall: self.deadline().saturating_duration_since(now),
             cpu: self.limits.cpu.saturating_sub(cpu),
             operations: self.limits.operations.saturating_sub(self.operations()),
-            memory: self.limits.memory.saturating_sub(memory),
-            host_calls: self.limits.host_calls - self.host_calls.get(),
+            memory: self.memory_left(),
+            host_calls: self.limits.host_calls.saturating_sub(self.host_calls.get()),
             ..self.limits
         }
+    }
+
+    /// Bytes the run may still allocate.
+    pub(super) fn memory_left(&self) -> u64 {
+        self.limits.memory.saturating_sub(self.memory())
+    }
+
+    /// Bytes allocated by the run, and held for it, now.
+    fn memory(&self) -> u64 {
+        self.account.used().max(0) as u64 + self.held.get()
     }
 
     /// Operations done so far.
@@ -175,8 +195,7 @@ impl Budget {
 
     /// Whether `more` bytes would be beyond the memory limit.
     pub(super) fn over_memory(&self, more: u64) -> bool {
-        let used = self.account.used().max(0) as u64 + self.held.get();
-        used.saturating_add(more) > self.limits.memory
+        self.memory().saturating_add(more) > self.limits.memory
     }
 
     /// Counts a call of the platform.
@@ -187,6 +206,17 @@ impl Budget {
         }
         self.host_calls.set(calls);
         Ok(())
+    }
+
+    /// Counts what a run used that this one called.
+    pub(super) fn add(&self, usage: &Usage) {
+        self.cpu.set(self.cpu.get() + usage.cpu);
+        let operations = self.operations.get().saturating_add(usage.operations);
+        self.operations.set(operations);
+        let calls = self.host_calls.get().saturating_add(usage.host_calls);
+        self.host_calls.set(calls);
+        let peak = self.memory().saturating_add(usage.memory_peak);
+        self.account.raise_peak(peak);
     }
 
     /// Counts bytes of a streamed response.

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use shared::clock::{SharedClock, Timestamp};
 use shared::invocation::{Invocation, LogLevel, LogLine};
-use shared::script_error::LimitKind;
+use shared::name::ScriptName;
+use shared::script_error::{LimitKind, ScriptError};
 use shared::seam::Host;
 
 use super::budget::{Budget, Verdict};
@@ -27,6 +28,10 @@ pub(crate) struct Context {
     pub(crate) budget: Budget,
     pub(crate) label: Label,
     pub(super) services: Rc<Services>,
+    /// How a script failed that was ended because nobody waited for it.
+    last_words: RefCell<Option<Box<ScriptError>>>,
+    /// The script it waits for, or waited for when it was made to end.
+    pub(super) callee: RefCell<Option<ScriptName>>,
     /// The script's clock, which stands still between two waits.
     now: Cell<Option<Timestamp>>,
     logs: RefCell<Logs>,
@@ -45,16 +50,28 @@ impl Context {
         slice: Duration,
     ) -> Rc<Self> {
         Rc::new(Self {
-            budget: Budget::new(invocation.limits, slice),
+            budget: Budget::new(invocation.limits, invocation.grant.as_deref(), slice),
             label: Label::new(
                 invocation.app.slug.as_str(),
                 invocation.script.name.as_str(),
             ),
             invocation,
             services,
+            last_words: RefCell::default(),
+            callee: RefCell::default(),
             now: Cell::new(None),
             logs: RefCell::default(),
         })
+    }
+
+    /// Notes how the script failed after it was ended.
+    pub(crate) fn set_last_words(&self, error: ScriptError) {
+        *self.last_words.borrow_mut() = Some(Box::new(error));
+    }
+
+    /// How the script failed after it was ended.
+    pub(crate) fn last_words(&self) -> Option<ScriptError> {
+        self.last_words.borrow_mut().take().map(|error| *error)
     }
 
     /// Adds a line the platform wants the owner to see.

@@ -68,6 +68,12 @@ impl Account {
         self.peak.get().max(0) as u64
     }
 
+    /// Counts bytes that were in use for the script elsewhere.
+    pub(crate) fn raise_peak(&self, bytes: u64) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.peak.set(self.peak.get().max(bytes));
+    }
+
     /// Whether something large was allocated since it was last asked: what makes and fills it
     /// takes time that operations do not show.
     pub(crate) fn take_large(&self) -> bool {

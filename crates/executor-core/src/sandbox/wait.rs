@@ -26,7 +26,7 @@ pub(crate) fn host_call(call: HostCall) -> Result<HostReply, CallFailure> {
         app: context.invocation.app.id,
         execution: context.invocation.execution,
         cause: context.invocation.cause,
-        left: context.budget.left(),
+        memory: context.budget.memory_left(),
     };
     let service = call.service();
     let answer = match unmetered(|| context.services.host.call(caller, call)) {

@@ -1,18 +1,22 @@
 //! `invoke`: other scripts of the app, now or later.
 
+use bytes::Bytes;
 use rhai::Map;
 use rhai::plugin::{Dynamic, ImmutableString, RhaiResult, export_module};
 use shared::event::Effect;
+use shared::invocation::Usage;
 use shared::name::ScriptName;
 use shared::service::Invoke;
-use shared::service::invoke::{InvokeCall, InvokeReply};
+use shared::service::invoke::{EndsCaller, InvokeCall, InvokeReply, ScriptCall};
 
 use super::ask::ask_for;
 use super::messages::{self, Options};
 use super::transaction;
-use crate::language::error::{Result, wrong};
+use crate::language::error::{Result, host_error, wrong};
 use crate::language::json::{Failure, decode_wrapped};
-use crate::sandbox::context;
+use crate::sandbox::meter::Outside;
+use crate::sandbox::signal::StopReason;
+use crate::sandbox::{callee, context};
 
 /// The value of a JSON text the platform answered with.
 pub(super) fn returned(text: &[u8]) -> RhaiResult {
@@ -35,9 +39,40 @@ fn call_later(script: &str, args: &Dynamic, options: &Options) -> Result<Immutab
         },
         |reply| match reply {
             InvokeReply::Later(id) => Some(*id),
-            InvokeReply::Returned(_) => None,
+            InvokeReply::Returned { .. } | InvokeReply::Failed { .. } => None,
         },
     )
+}
+
+/// Runs a script on what this run has left, which pays for what that used.
+fn call_now(script: &ScriptName, args: Outside<Bytes>) -> RhaiResult {
+    let call = || {
+        InvokeCall::Call(Box::new(ScriptCall {
+            script: script.clone(),
+            args: args.into_inner(),
+            allowance: callee::allowance(),
+        }))
+    };
+    let taken = |reply: &mut InvokeReply| match reply {
+        InvokeReply::Returned { value, usage } => {
+            Some(paid(usage, None).and_then(|()| returned(value)))
+        }
+        InvokeReply::Failed {
+            error,
+            usage,
+            ends_caller,
+        } => Some(paid(usage, *ends_caller).and_then(|()| Err(host_error(error.clone())))),
+        InvokeReply::Later(_) => None,
+    };
+    callee::calling(script, || ask_for::<Invoke, _>(call, taken))
+}
+
+fn paid(usage: &Usage, ends: Option<EndsCaller>) -> Result<()> {
+    let ends = ends.map(|ends| match ends {
+        EndsCaller::Limit(limit) => StopReason::Limit(limit),
+        EndsCaller::Cancelled => StopReason::Cancelled,
+    });
+    Ok(callee::used(usage, ends)?)
 }
 
 #[export_module(root = "crate::language::placed")]
@@ -49,14 +84,7 @@ pub(super) mod functions {
         transaction::refuse_inside("invoke::call", "call it before, or use invoke::later")?;
         let script = messages::name::<ScriptName>(&script)?;
         let args = messages::json(&args, "the argument")?;
-        let call = || InvokeCall::Call {
-            script: script.into_inner(),
-            args: args.into_inner(),
-        };
-        ask_for::<Invoke, _>(call, |reply| match reply {
-            InvokeReply::Returned(text) => Some(returned(text)),
-            InvokeReply::Later(_) => None,
-        })
+        call_now(&script, args)
     }
 
     /// Runs another script of the app after this call; returns the event's id. It is on disk when

@@ -2,6 +2,8 @@
 //! placement.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod abandoning;
+mod callees;
 mod cancelling;
 mod catching;
 mod events;

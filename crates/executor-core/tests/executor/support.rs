@@ -1,5 +1,6 @@
 //! A worker or two with a tiny host in memory.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,13 +15,14 @@ use shared::event::{Effect, EventInput, ReadKey};
 use shared::id::{AppId, ContentHash, EventId, ExecutionId, RequestId};
 use shared::invocation::{
     AppContext, Input, Invocation, ModuleSet, Outcome, ResponseBody, ScriptImage, TriggerKind,
+    Usage,
 };
 use shared::kv::{KvCall, KvEntry, KvOp, KvReply, KvValue};
 use shared::limits::Limits;
 use shared::script_error::{LimitKind, ScriptErrorKind};
 use shared::seam::{Caller, Executor, Host, HostAnswer};
 use shared::service::dead_letters::{DeadLettersCall, DeadLettersReply};
-use shared::service::invoke::{InvokeCall, InvokeReply};
+use shared::service::invoke::{EndsCaller, InvokeCall, InvokeReply, ScriptCall};
 use shared::service::pubsub::{PubsubCall, PubsubReply};
 use shared::service::queue::{QueueCall, QueueReply};
 use shared::service::tx::{TxCall, TxReply};
@@ -138,10 +140,13 @@ impl TestHost {
             HostCall::Invoke(InvokeCall::Later { message, .. }) => {
                 HostReply::Invoke(InvokeReply::Later(message.id))
             }
-            HostCall::Invoke(InvokeCall::Call { script, args }) if script.as_str() == "echo" => {
-                HostReply::Invoke(InvokeReply::Returned(args))
+            HostCall::Invoke(InvokeCall::Call(call)) if call.script.as_str() == "echo" => {
+                HostReply::Invoke(InvokeReply::Returned {
+                    value: call.args,
+                    usage: Usage::default(),
+                })
             }
-            HostCall::Invoke(InvokeCall::Call { args, .. }) => return self.run(caller, args),
+            HostCall::Invoke(InvokeCall::Call(call)) => return self.run(caller, *call),
             HostCall::DeadLetters(DeadLettersCall::List { limit }) => {
                 let list = format!("[{{\"attempts\":{limit}}}]");
                 HostReply::DeadLetters(DeadLettersReply::List(list.into()))
@@ -161,28 +166,38 @@ impl TestHost {
         TxReply::Committed
     }
 
-    fn run(&self, caller: Caller, args: Bytes) -> HostAnswer {
+    fn run(&self, caller: Caller, call: ScriptCall) -> HostAnswer {
         let (executor, source) = self.called.get().unwrap();
         if caller.cause.depth >= shared::event::limits::DEPTH {
             let deep = "scripts call each other too deep";
             return HostAnswer::Ready(Err(failed(HostErrorKind::Limit, deep)));
         }
-        let fields = [b"{\"args\":", &args[..], b"}"].concat();
+        let fields = [b"{\"args\":", &call.args[..], b"}"].concat();
         let mut run = event_of(
             TriggerKind::Invoke,
             &String::from_utf8(fields).unwrap(),
             source,
         );
         run.cause = caller.cause.follows(caller.execution, EventId::new(NOW));
+        run.grant = Some(Box::new(call.allowance.into()));
         let outcome = executor.upgrade().unwrap().submit(run);
         HostAnswer::Pending(Box::pin(async move {
             let outcome = outcome.await;
-            match &outcome.completion.error {
-                Some(error) => Err(failed(HostErrorKind::Conflict, &error.message)),
-                None => Ok(HostReply::Invoke(InvokeReply::Returned(
-                    body(&outcome).into(),
-                ))),
-            }
+            let usage = outcome.completion.usage;
+            Ok(HostReply::Invoke(match &outcome.completion.error {
+                Some(error) => InvokeReply::Failed {
+                    error: failed(HostErrorKind::Conflict, &error.message),
+                    usage,
+                    ends_caller: error
+                        .limit_of
+                        .as_ref()
+                        .map(|_caller| EndsCaller::Limit(limit(&outcome))),
+                },
+                None => InvokeReply::Returned {
+                    value: body(&outcome).into(),
+                    usage,
+                },
+            }))
         }))
     }
 }
@@ -244,7 +259,7 @@ impl Host for TestHost {
 pub(crate) struct Rig {
     pub(crate) executor: Arc<LocalExecutor>,
     pub(crate) host: Arc<TestHost>,
-    others: Vec<(oneshot::Sender<()>, JoinHandle<()>)>,
+    others: RefCell<Vec<(oneshot::Sender<()>, JoinHandle<()>)>>,
 }
 
 impl Rig {
@@ -253,7 +268,8 @@ impl Rig {
         let config = ExecutorConfig::with_workers(workers);
         let clock = Arc::new(ManualClock::new(NOW));
         let executor = LocalExecutor::new(config, Arc::clone(&host) as Arc<dyn Host>, clock);
-        let others = (1..workers).map(|index| other(&executor, index)).collect();
+        let others = (1..workers).map(|index| other(&executor, index));
+        let others = RefCell::new(others.collect());
         Self {
             executor,
             host,
@@ -279,13 +295,20 @@ impl Rig {
     }
 }
 
-impl Drop for Rig {
-    fn drop(&mut self) {
-        for (stop, thread) in self.others.drain(..) {
+impl Rig {
+    /// Ends the threads of the workers that are not the test's own.
+    pub(crate) fn end_others(&self) {
+        for (stop, thread) in self.others.take() {
             // It may have ended already, with its test.
             let _sent = stop.send(());
             thread.join().unwrap();
         }
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        self.end_others();
     }
 }
 
@@ -359,6 +382,7 @@ pub(crate) fn script_of(name: &str, source: &str) -> Box<Invocation> {
         script: Arc::new(image),
         handler: None,
         limits: Limits::default(),
+        grant: None,
         trigger: TriggerKind::Manual,
         cause: shared::event::Cause::first(execution),
         attempt: 1,

@@ -1,7 +1,6 @@
 //! What handlers look up.
 
 use shared::id::{AppId, ContentHash};
-use shared::limits::{LimitSettings, Limits};
 use shared::name::DomainName;
 use shared::release::Snapshot;
 use store::apps::{self, AppRow};
@@ -34,11 +33,4 @@ pub(crate) fn source_of(conn: &mut dyn Conn, app: AppId, hash: ContentHash) -> A
         tracing::error!(%app, hash = hash.short(), "a stored source is missing");
         ApiError::internal()
     })
-}
-
-/// The limits of one run of a script of this app.
-pub(crate) fn limits_of(app: &AppRow, script: &LimitSettings, ceiling: &Limits) -> Limits {
-    Limits::default()
-        .with(&app.limits, ceiling)
-        .with(script, ceiling)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
@@ -13,11 +13,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use shared::api::{LogEntry, RunResponse, RunResult};
 use shared::error::{Error, Problem};
 use shared::invocation::{BodyStream, Completion, LogLine, Outcome, ResponseBody, StreamItem};
+use shared::name::ScriptName;
 use shared::script_error::{PublicError, ScriptError, ScriptErrorKind};
+use shared::seam::DirectOutcome;
 use tokio_stream::{Stream, StreamExt as _};
 
-use super::record::{Run, failed_status};
-use crate::error::{ApiError, ApiResult};
+use crate::error::ApiError;
 use crate::layer::Verbatim;
 use crate::model::time;
 
@@ -39,15 +40,14 @@ const REFUSED: [HeaderName; 9] = [
 ];
 
 /// The whole answer as data: for editors and test panels.
-pub(super) async fn whole(run: Run, outcome: Outcome) -> ApiResult<RunResult> {
+pub(super) async fn whole(script: &ScriptName, ran: DirectOutcome) -> RunResult {
+    let execution = ran.execution;
     let Outcome {
         response,
         mut completion,
-    } = outcome;
-    let mut status = completion.error.as_ref().map_or(0, failed_status);
+    } = ran.outcome;
     let response = match response {
         Some(response) => {
-            status = response.status.as_u16();
             let body = match response.body {
                 ResponseBody::Full(bytes) => bytes,
                 ResponseBody::Stream(stream) => {
@@ -60,32 +60,29 @@ pub(super) async fn whole(run: Run, outcome: Outcome) -> ApiResult<RunResult> {
         }
         None => None,
     };
-    let (script, usage) = (run.script().name.clone(), completion.usage);
-    let execution = run.execution();
-    let line = |line: &LogLine| LogEntry {
+    let usage = completion.usage;
+    let line = |line: LogLine| LogEntry {
         at: time(line.at),
         level: line.level,
         script: script.clone(),
         execution,
-        message: line.message.clone(),
+        message: line.message,
         fields: line
             .fields
             .as_deref()
             .and_then(|text| serde_json::from_str(text).ok()),
     };
-    let result = RunResult {
+    RunResult {
         execution,
         response,
-        error: completion.error.clone(),
-        logs: completion.logs.iter().map(line).collect(),
+        error: completion.error,
+        logs: completion.logs.into_iter().map(line).collect(),
         duration_ms: usage.wall.as_secs_f64() * 1_000.0,
         cpu_ms: usage.cpu.as_secs_f64() * 1_000.0,
         operations: usage.operations,
         memory_peak: usage.memory_peak,
         host_calls: usage.host_calls,
-    };
-    run.finish(status, completion);
-    Ok(result)
+    }
 }
 
 async fn collect(mut stream: BodyStream) -> (Bytes, Completion) {
@@ -131,12 +128,9 @@ fn view(status: StatusCode, headers: &HeaderMap, body: Bytes) -> RunResponse {
 }
 
 /// The script's answer as the answer of the request.
-pub(super) fn streamed(run: Run, outcome: Outcome) -> Response {
+pub(super) fn streamed(outcome: Outcome) -> Response {
     let Some(script) = outcome.response else {
-        let error = outcome.completion.error.clone();
-        let status = error.as_ref().map_or(500, failed_status);
-        run.finish(status, outcome.completion);
-        return match error {
+        return match outcome.completion.error {
             Some(ScriptError {
                 public: Some(public),
                 ..
@@ -145,17 +139,9 @@ pub(super) fn streamed(run: Run, outcome: Outcome) -> Response {
             None => ApiError::internal().into_response(),
         };
     };
-    let status = script.status.as_u16();
     let body = match script.body {
-        ResponseBody::Full(bytes) => {
-            run.finish(status, outcome.completion);
-            Body::from(bytes)
-        }
-        ResponseBody::Stream(stream) => Body::from_stream(Streamed {
-            stream,
-            run: Some(run),
-            status,
-        }),
+        ResponseBody::Full(bytes) => Body::from(bytes),
+        ResponseBody::Stream(stream) => Body::from_stream(Streamed(stream)),
     };
     let mut response = Response::new(body);
     *response.status_mut() = script.status;
@@ -192,30 +178,21 @@ fn thrown(public: &PublicError) -> Response {
     (status, [(header::CONTENT_TYPE, kind)], problem.to_json()).into_response()
 }
 
-/// A streamed body that records its run at the end, however it ends.
-struct Streamed {
-    stream: BodyStream,
-    run: Option<Run>,
-    status: u16,
-}
+/// A streamed body.
+struct Streamed(BodyStream);
 
 impl Stream for Streamed {
     type Item = Result<Bytes, axum::BoxError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match self.stream.as_mut().poll_next(context) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Some(StreamItem::Chunk(bytes))) => Poll::Ready(Some(Ok(bytes))),
-            Poll::Ready(Some(StreamItem::End(completion))) => {
-                // A body cut short must look cut short to the client.
-                let failed = completion.error.as_ref().map(|error| error.message.clone());
-                let status = self.status;
-                if let Some(run) = self.run.take() {
-                    run.finish(status, *completion);
-                }
+        match ready!(self.0.as_mut().poll_next(context)) {
+            Some(StreamItem::Chunk(bytes)) => Poll::Ready(Some(Ok(bytes))),
+            // A body cut short must look cut short to the client.
+            Some(StreamItem::End(completion)) => {
+                let failed = completion.error.map(|error| error.message);
                 Poll::Ready(failed.map(|message| Err(message.into())))
             }
-            Poll::Ready(None) => Poll::Ready(None),
+            None => Poll::Ready(None),
         }
     }
 }

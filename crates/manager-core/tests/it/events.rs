@@ -192,7 +192,7 @@ async fn attempts_at(world: &World, event: EventId, root: RootId) {
         run.expect(200);
         world.clock.advance(Duration::from_millis(1));
     }
-    for (n, record) in world.log.0.lock().unwrap().iter_mut().enumerate() {
+    for (n, record) in world.runner.log.lock().unwrap().iter_mut().enumerate() {
         record.trigger = TriggerKind::Queue;
         record.attempt = n as u32 + 1;
         record.cause = Cause {

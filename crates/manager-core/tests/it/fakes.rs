@@ -1,22 +1,26 @@
 //! What stands behind the seams in these tests.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use manager_core::{AttemptEvent, Attempts, Tail, TailEvent};
+use shared::clock::SharedClock;
 use shared::error::{Error, Kind, code};
-use shared::id::AppId;
+use shared::event::Cause;
+use shared::id::{AppId, ContentHash, ExecutionId};
 use shared::invocation::{
-    Completion, Invocation, LogLevel, LogLine, Outcome, ResponseBody, ScriptImage, ScriptResponse,
-    StreamItem, Usage,
+    AppContext, Completion, Farewell, LogLevel, LogLine, Outcome, Pieces, ResponseBody,
+    ScriptImage, ScriptResponse, StreamItem, TriggerKind, Usage,
 };
 use shared::record::ExecutionRecord;
 use shared::script_error::{
     Diagnostic, Frame, LimitKind, PublicError, ScriptError, ScriptErrorKind, Severity,
 };
 use shared::seam::{
-    BoxFuture, Catalog, Checked, ExecutionLog, Executor, Kept, LocalFuture, Raised, ScriptGraph,
+    BoxFuture, Catalog, Checked, DirectOutcome, DirectRun, Raised, Runner, ScriptGraph,
     ScriptValidator,
 };
 use store::{Store, StoreError, deployment};
@@ -98,8 +102,13 @@ impl ScriptValidator for FakeValidator {
     }
 }
 
-/// Runs nothing; what it answers depends on a word in the source.
-pub(crate) struct FakeExecutor;
+/// Runs nothing; what it answers depends on a word in the source. Keeps records until a test stores
+/// them.
+pub(crate) struct FakeRunner {
+    pub(crate) catalog: Arc<FakeCatalog>,
+    pub(crate) clock: SharedClock,
+    pub(crate) log: Mutex<Vec<ExecutionRecord>>,
+}
 
 fn failed(kind: ScriptErrorKind, public: Option<PublicError>) -> Outcome {
     let mut error = ScriptError::new(kind, "it broke\nbadly");
@@ -137,8 +146,8 @@ fn completion() -> Completion {
     }
 }
 
-fn echo(invocation: &Invocation) -> Bytes {
-    let http = invocation.http().unwrap();
+fn echo(run: &DirectRun) -> Bytes {
+    let http = &run.http;
     let headers: BTreeMap<String, String> = http
         .headers
         .iter()
@@ -149,20 +158,9 @@ fn echo(invocation: &Invocation) -> Bytes {
             )
         })
         .collect();
-    let modules: Vec<String> = invocation
-        .script
-        .modules
-        .modules
-        .keys()
-        .map(ToString::to_string)
-        .collect();
-    let env: BTreeMap<String, String> = invocation
-        .app
-        .env
-        .iter()
-        .map(|(name, value)| (name.to_string(), value.to_string()))
-        .collect();
     let value = serde_json::json!({
+        "script": run.script,
+        "draft": run.draft.as_deref(),
         "method": http.method.as_str(),
         "uri": http.uri.to_string(),
         "host": &*http.host,
@@ -170,17 +168,12 @@ fn echo(invocation: &Invocation) -> Bytes {
         "headers": headers,
         "params": http.params.iter().cloned().collect::<BTreeMap<_, _>>(),
         "body": String::from_utf8_lossy(&http.body),
-        "modules": modules,
-        "env": env,
-        "handler": invocation.handler.as_ref().map(ToString::to_string),
-        "wall_ms": invocation.limits.wall.as_millis() as u64,
-        "version": invocation.script.version,
+        "handler": run.handler.as_ref().map(ToString::to_string),
     });
     serde_json::to_vec(&value).unwrap().into()
 }
 
-fn respond(invocation: &Invocation) -> Outcome {
-    let source = &*invocation.script.source;
+fn respond(run: &DirectRun, source: &str) -> Outcome {
     let has = |word: &str| source.contains(word);
     if has("RUNTIME") {
         return failed(ScriptErrorKind::Runtime, None);
@@ -207,7 +200,7 @@ fn respond(invocation: &Invocation) -> Outcome {
             StreamItem::End(Box::new(completion())),
         ];
         answer_completion = Completion::default();
-        ResponseBody::Stream(Box::pin(tokio_stream::iter(items)))
+        ResponseBody::Stream(Box::pin(Items(items.into_iter())))
     } else if has("BINARY") {
         ResponseBody::Full(Bytes::from_static(&[0xFF, 0x00]))
     } else if has("BARE404") {
@@ -220,7 +213,7 @@ fn respond(invocation: &Invocation) -> Outcome {
         headers.append("clear-site-data", "\"*\"".parse().unwrap());
         ResponseBody::Full(Bytes::from_static(b"<script>"))
     } else {
-        ResponseBody::Full(echo(invocation))
+        ResponseBody::Full(echo(run))
     };
     Outcome {
         response: Some(ScriptResponse {
@@ -232,30 +225,80 @@ fn respond(invocation: &Invocation) -> Outcome {
     }
 }
 
-impl Executor for FakeExecutor {
-    fn execute(&self, invocation: Box<Invocation>) -> LocalFuture<Outcome> {
-        Box::pin(async move { respond(&invocation) })
-    }
+struct Items(std::vec::IntoIter<StreamItem>);
 
-    fn submit(&self, invocation: Box<Invocation>) -> BoxFuture<Outcome> {
-        if invocation.script.source.contains("FOREVER") {
-            return Box::pin(std::future::pending());
-        }
-        Box::pin(async move { respond(&invocation) })
-    }
+impl tokio_stream::Stream for Items {
+    type Item = StreamItem;
 
-    fn warm(&self, _: Arc<ScriptImage>) -> BoxFuture<Result<Kept, ScriptError>> {
-        Box::pin(async { Ok(Kept::default()) })
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<StreamItem>> {
+        Poll::Ready(self.0.next())
     }
 }
 
-/// Keeps records until a test stores them.
-#[derive(Default)]
-pub(crate) struct FakeLog(pub(crate) Mutex<Vec<ExecutionRecord>>);
+impl Pieces for Items {
+    fn abandon(self: Pin<Box<Self>>, told: Farewell) {
+        told(completion());
+    }
+}
 
-impl ExecutionLog for Arc2<FakeLog> {
-    fn record(&self, record: ExecutionRecord) {
-        self.0.0.lock().unwrap().push(record);
+impl FakeRunner {
+    /// The source to run, as an image with its release.
+    fn image(&self, run: &DirectRun) -> Option<(i64, ScriptImage)> {
+        let live = self.catalog.live.lock().unwrap();
+        let app = live.get(&run.app)?;
+        let served = app.snapshot.scripts.get(&run.script);
+        let served = served.map(|spec| (spec.version, app.sources[&spec.hash].as_str()));
+        let draft = run.draft.as_deref().map(|draft| (0, draft));
+        let (version, source) = draft.or(served)?;
+        let image = ScriptImage {
+            app: run.app,
+            name: run.script.clone(),
+            version,
+            hash: ContentHash::of(source.as_bytes()),
+            source: source.into(),
+            modules: Arc::default(),
+        };
+        Some((app.release, image))
+    }
+
+    fn record(&self, run: &DirectRun, (release, image): (i64, ScriptImage), outcome: &Outcome) {
+        let mut completion = outcome.completion.clone();
+        if let Some(ResponseBody::Stream(_)) = outcome.response.as_ref().map(|r| &r.body) {
+            completion = self::completion();
+        }
+        let at = self.clock.now();
+        let id = ExecutionId::new(at);
+        self.log.lock().unwrap().push(ExecutionRecord {
+            id,
+            request: run.request,
+            app: Arc::new(AppContext {
+                id: run.app,
+                slug: "shop".parse().unwrap(),
+                env: BTreeMap::new(),
+            }),
+            script: Arc::new(image),
+            release,
+            trigger: TriggerKind::Manual,
+            target: Some((run.http.method.clone(), run.http.uri.path().to_owned())),
+            status: outcome.response.as_ref().map_or(500, |r| r.status.as_u16()),
+            started_at: at,
+            completion,
+            cause: Cause::first(id),
+            attempt: 1,
+        });
+    }
+}
+
+impl Runner for Arc2<FakeRunner> {
+    fn run(&self, run: DirectRun) -> BoxFuture<Result<DirectOutcome, Error>> {
+        let Some((release, image)) = self.0.image(&run) else {
+            let error = Error::new(Kind::NotFound, code::NOT_FOUND, "no such script");
+            return Box::pin(std::future::ready(Err(error)));
+        };
+        let outcome = respond(&run, &image.source);
+        self.0.record(&run, (release, image), &outcome);
+        let execution = self.0.log.lock().unwrap().last().unwrap().id;
+        Box::pin(std::future::ready(Ok(DirectOutcome { execution, outcome })))
     }
 }
 

@@ -1,7 +1,5 @@
 //! Checking and running scripts through the API.
 
-use std::sync::Arc;
-
 use serde_json::json;
 
 use crate::world::{Ask, World};
@@ -86,10 +84,9 @@ async fn a_draft_runs_with_the_request_described() {
         (&json!("7"), &json!("on_order"))
     );
     assert_eq!(
-        (&seen["modules"], &seen["version"]),
-        (&json!(["lib"]), &json!(0))
+        (&seen["script"], &seen["draft"]),
+        (&json!("hello"), &json!("draft"))
     );
-    assert_eq!(seen["wall_ms"], 2000);
     assert_eq!(
         (&ran["operations"], &ran["logs"][0]["fields"]["n"]),
         (&json!(7), &json!(1))
@@ -104,8 +101,8 @@ async fn a_draft_runs_with_the_request_described() {
     let seen: serde_json::Value =
         serde_json::from_str(served["response"]["body"].as_str().unwrap()).unwrap();
     assert_eq!(
-        (&seen["method"], &seen["uri"], &seen["version"]),
-        (&json!("GET"), &json!("/"), &json!(1))
+        (&seen["method"], &seen["uri"], &seen["draft"]),
+        (&json!("GET"), &json!("/"), &json!(null))
     );
     world
         .post("/apps/shop/scripts/new/run", &json!({}))
@@ -221,7 +218,6 @@ async fn invoke_tells_of_failures_what_a_client_may_know() {
         let ask = invoke("POST", "").auth(&world.local);
         let reply = world.send(ask).await.problem(status, code);
         assert!(!String::from_utf8_lossy(&reply.body).contains("it broke"));
-        assert_eq!(world.log.0.lock().unwrap()[0].status, status);
     }
 }
 
@@ -247,40 +243,4 @@ async fn a_scripts_answer_cannot_touch_the_session() {
         .await
         .expect(200);
     assert_eq!(reply.body, b"one two");
-    assert_eq!(
-        streaming.log.0.lock().unwrap()[0]
-            .completion
-            .usage
-            .operations,
-        7
-    );
-}
-
-#[tokio::test]
-async fn runs_are_recorded_and_abandoned_ones_too() {
-    let world = Arc::new(world("FOREVER").await);
-    let mut waiting = Box::pin(world.send(invoke("POST", "").auth(&world.local)));
-    // Until the script has started, and then nobody waits any more.
-    for _ in 0..1_000 {
-        let poll = std::future::poll_fn(|context| {
-            std::task::Poll::Ready(waiting.as_mut().poll(context).is_ready())
-        });
-        assert!(!poll.await);
-        tokio::task::yield_now().await;
-    }
-    drop(waiting);
-    world
-        .post("/apps/shop/scripts/hello/run", &json!({"source": "1"}))
-        .await
-        .expect(200);
-    let log = world.log.0.lock().unwrap();
-    let outcomes: Vec<&str> = log
-        .iter()
-        .map(shared::record::ExecutionRecord::outcome)
-        .collect();
-    assert_eq!(outcomes.last(), Some(&"ok"));
-    assert!(
-        outcomes.len() == 1 || outcomes == ["cancelled", "ok"],
-        "{outcomes:?}"
-    );
 }

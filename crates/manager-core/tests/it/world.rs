@@ -16,7 +16,7 @@ use store::{Store, StoreConfig, StoreError, executions};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
-use crate::fakes::{Arc2, FakeCatalog, FakeExecutor, FakeLog, FakeValidator, attempts_tail, tail};
+use crate::fakes::{Arc2, FakeCatalog, FakeRunner, FakeValidator, attempts_tail, tail};
 
 pub(crate) const EMAIL: &str = "ada@example.com";
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -27,7 +27,7 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) manager: Arc<Manager>,
     pub(crate) catalog: Arc<FakeCatalog>,
-    pub(crate) log: Arc<FakeLog>,
+    pub(crate) runner: Arc<FakeRunner>,
     pub(crate) tail: Arc<Mutex<Vec<TailEvent>>>,
     pub(crate) attempts: Arc<Mutex<Vec<AttemptEvent>>>,
     /// `Bearer …` of the local credential.
@@ -159,15 +159,18 @@ impl World {
             live: Mutex::default(),
             broken: Mutex::default(),
         });
-        let log = Arc::new(FakeLog::default());
+        let runner = Arc::new(FakeRunner {
+            catalog: Arc::clone(&catalog),
+            clock: clock.clone(),
+            log: Mutex::default(),
+        });
         let events = Arc::<Mutex<Vec<TailEvent>>>::default();
         let attempts = Arc::<Mutex<Vec<AttemptEvent>>>::default();
         let parts = Parts {
             store: store.clone(),
             catalog: Arc::new(Arc2(Arc::clone(&catalog))),
-            executor: Arc::new(FakeExecutor),
+            runner: Arc::new(Arc2(Arc::clone(&runner))),
             validator: Arc::new(FakeValidator),
-            log: Arc::new(Arc2(Arc::clone(&log))),
             tail: tail(Arc::clone(&events)),
             attempts: attempts_tail(Arc::clone(&attempts)),
         };
@@ -185,7 +188,7 @@ impl World {
             store,
             manager,
             catalog,
-            log,
+            runner,
             tail: events,
             attempts,
             _dir: dir,
@@ -311,7 +314,7 @@ impl World {
 
     /// Stores the records of runs so far, as the orchestrator would.
     pub(crate) async fn flush(&self) {
-        let records = std::mem::take(&mut *self.log.0.lock().unwrap());
+        let records = std::mem::take(&mut *self.runner.log.lock().unwrap());
         let stored = self
             .store
             .write::<_, StoreError>(move |conn| executions::insert(conn, &records));

@@ -20,6 +20,7 @@ use crate::metrics::Metrics;
 /// What is deployed for an app, with its scripts.
 pub(super) struct Prepared {
     pub(super) deployment: Deployment,
+    modules: Arc<ModuleSet>,
     images: BTreeMap<ScriptName, Arc<ScriptImage>>,
     /// Those of them that were not served before.
     pub(super) new: Vec<Arc<ScriptImage>>,
@@ -28,7 +29,9 @@ pub(super) struct Prepared {
 impl Prepared {
     /// `before`: what is served of the app now.
     pub(super) fn new(deployment: Deployment, before: Option<&Arc<LiveApp>>) -> Self {
-        let images = images(&deployment, before);
+        let source = |hash: &ContentHash| Arc::<str>::from(deployment.sources[hash].as_str());
+        let modules = Arc::new(module_set(&deployment, &source));
+        let images = images(&deployment, &modules, &source, before);
         let is_served = |image: &Arc<ScriptImage>| {
             let served = before.and_then(|app| app.scripts.get(&image.name));
             served.is_some_and(|script| Arc::ptr_eq(&script.image, image))
@@ -36,6 +39,7 @@ impl Prepared {
         Self {
             new: images.values().filter(|i| !is_served(i)).cloned().collect(),
             images,
+            modules,
             deployment,
         }
     }
@@ -49,14 +53,15 @@ impl Prepared {
     ) -> Result<LiveApp, Error> {
         let Self {
             deployment: from,
+            modules,
             images,
             ..
         } = self;
         let app = from.app.id;
-        let limits = Limits::default().with(&from.app.limits, &bounds.ceiling);
+        let app_limits = Limits::default().with(&from.app.limits, &bounds.ceiling);
         let mut scripts = BTreeMap::new();
         for (name, image) in images {
-            let limits = limits.with(&from.snapshot.scripts[&name].limits, &bounds.ceiling);
+            let limits = app_limits.with(&from.snapshot.scripts[&name].limits, &bounds.ceiling);
             let gate = lasting.gate(app, &name);
             gate.set_bound(limits.concurrency);
             let live = LiveScript {
@@ -79,6 +84,8 @@ impl Prepared {
             }),
             number: from.number,
             release: from.release,
+            limits: app_limits,
+            modules,
             routes: route_table(&from, &scripts)?,
             triggers: triggers(&from, &scripts)?,
             scripts,
@@ -94,10 +101,10 @@ impl Prepared {
 /// compiled nor held in memory again.
 fn images(
     from: &Deployment,
+    modules: &Arc<ModuleSet>,
+    source: &impl Fn(&ContentHash) -> Arc<str>,
     before: Option<&Arc<LiveApp>>,
 ) -> BTreeMap<ScriptName, Arc<ScriptImage>> {
-    let source = |hash: &ContentHash| Arc::<str>::from(from.sources[hash].as_str());
-    let modules = Arc::new(module_set(from, &source));
     let mut images = BTreeMap::new();
     for (name, spec) in &from.snapshot.scripts {
         let served = before.and_then(|app| app.scripts.get(name));
@@ -113,7 +120,7 @@ fn images(
                 version: spec.version,
                 hash: spec.hash,
                 source: source(&spec.hash),
-                modules: Arc::clone(&modules),
+                modules: Arc::clone(modules),
             })
         });
         images.insert(name.clone(), image);

@@ -7,24 +7,22 @@ use shared::clock::Timestamp;
 use shared::event::EventInput;
 use shared::event::limits::CRASHES;
 use shared::event::request::StoredRequest;
-use shared::id::{ExecutionId, RequestId};
-use shared::invocation::{
-    Completion, Input, Invocation, Outcome, ResponseBody, StreamItem, TriggerKind,
-};
+use shared::id::ExecutionId;
+use shared::invocation::{Input, TriggerKind};
 use shared::name::FunctionName;
-use shared::record::{AttemptEnd, ExecutionRecord};
+use shared::record::AttemptEnd;
 use shared::retry::RetryPolicy;
 use shared::script_error::{ScriptError, ScriptErrorKind};
-use shared::seam::ExecutionLog as _;
 use store::StoreError;
 use store::outbox::{Delivery, Failed};
 use store::triggers::PARKED;
-use tokio_stream::StreamExt as _;
 
 use super::judge::judge;
 use super::tail::{tell_failed, told};
 use super::{Dispatcher, State};
+use crate::admission::Permit;
 use crate::catalog::{LiveApp, LiveScript};
+use crate::runs::Plan;
 
 /// How long a delivery waits whose script has all its runs under way.
 const CROWDED: Duration = Duration::from_millis(100);
@@ -121,7 +119,7 @@ impl Attempt {
             );
             return self.hopeless(ScriptErrorKind::Internal, message);
         }
-        let Some(_permit) = handler.script.gate.enter() else {
+        let Some(permit) = handler.script.gate.enter() else {
             return End::NotYet(self.parts.clock.now().plus(CROWDED));
         };
         if self.delivery.suspect {
@@ -134,7 +132,7 @@ impl Attempt {
                 }
             }
         }
-        self.handle(handler).await
+        self.handle(handler, permit).await
     }
 
     /// Notes in the database that this attempt begins, because it may be the last thing this
@@ -216,93 +214,39 @@ impl Attempt {
         }))
     }
 
-    async fn handle(&mut self, handler: Handler) -> End {
+    async fn handle(&mut self, handler: Handler, permit: Permit) -> End {
         let Some(input) = self.input() else {
             let message = "the stored request is damaged".to_owned();
             return self.hopeless(ScriptErrorKind::Internal, message);
         };
         let started_at = self.parts.clock.now();
-        let execution = ExecutionId::new(started_at);
-        let invocation = Box::new(Invocation {
-            execution,
-            request: RequestId::from_bytes(*execution.as_bytes()),
-            app: Arc::clone(&handler.app.context),
-            script: Arc::clone(&handler.script.image),
-            handler: handler.function.clone(),
-            limits: handler.script.limits,
+        let waited = started_at.since(self.delivery.due_at);
+        self.parts.metrics.waited(waited);
+        let run = self.parts.runs.start(Plan {
+            app: handler.app,
+            script: handler.script,
+            handler: handler.function,
+            input,
             trigger: self.delivery.kind,
-            cause: self.delivery.cause,
+            cause: Some(self.delivery.cause),
             attempt: self.delivery.attempt + 1,
-            input: Some(input),
+            request: None,
+            grant: None,
+            target: None,
+            started_at,
+            places: permit.into(),
         });
-        self.parts
-            .metrics
-            .waited(started_at.since(self.delivery.due_at));
-        let outcome = self.parts.executor.submit(invocation).await;
-        let (status, completion) = whole(outcome).await;
-        let error = completion.error.clone();
-        self.ran = Some((execution, completion.usage.wall));
-        self.record(&handler, execution, started_at, status, completion);
-        match error {
+        let ended = run.end().await;
+        self.ran = Some((ended.execution, ended.usage.wall));
+        match ended.error {
             None => End::Done,
             Some(error) => End::Failed {
                 error: Box::new(error),
-                execution,
+                execution: ended.execution,
                 retry: handler.retry,
             },
         }
     }
-
-    fn record(
-        &self,
-        handler: &Handler,
-        execution: ExecutionId,
-        started_at: Timestamp,
-        status: u16,
-        completion: Completion,
-    ) {
-        let record = ExecutionRecord {
-            id: execution,
-            request: RequestId::from_bytes(*execution.as_bytes()),
-            app: Arc::clone(&handler.app.context),
-            script: Arc::clone(&handler.script.image),
-            release: handler.app.release,
-            trigger: self.delivery.kind,
-            target: None,
-            status,
-            started_at,
-            completion,
-            cause: self.delivery.cause,
-            attempt: self.delivery.attempt + 1,
-        };
-        let quiet = record.completion.error.is_none() && record.completion.logs.is_empty();
-        if self.parts.recorder.admits(&handler.app.state.quota, quiet) {
-            self.parts.recorder.record(record);
-        } else {
-            handler
-                .script
-                .metrics
-                .other_run(record.trigger, record.outcome());
-            self.parts.recorder.publish(&record);
-        }
-    }
-}
-
-/// The end of a run whose answer nobody reads.
-async fn whole(outcome: Outcome) -> (u16, Completion) {
-    let Some(response) = outcome.response else {
-        return (0, outcome.completion);
-    };
-    let status = response.status.as_u16();
-    let ResponseBody::Stream(mut body) = response.body else {
-        return (status, outcome.completion);
-    };
-    while let Some(item) = body.next().await {
-        if let StreamItem::End(completion) = item {
-            return (status, *completion);
-        }
-    }
-    (status, Outcome::cancelled().completion)
 }
 
 impl State {

@@ -127,7 +127,7 @@ fn refused(error: OutboxError) -> Error {
             code::OUTBOX_FULL,
             "the app has as many undelivered events as it may have; try again later",
         ),
-        OutboxError::TooDeep(_) => super::reply::internal(),
+        OutboxError::TooDeep(_) => Error::internal(),
         OutboxError::Store(error) => {
             tracing::warn!(%error, "a request could not be stored");
             let detail = "the request could not be stored; try again";

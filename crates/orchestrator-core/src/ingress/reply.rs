@@ -1,7 +1,7 @@
 //! What goes back to the client.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -9,12 +9,13 @@ use http::{Method as HttpMethod, Response, StatusCode};
 use http_body::Frame;
 use shared::error::{Error, Kind, Problem};
 use shared::id::RequestId;
-use shared::invocation::{BodyStream, Outcome, ResponseBody, StreamItem};
+use shared::invocation::{Outcome, ResponseBody, StreamItem};
 use shared::routing::Method;
-use shared::script_error::{LimitKind, PublicError, ScriptError, ScriptErrorKind};
+use shared::script_error::{PublicError, ScriptError};
+use shared::seam::Execution;
 
-use super::record::PendingRecord;
 use crate::body::{Body, BoxBody, BoxError};
+use crate::runs::{Run, Streaming};
 
 /// Headers that belong to the connection, not to a script.
 const NOT_THE_SCRIPTS: [HeaderName; 5] = [
@@ -125,16 +126,16 @@ pub(super) fn drop_body(response: &mut Response<Body>) {
 /// A script's outcome as an answer; records the run when it has ended.
 pub(super) fn of_outcome(
     outcome: Outcome,
-    record: &mut PendingRecord,
+    run: &mut Run<dyn Execution>,
     own: bool,
 ) -> Response<Body> {
-    let mut response = answer_of(outcome, record, own);
+    let mut response = answer_of(outcome, run, own);
     response.body_mut().of_script = true;
     response
 }
 
-fn answer_of(outcome: Outcome, record: &mut PendingRecord, own: bool) -> Response<Body> {
-    let id = record.request();
+fn answer_of(outcome: Outcome, run: &mut Run<dyn Execution>, own: bool) -> Response<Body> {
+    let id = run.request();
     let id = id.expect("the run was only just started and has not ended");
     // 1xx is not for scripts: it would promise another answer.
     let script = outcome.response.filter(|r| r.status.as_u16() >= 200);
@@ -144,23 +145,20 @@ fn answer_of(outcome: Outcome, record: &mut PendingRecord, own: bool) -> Respons
                 public: Some(public),
                 ..
             }) => thrown(public, id),
-            Some(error) => problem(&public_error(error), id),
+            Some(error) => problem(&Error::of_script(error), id),
             None => problem(&script_failed(), id),
         };
-        record.answered(response.status().as_u16());
-        record.ended(outcome.completion);
+        run.answered(response.status().as_u16());
+        run.ended(outcome.completion);
         return response;
     };
-    record.answered(script.status.as_u16());
+    run.answered(script.status.as_u16());
     let body = match script.body {
         ResponseBody::Full(bytes) => {
-            record.ended(outcome.completion);
+            run.ended(outcome.completion);
             Body::from(bytes)
         }
-        ResponseBody::Stream(stream) => {
-            let record = record.take();
-            Body::from(BoxBody::new(Streamed { stream, record }))
-        }
+        ResponseBody::Stream(pieces) => Body::from(BoxBody::new(Streamed(run.streams(pieces)))),
     };
     let mut response = Response::new(body);
     *response.status_mut() = script.status;
@@ -224,15 +222,6 @@ fn script_failed() -> Error {
     Error::new(Kind::Internal, "script_failed", detail)
 }
 
-/// A defect of ours.
-pub(super) fn internal() -> Error {
-    Error::new(
-        Kind::Internal,
-        "internal",
-        "the platform failed; the server's log has the details",
-    )
-}
-
 /// `throw #{status: 404, message: "no such order"}`: exactly that, as a problem.
 fn thrown(public: &PublicError, id: RequestId) -> Response<Body> {
     let status = StatusCode::from_u16(public.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -248,29 +237,8 @@ fn thrown(public: &PublicError, id: RequestId) -> Response<Body> {
     as_json(&problem, status)
 }
 
-/// What a client may know about a failed script.
-fn public_error(error: &ScriptError) -> Error {
-    match error.kind {
-        ScriptErrorKind::Limit(LimitKind::Wall) => Error::new(
-            Kind::Timeout,
-            "script_timeout",
-            "the script took longer than its time limit",
-        ),
-        ScriptErrorKind::Limit(limit) => Error::new(
-            Kind::Internal,
-            "script_limit",
-            format!("the script exceeded its limit `{}`", limit.as_str()),
-        ),
-        ScriptErrorKind::Internal => internal(),
-        _ => script_failed(),
-    }
-}
-
-/// A streamed body that records its run at the end, however it ends.
-struct Streamed {
-    stream: BodyStream,
-    record: PendingRecord,
-}
+/// A streamed body.
+struct Streamed(Streaming);
 
 impl http_body::Body for Streamed {
     type Data = Bytes;
@@ -280,23 +248,14 @@ impl http_body::Body for Streamed {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if !self.record.is_open() {
-            return Poll::Ready(None);
-        }
-        let completion = match self.stream.as_mut().poll_next(context) {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(Some(StreamItem::Chunk(bytes))) => {
-                return Poll::Ready(Some(Ok(Frame::data(bytes))));
-            }
-            Poll::Ready(Some(StreamItem::End(completion))) => *completion,
-            Poll::Ready(None) => {
-                let text = "the executor went away in the middle of an answer";
-                Outcome::failed(ScriptError::new(ScriptErrorKind::Internal, text)).completion
-            }
+        let completion = match ready!(self.0.poll(context)) {
+            None => return Poll::Ready(None),
+            Some(StreamItem::Chunk(bytes)) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            Some(StreamItem::End(completion)) => *completion,
         };
         // A body cut short must look cut short to the client; the reason is in the record.
         let failed = completion.error.is_some();
-        self.record.ended(completion);
+        self.0.ended(completion);
         Poll::Ready(failed.then(|| Err("the script failed in the middle of its answer".into())))
     }
 }

@@ -11,17 +11,15 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use shared::clock::Timestamp;
 use shared::error::{Error, Kind};
-use shared::event::Cause;
-use shared::id::ExecutionId;
-use shared::invocation::{HttpInput, Input, Invocation, Outcome, TriggerKind};
+use shared::invocation::{HttpInput, Input, TriggerKind};
 use shared::release::RouteAuth;
 use shared::routing::Params;
-use shared::seam::LocalFuture;
+use shared::seam::Execution;
 
-use super::record::{self, PendingRecord};
-use super::{Admitted, Facts, Ingress, Last, Step, body_in, reply};
+use super::{Facts, Ingress, Last, Step, body_in, reply};
 use crate::body::Body;
 use crate::catalog::{LiveApp, LiveMode, LiveRoute};
+use crate::runs::{self, Places, Plan};
 
 /// What is to run, and for which request.
 pub(super) struct Run {
@@ -38,15 +36,15 @@ impl Ingress {
     /// Admits a run and starts it. Most have no token to check and no body to wait for.
     pub(super) fn run(self: &Arc<Self>, run: Run, request: Request<Incoming>) -> Step {
         let id = run.facts.id;
-        let admitted = match self.admit(&run.app, &run.route, run.facts.started_at) {
-            Ok(admitted) => admitted,
+        let places = match self.admit(&run.app, &run.route, run.facts.started_at) {
+            Ok(places) => places,
             Err(error) => return run.last.applied(reply::problem(&error, id)).into(),
         };
         let (parts, incoming) = request.into_parts();
         let token = run.route.auth == RouteAuth::Token;
         let accepted = !matches!(run.route.mode, LiveMode::Sync);
         if !token && !accepted && incoming.is_end_stream() {
-            return Step::Running(self.start(run, parts, Bytes::new(), admitted));
+            return Step::Running(self.start(run, parts, Bytes::new(), places));
         }
         let ingress = Arc::clone(self);
         Step::Later(Box::pin(async move {
@@ -58,9 +56,9 @@ impl Ingress {
                 body_in::collect(incoming, ingress.config.client_patience).await
             };
             match ready.await {
-                Ok(body) if accepted => ingress.take(run, parts, body, admitted).await,
+                Ok(body) if accepted => ingress.take(run, parts, body, places).await,
                 Ok(body) => {
-                    let mut started = ingress.start(run, parts, body, admitted);
+                    let mut started = ingress.start(run, parts, body, places);
                     Ok(poll_fn(|cx| started.poll(cx)).await)
                 }
                 Err(error) => Ok(run.last.applied(reply::problem(&error, id))),
@@ -74,7 +72,7 @@ impl Ingress {
         run: Run,
         parts: Parts,
         body: Bytes,
-        admitted: Admitted,
+        places: Places,
     ) -> Result<Response<Body>, Error> {
         let id = run.facts.id;
         let http = http_input(parts, run.params, body, run.facts);
@@ -82,17 +80,11 @@ impl Ingress {
             Ok(response) => response,
             Err(error) => reply::problem(&error, id),
         };
-        response.body_mut().admitted = Some(admitted);
+        response.body_mut().places = places;
         Ok(run.last.applied(response))
     }
 
-    fn start(
-        self: &Arc<Self>,
-        run: Run,
-        parts: Parts,
-        body: Bytes,
-        admitted: Admitted,
-    ) -> Box<Started> {
+    fn start(&self, run: Run, parts: Parts, body: Bytes, places: Places) -> Box<Started> {
         let Run {
             app,
             route,
@@ -102,40 +94,25 @@ impl Ingress {
             last,
         } = run;
         let target = (parts.method.clone(), parts.uri.clone());
-        let execution = ExecutionId::new(facts.started_at);
         let (request, started_at) = (facts.id, facts.started_at);
-        let invocation = Box::new(Invocation {
-            execution,
-            request,
-            app: Arc::clone(&app.context),
-            script: Arc::clone(&route.script.image),
-            handler: route.handler.clone(),
-            limits: route.script.limits,
-            trigger: TriggerKind::Http,
-            cause: Cause::first(execution),
-            attempt: 1,
-            input: Some(Input::Http(http_input(parts, params, body, facts))),
-        });
-        let outcome = self.executor.execute(invocation);
-        let record = PendingRecord::new(record::Run {
-            ingress: Arc::clone(self),
+        let run = self.runs.start_here(Plan {
             app,
             script: Arc::clone(&route.script),
-            execution,
-            request,
-            target,
+            handler: route.handler.clone(),
+            input: Input::Http(http_input(parts, params, body, facts)),
+            trigger: TriggerKind::Http,
+            cause: None,
+            attempt: 1,
+            request: Some(request),
+            grant: None,
+            target: Some(target),
             started_at,
+            places,
         });
-        Box::new(Started {
-            outcome,
-            record,
-            own,
-            last,
-            admitted: Some(admitted),
-        })
+        Box::new(Started { run, own, last })
     }
 
-    fn admit(&self, app: &LiveApp, route: &LiveRoute, now: Timestamp) -> Result<Admitted, Error> {
+    fn admit(&self, app: &LiveApp, route: &LiveRoute, now: Timestamp) -> Result<Places, Error> {
         let refuse = |code, kind, detail: String| {
             self.metrics.refused.inc();
             Error::new(kind, code, detail)
@@ -167,11 +144,7 @@ impl Ingress {
             let detail = format!("app `{slug}` gets more than {most} requests per second");
             return Err(refuse("app_rate", Kind::TooManyRequests, detail));
         }
-        Ok(Admitted {
-            _node: node,
-            _app: app_permit,
-            _script: script,
-        })
+        Ok([Some(node), Some(app_permit), Some(script)].into())
     }
 
     /// When the node is nearly full, an app may not hold more than an equal part of it: one app's
@@ -185,21 +158,19 @@ impl Ingress {
     }
 }
 
-/// A run, and what is needed when it has ended.
+/// A run, and how its answer is sent.
 pub(super) struct Started {
-    outcome: LocalFuture<Outcome>,
-    record: PendingRecord,
+    run: runs::Run<dyn Execution>,
     own: bool,
     last: Last,
-    admitted: Option<Admitted>,
 }
 
 impl Started {
     /// Its answer; once.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<Body>> {
-        let outcome = ready!(self.outcome.as_mut().poll(cx));
-        let mut response = reply::of_outcome(outcome, &mut self.record, self.own);
-        response.body_mut().admitted = self.admitted.take();
+        let outcome = ready!(self.run.poll(cx));
+        let mut response = reply::of_outcome(outcome, &mut self.run, self.own);
+        response.body_mut().places = self.run.places();
         self.last.apply(&mut response);
         Poll::Ready(response)
     }

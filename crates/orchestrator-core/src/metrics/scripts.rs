@@ -197,19 +197,18 @@ impl ScriptMetrics {
         self.0.duration.observe(elapsed);
     }
 
-    /// Counts a run of a route that ended this way.
-    pub(crate) fn http_run(&self, outcome: &'static str) {
+    /// Counts a run that ended this way.
+    pub(crate) fn ran(&self, trigger: TriggerKind, outcome: &'static str) {
+        if trigger != TriggerKind::Http {
+            self.run_counter(trigger, outcome).inc();
+            return;
+        }
         // An outcome this list does not know would be a defect of this crate; count it as one.
         let at = OUTCOMES.iter().position(|o| *o == outcome);
         let at = at.unwrap_or(OUTCOMES.len() - 1);
         self.0.http_runs[at]
-            .get_or_init(|| self.run_counter(TriggerKind::Http, OUTCOMES[at]))
+            .get_or_init(|| self.run_counter(trigger, OUTCOMES[at]))
             .inc();
-    }
-
-    /// Counts a run that did not come by a route.
-    pub(crate) fn other_run(&self, trigger: TriggerKind, outcome: &'static str) {
-        self.run_counter(trigger, outcome).inc();
     }
 
     fn run_counter(&self, trigger: TriggerKind, outcome: &'static str) -> Counter {
@@ -280,8 +279,8 @@ mod tests {
         let script = scripts.handles("app", "s");
         let other = scripts.handles("app", "s");
         script.observe(500, Duration::from_millis(3));
-        script.http_run("limit");
-        script.other_run(TriggerKind::Cron, "ok");
+        script.ran(TriggerKind::Http, "limit");
+        script.ran(TriggerKind::Cron, "ok");
         drop(script);
         assert!(text(&scripts).contains("app=\"app\""));
         drop(other);

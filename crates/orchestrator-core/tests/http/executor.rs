@@ -8,11 +8,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use shared::clock::Timestamp;
 use shared::invocation::{
-    BodyStream, Completion, HttpInput, Invocation, LogLevel, LogLine, Outcome, ResponseBody,
-    ScriptImage, ScriptResponse, StreamItem,
+    BodyStream, Completion, Farewell, HttpInput, Invocation, LogLevel, LogLine, Outcome, Pieces,
+    ResponseBody, ScriptImage, ScriptResponse, StreamItem,
 };
 use shared::script_error::{LimitKind, PublicError, ScriptError, ScriptErrorKind};
-use shared::seam::{BoxFuture, Executor, Kept, LocalFuture};
+use shared::seam::{BoxFuture, Executor, Kept, LocalExecution, SentExecution, Silent};
 use tokio::sync::Semaphore;
 
 #[derive(Clone)]
@@ -166,12 +166,16 @@ fn failure(what: &str) -> ScriptError {
     error
 }
 
-struct Pieces(
-    Pin<Box<dyn Future<Output = (StreamItem, Option<BodyStream>)> + Send>>,
-    bool,
-);
+struct Steps(Step, bool);
 
-impl futures_core::Stream for Pieces {
+impl Pieces for Steps {
+    fn abandon(self: Pin<Box<Self>>, told: Farewell) {
+        drop(self);
+        told(Outcome::cancelled().completion);
+    }
+}
+
+impl futures_core::Stream for Steps {
     type Item = StreamItem;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
@@ -203,7 +207,7 @@ fn after(mut next: BodyStream) -> Step {
 fn piece(
     step: impl Future<Output = (StreamItem, Option<BodyStream>)> + Send + 'static,
 ) -> BodyStream {
-    Box::pin(Pieces(Box::pin(step), false))
+    Box::pin(Steps(Box::pin(step), false))
 }
 
 /// `a`, then after a permit `b`, then the end.
@@ -227,12 +231,12 @@ fn stream(fake: Fake, cut: bool) -> Outcome {
 }
 
 impl Executor for Fake {
-    fn execute(&self, invocation: Box<Invocation>) -> LocalFuture<Outcome> {
-        Box::pin(self.clone().run(invocation))
+    fn execute(&self, invocation: Box<Invocation>) -> LocalExecution {
+        self.submit(invocation)
     }
 
-    fn submit(&self, invocation: Box<Invocation>) -> BoxFuture<Outcome> {
-        Box::pin(self.clone().run(invocation))
+    fn submit(&self, invocation: Box<Invocation>) -> SentExecution {
+        Box::pin(Silent(Box::pin(self.clone().run(invocation))))
     }
 
     fn warm(&self, script: Arc<ScriptImage>) -> BoxFuture<Result<Kept, ScriptError>> {

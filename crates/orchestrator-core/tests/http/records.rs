@@ -11,7 +11,7 @@ use tokio_stream::StreamExt as _;
 
 use crate::server::{Server, all_to_main};
 
-fn stored(server: &Server, app: AppId) -> Vec<ExecutionRow> {
+pub(crate) fn stored(server: &Server, app: AppId) -> Vec<ExecutionRow> {
     let recorder = server.orchestrator.recorder();
     server.runtime.block_on(recorder.flush()).unwrap();
     let filter = ExecutionFilter {
@@ -59,6 +59,16 @@ fn a_run_whose_client_left_is_recorded_as_cancelled() {
     let rows = stored(&server, app);
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].status, &*rows[0].outcome), (None, "cancelled"));
+}
+
+#[test]
+fn a_run_that_a_defect_ended_is_recorded_as_that() {
+    let server = Server::start();
+    let app = server.shop("panic");
+    server.raw(b"GET / HTTP/1.1\r\nHost: shop.localhost\r\n\r\n");
+    let rows = stored(&server, app);
+    assert_eq!(rows.len(), 1);
+    assert_eq!((rows[0].status, &*rows[0].outcome), (None, "internal"));
 }
 
 #[test]
