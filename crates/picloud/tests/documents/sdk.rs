@@ -12,7 +12,7 @@ fn names(source: &str) -> BTreeSet<String> {
     let mut inside = false;
     for line in source.lines() {
         let line = line.trim();
-        if line == "#[export_module]" {
+        if line.starts_with("#[export_module") {
             inside = true;
         } else if line.starts_with("#[cfg(test)]") {
             break;
