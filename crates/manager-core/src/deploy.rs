@@ -5,21 +5,22 @@
 //! computes again from what the winner left.
 
 mod check;
+mod fresh;
 mod next;
 mod plan;
 mod rollback;
+mod sources;
 mod triggers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use shared::api::{DeployRequest, Deployed, Release};
-use shared::error::{Error, Kind, code};
+use shared::error::{Kind, code};
 use shared::id::{AppId, ContentHash};
 use shared::name::DomainName;
 use shared::release::Snapshot;
-use shared::script_error::Severity;
-use shared::seam::{Checked, GraphScript, ScriptGraph};
+use shared::seam::Checked;
 use store::apps::{self, AppRow};
 use store::releases::{self, ContentKind, ReleaseRow};
 use store::{Conn, StoreError};
@@ -31,12 +32,12 @@ use crate::manager::Manager;
 use crate::model::{active_snapshot, domains_of, release_view};
 
 pub(crate) use check::check_limits;
+pub(crate) use fresh::check_new_app;
 pub(crate) use rollback::roll_back;
+use sources::{Sources, sources_of, validated};
 
 /// How often a deploy that lost a race starts again.
 const ATTEMPTS: usize = 8;
-/// Findings sent back.
-const FINDINGS: usize = 100;
 
 /// One deploy.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ struct Draft {
     domains: Vec<DomainName>,
     base: Snapshot,
     next: Snapshot,
-    sources: BTreeMap<ContentHash, Arc<str>>,
+    sources: Sources,
 }
 
 /// Why a release was not stored.
@@ -130,7 +131,7 @@ impl Deploy {
         let changed = draft.next != draft.base;
         // What is compiled for the check is kept until it is live.
         let checked = if changed || self.request.dry_run {
-            self.validate(&draft).await?
+            validated(&self.manager, &draft.next, &draft.sources).await?
         } else {
             Checked::of(Vec::new())
         };
@@ -164,7 +165,7 @@ impl Deploy {
                 let app = app.ok_or_else(|| ApiError::not_found("the app was deleted"))?;
                 let base = active_snapshot(conn, &app)?;
                 let next = next::snapshot(&base, &request)?;
-                let sources = sources(conn, id, &next, &uploads)?;
+                let sources = sources_of(conn, id, &next, &uploads)?;
                 Ok(Draft {
                     domains: domains_of(conn, id)?,
                     app,
@@ -174,25 +175,6 @@ impl Deploy {
                 })
             })
             .await
-    }
-
-    /// Warnings; errors refuse the deploy.
-    async fn validate(&self, draft: &Draft) -> ApiResult<Checked> {
-        let graph = graph(&draft.next, &draft.sources);
-        let mut checked = self.manager.parts().validator.validate(graph).await;
-        let errors = checked
-            .findings
-            .iter()
-            .filter(|d| d.severity == Severity::Error)
-            .count();
-        checked.findings.truncate(FINDINGS);
-        if errors == 0 {
-            return Ok(checked);
-        }
-        let what = if errors == 1 { "one error" } else { "errors" };
-        let detail = format!("the release has {what} and was not made; nothing has changed");
-        let error = Error::new(Kind::InvalidInput, code::INVALID_RELEASE, detail);
-        Err(error.with_diagnostics(checked.findings).into())
     }
 
     /// Stores and activates the release and makes it live; `None` when the race was lost.
@@ -261,73 +243,4 @@ fn number_versions(
         spec.version = releases::version_of(conn, app, kind, name, hash, author, now)?;
     }
     Ok(())
-}
-
-/// All sources of a snapshot: uploaded ones, else stored ones. Names those that are neither.
-fn sources(
-    conn: &mut dyn Conn,
-    app: AppId,
-    next: &Snapshot,
-    uploads: &BTreeMap<ContentHash, String>,
-) -> ApiResult<BTreeMap<ContentHash, Arc<str>>> {
-    let scripts = next.scripts.values().map(|spec| spec.hash);
-    let hashes = scripts.chain(next.modules.values().map(|spec| spec.hash));
-    let (mut sources, mut missing) = (BTreeMap::new(), Vec::new());
-    for hash in hashes {
-        if sources.contains_key(&hash) {
-            continue;
-        }
-        let source = match uploads.get(&hash) {
-            Some(source) => Some(source.clone()),
-            None => releases::content(conn, app, hash)?,
-        };
-        match source {
-            Some(source) => drop(sources.insert(hash, Arc::from(source))),
-            None => missing.push(hash.to_string()),
-        }
-    }
-    if missing.is_empty() {
-        return Ok(sources);
-    }
-    missing.dedup();
-    missing.truncate(FINDINGS);
-    let detail = format!("upload the sources of these hashes: {}", missing.join(", "));
-    Err(ApiError::new(
-        Kind::NotFound,
-        code::CONTENTS_MISSING,
-        detail,
-    ))
-}
-
-fn graph(next: &Snapshot, sources: &BTreeMap<ContentHash, Arc<str>>) -> ScriptGraph {
-    let source = |hash: &ContentHash| sources.get(hash).cloned().unwrap_or_default();
-    let handlers = |name: &shared::name::ScriptName| {
-        let routes = next.routes.iter().map(|r| (&r.script, &r.handler));
-        let triggers = next.triggers.iter().map(|t| (&t.script, &t.handler));
-        let mut handlers: Vec<String> = routes
-            .chain(triggers)
-            .filter(|(script, _)| *script == name)
-            .filter_map(|(_, handler)| handler.as_ref())
-            .map(ToString::to_string)
-            .collect();
-        handlers.sort_unstable();
-        handlers.dedup();
-        handlers
-    };
-    ScriptGraph {
-        scripts: next
-            .scripts
-            .iter()
-            .map(|(name, spec)| GraphScript {
-                name: name.to_string(),
-                source: source(&spec.hash),
-                handlers: handlers(name),
-            })
-            .collect(),
-        modules: next
-            .modules
-            .iter()
-            .map(|(name, spec)| (name.to_string(), source(&spec.hash)))
-            .collect(),
-    }
 }

@@ -27,23 +27,50 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> ApiResult<Self> {
-        let refused =
-            |detail: String| ApiError::new(Kind::InvalidInput, code::INVALID_JSON, detail);
-        // A cross-site form cannot send this type without a preflight.
         if !is_json(request.headers()) {
-            return Err(refused(
-                "send the body with `Content-Type: application/json`".into(),
-            ));
+            return Err(not_json());
         }
         let bytes = read_body(request.into_body(), fixed::ADMIN_BODY_BYTES).await?;
-        // serde would take an array as an object whose keys are left out.
-        if bytes.trim_ascii_start().first().is_some_and(|b| *b != b'{') {
-            return Err(refused("the body is not a JSON object".into()));
+        parsed(&bytes).map(Self)
+    }
+}
+
+/// A cross-site form cannot send this type without a preflight.
+fn not_json() -> ApiError {
+    let detail = "send the body with `Content-Type: application/json`";
+    ApiError::new(Kind::InvalidInput, code::INVALID_JSON, detail)
+}
+
+/// A JSON body of this type.
+fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
+    let refused = |detail: String| ApiError::new(Kind::InvalidInput, code::INVALID_JSON, detail);
+    // serde would take an array as an object whose keys are left out.
+    if bytes.trim_ascii_start().first().is_some_and(|b| *b != b'{') {
+        return Err(refused("the body is not a JSON object".into()));
+    }
+    serde_json::from_slice(bytes).map_err(|error| {
+        let text: String = error.to_string().chars().take(500).collect();
+        refused(format!("the body is not what the operation takes: {text}"))
+    })
+}
+
+/// A JSON body that may be absent: then everything in it is.
+#[derive(Debug)]
+pub(crate) struct OptionalJson<T>(pub(crate) T);
+
+impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> ApiResult<Self> {
+        let json = is_json(request.headers());
+        let bytes = read_body(request.into_body(), fixed::ADMIN_BODY_BYTES).await?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
         }
-        serde_json::from_slice(&bytes).map(Self).map_err(|error| {
-            let text: String = error.to_string().chars().take(500).collect();
-            refused(format!("the body is not what the operation takes: {text}"))
-        })
+        if !json {
+            return Err(not_json());
+        }
+        parsed(&bytes).map(Self)
     }
 }
 

@@ -71,6 +71,7 @@ fn all() -> Operations {
         domains::list,
         domains::claim,
         domains::give_up,
+        releases::check_new_app,
         releases::missing_contents,
         releases::list,
         releases::deploy,

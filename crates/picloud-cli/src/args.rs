@@ -8,7 +8,8 @@ use crate::commands::{
 };
 use crate::connection::Connection;
 use crate::context::Context;
-use crate::error::Outcome;
+use crate::error::{Failure, Outcome};
+use crate::subject::OfApp;
 
 /// Deploy Rhai scripts to PiCloud and look after them.
 ///
@@ -27,6 +28,9 @@ pub(crate) struct Cli {
     /// Which server.
     #[command(flatten)]
     pub(crate) connection: Connection,
+    /// Which app.
+    #[command(flatten)]
+    pub(crate) subject: OfApp,
     /// Answer for a program: JSON on standard output
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -125,6 +129,12 @@ pub(crate) enum Command {
 impl Command {
     /// Does it.
     pub(crate) fn run(&self, context: &Context) -> Outcome {
+        if let (Some(app), false) = (&context.subject.app, self.is_about_an_app()) {
+            return Err(Failure::usage(format!(
+                "this command is about no single app, so `--app {app}` says nothing to it"
+            ))
+            .next("leave it out"));
+        }
         match self {
             Self::Deploy(args) => deploy::run(context, args),
             Self::Rollback(args) => releases::rollback(context, args),
@@ -163,5 +173,23 @@ impl Command {
                 context.ui.content(&text)
             }
         }
+    }
+
+    /// Whether it has a use for `--app`.
+    const fn is_about_an_app(&self) -> bool {
+        !matches!(
+            self,
+            Self::Apps(_)
+                | Self::Tokens(tokens::Tokens::Ls | tokens::Tokens::Revoke { .. })
+                | Self::Cron(_)
+                | Self::Dev(_)
+                | Self::New(_)
+                | Self::System
+                | Self::Whoami
+                | Self::Login(_)
+                | Self::Logout(_)
+                | Self::Profile(_)
+                | Self::Completions { .. }
+        )
     }
 }

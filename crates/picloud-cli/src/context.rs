@@ -1,9 +1,8 @@
 //! What every command needs: the outputs, the environment, the connection, and which app is meant.
 
-use std::path::Path;
-
 use shared::api::{App, CreateAppRequest};
 use shared::error::code;
+use shared::manifest::Manifest;
 use shared::name::AppSlug;
 use shared::suggest::closest;
 
@@ -27,6 +26,8 @@ pub(crate) struct Context {
     pub(crate) env: Environment,
     /// Flags that name a server.
     pub(crate) connection: Connection,
+    /// The flag that names an app.
+    pub(crate) subject: OfApp,
 }
 
 impl Context {
@@ -35,10 +36,10 @@ impl Context {
         session::connect(&self.connection, &self.env)
     }
 
-    /// The app a command is about: the flag, else the manifest here, else the default app, else the
-    /// only one.
-    pub(crate) fn app(&self, client: &Client, of: &OfApp) -> Outcome<AppSlug> {
-        if let Some(app) = self.named_app(of)? {
+    /// The app a command is about: the flag, else the nearest manifest, else the default app, else
+    /// the only one.
+    pub(crate) fn app(&self, client: &Client) -> Outcome<AppSlug> {
+        if let Some(app) = self.named_app()? {
             return Ok(app);
         }
         Self::default_app(client)?.ok_or_else(|| {
@@ -47,13 +48,21 @@ impl Context {
         })
     }
 
-    /// The app of the flag or of the manifest here.
-    pub(crate) fn named_app(&self, of: &OfApp) -> Outcome<Option<AppSlug>> {
-        if of.app.is_some() {
-            return Ok(of.app.clone());
+    /// The app of the flag or of the nearest manifest.
+    pub(crate) fn named_app(&self) -> Outcome<Option<AppSlug>> {
+        if self.subject.app.is_some() {
+            return Ok(self.subject.app.clone());
         }
-        let manifest = project::manifest_if_any(self.ui, Path::new("."))?;
-        Ok(manifest.map(|manifest| manifest.app))
+        match project::nearest() {
+            Some(folder) => Ok(Some(project::manifest(&folder)?.app)),
+            None => Ok(None),
+        }
+    }
+
+    /// The app of a folder: the flag, else what its manifest says.
+    pub(crate) fn app_of(&self, manifest: &Manifest) -> AppSlug {
+        let named = self.subject.app.clone();
+        named.unwrap_or_else(|| manifest.app.clone())
     }
 
     /// The default app, else the only one; none when there are none.
@@ -73,8 +82,8 @@ impl Context {
     }
 
     /// The app a script is deployed to; the first one is made when there is none.
-    pub(crate) fn app_for_script(&self, client: &Client, of: &OfApp) -> Outcome<AppSlug> {
-        let app = match self.named_app(of)? {
+    pub(crate) fn app_for_script(&self, client: &Client) -> Outcome<AppSlug> {
+        let app = match self.named_app()? {
             Some(app) => Some(app),
             None => Self::default_app(client)?,
         };

@@ -1,94 +1,63 @@
 //! Findings drawn with their source line.
 
-use std::io::Write as _;
-
 use ariadne::{Config, IndexType, Label, Report, ReportKind, Source};
 use shared::script_error::{Diagnostic, ScriptError, Severity};
 
-use crate::ui::{Paint, Ui, clean};
+use crate::finding::Finding;
+use crate::sources::Source as File;
+use crate::text::{clean, clean_line, marked};
+use crate::ui::{Colours, Paint, Ui};
 
-/// Something to look at in a text.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Finding<'a> {
-    /// How bad it is.
-    pub(crate) severity: Severity,
-    /// The file.
-    pub(crate) file: &'a str,
-    /// Its text.
-    pub(crate) text: &'a str,
-    /// Line, from 1; 0 for the whole file.
-    pub(crate) line: u32,
-    /// Column in characters, from 1; 0 for the whole line.
-    pub(crate) column: u32,
-    /// What is wrong.
-    pub(crate) message: &'a str,
-    /// What to write instead.
-    pub(crate) hint: Option<&'a str>,
-}
-
-/// Draws it on stderr.
-pub(crate) fn draw(ui: Ui, finding: &Finding<'_>) {
-    let message = clean(finding.message);
+/// A finding with its source line, for an output.
+pub(crate) fn drawn(colours: Colours, finding: &Finding) -> String {
+    let message = clean(&finding.message);
+    let file = clean(&finding.file);
     let Some(span) = span(finding) else {
-        return plain(ui, finding, &message);
+        return plain(colours, finding, &message);
     };
     let kind = match finding.severity {
         Severity::Error => ReportKind::Error,
         Severity::Warning => ReportKind::Warning,
     };
     let config = Config::default()
-        .with_color(ui.color())
+        .with_color(colours.shown())
         .with_index_type(IndexType::Char);
-    let mut report = Report::build(kind, (finding.file, span.clone()))
+    let hint = finding.hint.as_deref().map(clean);
+    let label = hint.clone().unwrap_or_else(|| "here".to_owned());
+    let mut report = Report::build(kind, (file.as_str(), span.clone()))
         .with_config(config)
         .with_message(&message)
-        .with_label(
-            Label::new((finding.file, span))
-                .with_message(finding.hint.map_or_else(|| "here".to_owned(), clean)),
-        );
-    if let Some(hint) = finding.hint {
-        report = report.with_help(clean(hint));
+        .with_label(Label::new((file.as_str(), span)).with_message(label));
+    if let Some(hint) = hint {
+        report = report.with_help(hint);
     }
     let mut drawn = Vec::new();
-    let source = (finding.file, Source::from(harmless(finding.text)));
+    let source = (file.as_str(), Source::from(marked(&finding.text)));
     match report.finish().write(source, &mut drawn) {
-        // Nobody is left to tell when stderr is closed.
-        Ok(()) => drop(std::io::stderr().lock().write_all(&drawn)),
-        Err(_unwritable) => plain(ui, finding, &message),
+        Ok(()) => String::from_utf8_lossy(&drawn).trim_end().to_owned(),
+        Err(_unwritable) => plain(colours, finding, &message),
     }
 }
 
-/// The text with blanks for control characters: as long as before, so that places stay right.
-fn harmless(text: &str) -> String {
-    let blank = |letter: char| match letter {
-        '\n' | '\t' => letter,
-        letter if letter.is_control() => ' ',
-        letter => letter,
-    };
-    text.chars().map(blank).collect()
-}
-
-fn plain(ui: Ui, finding: &Finding<'_>, message: &str) {
+fn plain(colours: Colours, finding: &Finding, message: &str) -> String {
     let (kind, paint) = match finding.severity {
         Severity::Error => ("error:", Paint::Error),
         Severity::Warning => ("warning:", Paint::Warning),
     };
-    let mut place = finding.file.to_owned();
+    let mut place = clean(&finding.file);
     if finding.line > 0 {
         place = format!("{place}:{}", finding.line);
     }
-    ui.say(format!("{} {place}: {message}", ui.paint(paint, kind)));
-    if let Some(hint) = finding.hint {
-        ui.say(format!(
-            "  {} {}",
-            ui.paint(Paint::Note, "next:"),
-            clean(hint)
-        ));
+    let mut text = format!("{} {place}: {message}", colours.paint(paint, kind));
+    if let Some(hint) = &finding.hint {
+        let next = colours.paint(Paint::Note, "next:");
+        text.push_str(&format!("\n  {next} {}", clean(hint)));
     }
+    text
 }
 
 /// The characters a finding is about; `None` when the text has no such line.
-fn span(finding: &Finding<'_>) -> Option<std::ops::Range<usize>> {
+fn span(finding: &Finding) -> Option<std::ops::Range<usize>> {
     let number = (finding.line as usize).checked_sub(1)?;
     let line = finding.text.split('\n').nth(number)?;
     let before = finding.text.split('\n').take(number);
@@ -104,67 +73,66 @@ fn span(finding: &Finding<'_>) -> Option<std::ops::Range<usize>> {
     Some(start + at..start + (at + width.max(1)).min(length.max(at)))
 }
 
-/// Draws a server's findings; `find` knows the texts it is about.
-pub(crate) fn draw_all<'a>(
+/// Says a server's findings on stderr; `find` knows the texts they are about.
+pub(crate) fn say_all<'a>(
     ui: Ui,
     diagnostics: &[Diagnostic],
-    find: impl Fn(&str) -> Option<&'a crate::sources::Source>,
+    find: impl Fn(&str) -> Option<&'a File>,
 ) {
     for diagnostic in diagnostics {
         let source = find(&diagnostic.script);
-        draw(
-            ui,
-            &Finding {
-                severity: diagnostic.severity,
-                file: source.map_or(&diagnostic.script, |source| &source.file),
-                text: source.map_or("", |source| &source.text),
-                line: diagnostic.line,
-                column: diagnostic.column,
-                message: &diagnostic.message,
-                hint: diagnostic.hint.as_deref(),
-            },
-        );
+        let finding = Finding {
+            severity: diagnostic.severity,
+            file: source
+                .map_or(&diagnostic.script, |source| &source.file)
+                .clone(),
+            text: source.map(|source| source.text.clone()).unwrap_or_default(),
+            line: diagnostic.line,
+            column: diagnostic.column,
+            message: diagnostic.message.clone(),
+            hint: diagnostic.hint.clone(),
+        };
+        ui.say(drawn(ui.err, &finding));
     }
 }
 
-/// Draws why a run failed: at the innermost known line, with the calls that led there.
-pub(crate) fn draw_failure<'a>(
-    ui: Ui,
+/// Why a run failed: at the innermost known line, with the calls that led there.
+pub(crate) fn why<'a>(
+    colours: Colours,
     script: &str,
     error: &ScriptError,
-    find: impl Fn(&str) -> Option<&'a crate::sources::Source>,
-) {
+    find: impl Fn(&str) -> Option<&'a File>,
+) -> String {
     let frame = error.frames.first();
     let source = frame.and_then(|frame| find(name_of(&frame.script)));
     let kind = error.kind.as_str();
     let message = format!("{kind}: {}", error.message);
+    let mut lines = Vec::new();
     if let (Some(frame), Some(source)) = (frame, source) {
-        draw(
-            ui,
-            &Finding {
-                severity: Severity::Error,
-                file: &source.file,
-                text: &source.text,
-                line: frame.line,
-                column: frame.column,
-                message: &message,
-                hint: None,
-            },
-        );
+        let finding = Finding {
+            severity: Severity::Error,
+            file: source.file.clone(),
+            text: source.text.clone(),
+            line: frame.line,
+            column: frame.column,
+            message,
+            hint: None,
+        };
+        lines.push(drawn(colours, &finding));
     } else {
-        let error_word = ui.paint(Paint::Error, "error:");
-        ui.say(format!("{error_word} {script}: {}", clean(&message)));
-        for line in error.excerpt.lines() {
-            ui.say(format!("  {}", clean(line)));
-        }
+        let error_word = colours.paint(Paint::Error, "error:");
+        lines.push(format!("{error_word} {script}: {}", clean(&message)));
+        let excerpt = error.excerpt.lines();
+        lines.extend(excerpt.map(|line| format!("  {}", clean_line(line))));
     }
     for frame in error.frames.iter().skip(1) {
         let call = format!(
             "  called from {} ({}:{})",
             frame.function, frame.script, frame.line
         );
-        ui.say(ui.paint(Paint::Dim, &clean(&call)));
+        lines.push(colours.paint(Paint::Dim, &clean(&call)));
     }
+    lines.join("\n")
 }
 
 /// A frame's script without the version: `orders@3`.
@@ -179,11 +147,11 @@ mod tests {
     fn range(text: &str, line: u32, column: u32) -> Option<std::ops::Range<usize>> {
         span(&Finding {
             severity: Severity::Error,
-            file: "f",
-            text,
+            file: "f".to_owned(),
+            text: text.to_owned(),
             line,
             column,
-            message: "m",
+            message: "m".to_owned(),
             hint: None,
         })
     }

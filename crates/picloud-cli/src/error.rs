@@ -4,6 +4,8 @@ use std::io;
 
 use shared::error::Problem;
 
+use crate::finding::Finding;
+
 /// Why a command did not end well.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -28,8 +30,12 @@ pub(crate) enum Failure {
         /// What to do next, when `pic` knows more than the server.
         next: Option<String>,
     },
-    /// It failed and has said so. Exit status 1.
-    Reported,
+    /// A text that cannot be right. Exit status 1.
+    Wrong(Box<Finding>),
+    /// Several things did not work. Exit status 1.
+    Several(Vec<Failure>),
+    /// What was answered says it already. Exit status 1.
+    Answered,
     /// Whoever read the output has left. Exit status 0.
     Closed,
 }

@@ -13,6 +13,7 @@ mod context;
 mod diagnostics;
 mod environment;
 mod error;
+mod finding;
 mod linediff;
 mod private;
 mod profiles;
@@ -24,27 +25,36 @@ mod session;
 mod sources;
 mod sse;
 mod subject;
+mod text;
 mod ui;
 
 fn main() -> ExitCode {
+    let env = environment::Environment::of_process();
     let cli = match args::Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Nobody is left to tell when the output is closed.
-            drop(error.print());
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+        Err(error) => return unreadable(&env, &error),
     };
-    let env = environment::Environment::of_process();
     shared::zone::use_machines(env.get("TZDIR").map(std::path::Path::new));
     let ui = ui::Ui::new(cli.json, &env);
     let context = context::Context {
         ui,
         env,
         connection: cli.connection,
+        subject: cli.subject,
     };
     match cli.command.run(&context) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report::failure(ui, &failure),
     }
+}
+
+/// The command line asks for help, or cannot be read.
+fn unreadable(env: &environment::Environment, error: &clap::Error) -> ExitCode {
+    let for_a_program = std::env::args_os().any(|argument| argument == "--json");
+    if error.use_stderr() && for_a_program {
+        return report::usage(ui::Ui::new(true, env), error);
+    }
+    // Nobody is left to tell when the output is closed.
+    drop(error.print());
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }

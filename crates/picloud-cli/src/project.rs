@@ -1,17 +1,15 @@
 //! An app in a folder: `picloud.toml` and the sources it names.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use shared::manifest::{MAX_BYTES, Manifest, ManifestError};
 use shared::name::{ModuleName, ScriptName};
 use shared::script_error::Severity;
 
-use crate::diagnostics::{self, Finding};
 use crate::error::{Failure, Outcome};
-use crate::report;
+use crate::finding::Finding;
 use crate::sources::{self, Source};
-use crate::ui::Ui;
 
 /// The manifest's name.
 pub(crate) const MANIFEST: &str = "picloud.toml";
@@ -27,8 +25,8 @@ pub(crate) struct Project {
     pub(crate) modules: BTreeMap<ModuleName, Source>,
 }
 
-/// Reads a manifest; what is wrong with it is drawn.
-pub(crate) fn manifest(ui: Ui, folder: &Path) -> Outcome<Manifest> {
+/// Reads a manifest.
+pub(crate) fn manifest(folder: &Path) -> Outcome<Manifest> {
     let path = folder.join(MANIFEST);
     if !path.exists() {
         let shown = folder.display();
@@ -44,19 +42,31 @@ pub(crate) fn manifest(ui: Ui, folder: &Path) -> Outcome<Manifest> {
     let bytes = sources::read(&path, MAX_BYTES as u64 + 1)?;
     let text = String::from_utf8(bytes)
         .map_err(|_not_text| Failure::new(format!("{} is not UTF-8 text", path.display())))?;
-    Manifest::parse(&text).map_err(|error| explain(ui, &path, &text, &error))
+    Manifest::parse(&text).map_err(|error| explain(&path, &text, &error))
 }
 
-/// The manifest of a folder, if it has one.
-pub(crate) fn manifest_if_any(ui: Ui, folder: &Path) -> Outcome<Option<Manifest>> {
-    if folder.join(MANIFEST).is_file() {
-        manifest(ui, folder).map(Some)
-    } else {
-        Ok(None)
+/// The nearest folder with a manifest: this one, else the first above.
+pub(crate) fn nearest() -> Option<PathBuf> {
+    let here = Path::new(".");
+    if here.join(MANIFEST).is_file() {
+        return Some(here.to_owned());
     }
+    let here = here.canonicalize().ok()?;
+    let mut above = here.ancestors().skip(1);
+    let found = above.find(|folder| folder.join(MANIFEST).is_file());
+    found.map(Path::to_owned)
 }
 
-fn explain(ui: Ui, path: &Path, text: &str, error: &ManifestError) -> Failure {
+/// The folder a command is about: the one it names, else the nearest with a manifest, else this
+/// one.
+pub(crate) fn folder(named: Option<&Path>) -> PathBuf {
+    named
+        .map(Path::to_owned)
+        .or_else(nearest)
+        .unwrap_or_else(|| PathBuf::from("."))
+}
+
+fn explain(path: &Path, text: &str, error: &ManifestError) -> Failure {
     let shown = path.display().to_string();
     let ManifestError::Invalid { message } = error else {
         return Failure::new(error.to_string().replace(MANIFEST, &shown));
@@ -68,19 +78,15 @@ fn explain(ui: Ui, path: &Path, text: &str, error: &ManifestError) -> Failure {
         Some((what, hint)) => (what, Some(format!("did you mean{hint}"))),
         None => (what, None),
     };
-    diagnostics::draw(
-        ui,
-        &Finding {
-            severity: Severity::Error,
-            file: &shown,
-            text,
-            line,
-            column,
-            message: what,
-            hint: hint.as_deref(),
-        },
-    );
-    Failure::Reported
+    Failure::Wrong(Box::new(Finding {
+        severity: Severity::Error,
+        file: shown,
+        text: text.to_owned(),
+        line,
+        column,
+        message: what.to_owned(),
+        hint,
+    }))
 }
 
 /// `line 3, column 5: rest`.
@@ -92,8 +98,8 @@ fn place(message: &str) -> Option<(u32, u32, &str)> {
 
 impl Project {
     /// Reads a folder. Every source that cannot be read is named, not just the first.
-    pub(crate) fn load(ui: Ui, folder: &Path) -> Outcome<Self> {
-        let manifest = manifest(ui, folder)?;
+    pub(crate) fn load(folder: &Path) -> Outcome<Self> {
+        let manifest = manifest(folder)?;
         let mut failures = Vec::new();
         let mut read = |what: String, file: &str| match Source::inside(folder, file) {
             Ok(source) => Some(source),
@@ -112,7 +118,7 @@ impl Project {
             let source = read(format!("module `{name}`"), &entry.file);
             modules.extend(source.map(|source| (name.clone(), source)));
         }
-        if let Some(failure) = fail(ui, failures) {
+        if let Some(failure) = fail(failures) {
             return Err(failure);
         }
         Ok(Self {
@@ -137,20 +143,21 @@ impl Project {
     }
 }
 
-fn fail(ui: Ui, failures: Vec<(String, Failure)>) -> Option<Failure> {
-    let last = failures.len().checked_sub(1)?;
-    for (at, (what, failure)) in failures.into_iter().enumerate() {
-        let failure = match failure {
-            Failure::Failed { what: why, next } => Failure::Failed {
-                what: format!("{what}: {why}"),
-                next,
-            },
-            other => other,
-        };
-        if at == last {
-            return Some(failure);
-        }
-        report::failure(ui, &failure);
+fn fail(failures: Vec<(String, Failure)>) -> Option<Failure> {
+    let mut failures: Vec<Failure> = failures.into_iter().map(named).collect();
+    match failures.len() {
+        0 | 1 => failures.pop(),
+        _ => Some(Failure::Several(failures)),
     }
-    None
+}
+
+/// A failure that says what it is about.
+fn named((what, failure): (String, Failure)) -> Failure {
+    match failure {
+        Failure::Failed { what: why, next } => Failure::Failed {
+            what: format!("{what}: {why}"),
+            next,
+        },
+        other => other,
+    }
 }

@@ -16,7 +16,8 @@ use crate::diagnostics;
 use crate::error::{Failure, Outcome};
 use crate::project::Project;
 use crate::sources::Source;
-use crate::ui::{Paint, Ui, clean};
+use crate::text::clean;
+use crate::ui::{Colours, Paint, Ui};
 
 /// Hashes in one question to the server.
 const HASHES: usize = 500;
@@ -76,6 +77,15 @@ pub(crate) fn folder(
         Err(failure) if failure.code() == Some(code::CONTENTS_MISSING) => attempt(&|_| true),
         other => other,
     }
+}
+
+/// What a deploy of a folder would make of an app that is not there yet.
+pub(crate) fn new_app(client: &Client, project: &Project, options: &Options) -> Outcome<Deployed> {
+    check_new(client, &whole(project, options, &|_| true))
+}
+
+fn check_new(client: &Client, release: &DeployRequest) -> Outcome<Deployed> {
+    client.post("/app-checks", release)
 }
 
 fn missing(client: &Client, app: &AppSlug, project: &Project) -> Outcome<BTreeSet<ContentHash>> {
@@ -154,6 +164,20 @@ pub(crate) fn single(
     source: &Source,
     options: &Options,
 ) -> Outcome<Deployed> {
+    options.send(client, app, &part(what, source, options))
+}
+
+/// What a deploy of one script or module would make of an app that is not there yet.
+pub(crate) fn new_app_of(
+    client: &Client,
+    what: &Single,
+    source: &Source,
+    options: &Options,
+) -> Outcome<Deployed> {
+    check_new(client, &part(what, source, options))
+}
+
+fn part(what: &Single, source: &Source, options: &Options) -> DeployRequest {
     let mut request = options.request(false);
     let text = Some(source.text.clone());
     match what {
@@ -174,7 +198,7 @@ pub(crate) fn single(
             request.modules.insert(name.clone(), upload);
         }
     }
-    options.send(client, app, &request)
+    request
 }
 
 /// Draws what a refused deploy says about sources.
@@ -186,7 +210,7 @@ pub(crate) fn explain<'a>(
     let Failure::Refused { problem, next } = &failure else {
         return failure;
     };
-    diagnostics::draw_all(ui, &problem.diagnostics, find);
+    diagnostics::say_all(ui, &problem.diagnostics, find);
     match problem.code.as_str() {
         code::PRECONDITION_FAILED if next.is_none() => {
             failure.next("`pic releases ls` and `pic diff` show what changed; then deploy again")
@@ -195,8 +219,8 @@ pub(crate) fn explain<'a>(
     }
 }
 
-/// Says what changed and where the app answers.
-pub(crate) fn show(ui: Ui, app: &AppSlug, deployed: &Deployed, dry_run: bool) {
+/// What changed and where the app answers.
+pub(crate) fn told(colours: Colours, app: &AppSlug, deployed: &Deployed, dry_run: bool) -> String {
     let changed: Vec<&PlanItem> = deployed
         .plan
         .iter()
@@ -208,25 +232,23 @@ pub(crate) fn show(ui: Ui, app: &AppSlug, deployed: &Deployed, dry_run: bool) {
         None if dry_run => format!("{app}: this would change (nothing was deployed)"),
         None => format!("{app}: nothing changed; no new release"),
     };
-    ui.say(ui.paint(Paint::Bold, &headline));
-    plan(ui, &changed);
-    for url in &deployed.urls {
-        ui.say(format!("  {}", ui.paint(Paint::Note, &clean(url))));
-    }
+    let mut lines = vec![colours.paint(Paint::Bold, &headline)];
+    lines.extend(changed.iter().map(|item| planned(colours, item)));
+    let urls = deployed.urls.iter();
+    lines.extend(urls.map(|url| format!("  {}", colours.paint(Paint::Note, &clean(url)))));
+    lines.join("\n")
 }
 
-/// Lines of a plan.
-pub(crate) fn plan(ui: Ui, items: &[&PlanItem]) {
-    for item in items {
-        let (sign, paint) = match item.action {
-            PlanAction::Add => ("+", Paint::Good),
-            PlanAction::Change => ("~", Paint::Warning),
-            PlanAction::Remove => ("-", Paint::Error),
-            PlanAction::Keep => ("=", Paint::Dim),
-        };
-        let line = format!("{sign} {} {}", item.what, clean(&item.name));
-        ui.say(format!("  {}", ui.paint(paint, &line)));
-    }
+/// A line of a plan.
+pub(crate) fn planned(colours: Colours, item: &PlanItem) -> String {
+    let (sign, paint) = match item.action {
+        PlanAction::Add => ("+", Paint::Good),
+        PlanAction::Change => ("~", Paint::Warning),
+        PlanAction::Remove => ("-", Paint::Error),
+        PlanAction::Keep => ("=", Paint::Dim),
+    };
+    let line = format!("{sign} {} {}", clean(&item.what), clean(&item.name));
+    format!("  {}", colours.paint(paint, &line))
 }
 
 #[cfg(test)]

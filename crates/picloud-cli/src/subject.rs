@@ -6,8 +6,14 @@ use shared::name::{AppSlug, ScriptName};
 /// Which app.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct OfApp {
-    /// The app; else the one of ./picloud.toml, else the default app
-    #[arg(long, value_name = "APP")]
+    /// The app; else the one of the nearest picloud.toml, else the default app
+    #[arg(
+        long,
+        short = 'a',
+        global = true,
+        value_name = "APP",
+        help_heading = "Which app"
+    )]
     pub(crate) app: Option<AppSlug>,
 }
 
@@ -17,6 +23,4 @@ pub(crate) struct OfScript {
     /// The script
     #[arg(value_name = "SCRIPT")]
     pub(crate) script: ScriptName,
-    #[command(flatten)]
-    pub(crate) of: OfApp,
 }

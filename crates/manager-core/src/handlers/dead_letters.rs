@@ -22,7 +22,7 @@ use store::executions::ExecutionFilter;
 use super::payload;
 use crate::auth::{CanDeploy, CanRead, InApp, audit};
 use crate::error::{ApiError, ApiResult, invalid_query};
-use crate::extract::{Json, Query};
+use crate::extract::{Json, OptionalJson, Query};
 use crate::model::{PageQuery, dead_letter_view, next_page, run_views, runs, value};
 
 /// Ids in one request.
@@ -124,7 +124,7 @@ fn given(dead: &Row, fields: Map<String, Value>) -> ApiResult<Vec<u8>> {
             "`payload` is larger than {most} KiB"
         )));
     }
-    payload::given(dead.kind, &dead.payload, fields)
+    payload::given(dead.kind, &dead.payload, &fields)
 }
 
 /// Deliver a dead letter again, as the same event; with another payload, if one is given.
@@ -132,13 +132,13 @@ fn given(dead: &Row, fields: Map<String, Value>) -> ApiResult<Vec<u8>> {
     operation_id = "replayDeadLetter", tag = "dead-letters",
     params(("app" = AppSlug, Path, description = "The app's name."),
         ("dead_letter" = DeadLetterId, Path, description = "The dead letter's id.")),
-    request_body(content = ReplayRequest, example = json!({"payload": {"name": "emails",
+    request_body(content = Option<ReplayRequest>, example = json!({"payload": {"name": "emails",
         "message": {"to": "ada@example.com"}, "key": null}})),
     responses((status = 200, description = "It is on its way again, and no dead letter any more.",
         body = Replayed, example = json!({"event": "evt_019c1e6f4a4e7c1a9f7be1a5d2b3c4d5"}))))]
 pub(crate) async fn replay(
     caller: InApp<CanDeploy>,
-    Json(body): Json<ReplayRequest>,
+    OptionalJson(body): OptionalJson<ReplayRequest>,
 ) -> ApiResult<Json<Replayed>> {
     let id: DeadLetterId = caller.params.get("dead_letter")?;
     let (person, now) = (caller.principal, caller.manager.clock().now());

@@ -10,8 +10,8 @@ use shared::limits::fixed;
 use shared::name::AppSlug;
 use store::releases;
 
-use crate::auth::{CanDeploy, CanRead, InApp};
-use crate::deploy::{Deploy, roll_back};
+use crate::auth::{Authorized, CanDeploy, CanRead, InApp};
+use crate::deploy::{self, Deploy, roll_back};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Created, IfMatch, Json, Query, Tagged};
 use crate::model::{PageQuery, next_page, release_view};
@@ -65,6 +65,18 @@ pub(crate) async fn deploy(
         }
         None => (StatusCode::OK, Json(deployed)).into_response(),
     })
+}
+
+/// Check a first deploy of an app that is not there yet: what it would make, or what is wrong.
+#[utoipa::path(post, path = "/app-checks", operation_id = "checkNewApp", tag = "releases",
+    request_body = DeployRequest,
+    responses((status = 200, description = "It is right; nothing was made.", body = Deployed)))]
+pub(crate) async fn check_new_app(
+    caller: Authorized<CanDeploy>,
+    Json(body): Json<DeployRequest>,
+) -> ApiResult<Json<Deployed>> {
+    let checked = deploy::check_new_app(&caller.manager, body).await?;
+    Ok(Json(checked))
 }
 
 /// List the releases of an app, newest first.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
@@ -26,6 +28,7 @@ pub(super) fn plain() -> RunHttp {
         headers: BTreeMap::new(),
         params: BTreeMap::new(),
         body: None,
+        body_base64: None,
     }
 }
 
@@ -43,7 +46,7 @@ pub(super) fn described(request: RunHttp, app: &AppRow, peer: PeerInfo) -> ApiRe
         }
         method => http::Method::from_bytes(method.as_str().as_bytes()),
     };
-    let body = request.body.unwrap_or_default();
+    let body = body_of(request.body, request.body_base64)?;
     if body.len() > fixed::BODY_BYTES {
         let detail = format!("`body` is larger than {} bytes", fixed::BODY_BYTES);
         return Err(ApiError::invalid(detail));
@@ -58,6 +61,19 @@ pub(super) fn described(request: RunHttp, app: &AppRow, peer: PeerInfo) -> ApiRe
         ip: peer.address,
         body: body.into(),
     })
+}
+
+/// A body as it is described: as text, or as base64.
+fn body_of(text: Option<String>, base64: Option<String>) -> ApiResult<Vec<u8>> {
+    match (text, base64) {
+        (Some(_), Some(_)) => Err(ApiError::invalid(
+            "`body` and `body_base64` are two bodies; send one of them",
+        )),
+        (None, Some(base64)) => STANDARD
+            .decode(base64)
+            .map_err(|error| ApiError::invalid(format!("`body_base64` is not base64: {error}"))),
+        (text, None) => Ok(text.unwrap_or_default().into_bytes()),
+    }
 }
 
 fn uri(path: &str) -> ApiResult<Uri> {

@@ -11,8 +11,8 @@ use crate::client::Client;
 use crate::context::Context;
 use crate::error::{Failure, Outcome};
 use crate::prompt;
-use crate::subject::OfApp;
-use crate::ui::{Paint, clean};
+use crate::text::clean;
+use crate::ui::Paint;
 
 /// Apps.
 #[derive(Debug, Subcommand)]
@@ -51,7 +51,7 @@ pub(crate) enum Apps {
 #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
 pub(crate) struct UpdateArgs {
     /// Its name
-    app: AppSlug,
+    name: AppSlug,
     /// A new name
     #[arg(long, value_name = "NAME", group = "change")]
     rename: Option<AppSlug>,
@@ -66,9 +66,7 @@ pub(crate) struct UpdateArgs {
 /// What to open.
 #[derive(Debug, Args)]
 pub(crate) struct OpenArgs {
-    #[command(flatten)]
-    of: OfApp,
-    /// Print the address on standard output instead
+    /// Print the address only
     #[arg(long)]
     print: bool,
 }
@@ -97,8 +95,8 @@ pub(crate) fn run(context: &Context, command: &Apps) -> Outcome {
                 *yes,
             )?;
             client.delete(&format!("/apps/{name}"))?;
-            ui.note(format!("{name} is deleted"));
-            Ok(())
+            let value = serde_json::json!({ "deleted": name });
+            ui.done(&value, format!("{name} is deleted"))
         }
     }
 }
@@ -137,7 +135,7 @@ fn list(context: &Context, client: &Client) -> Outcome {
     let rows: Vec<_> = page.items.iter().map(row).collect();
     context
         .ui
-        .table(&["APP", "", "RELEASE", "URL", "DESCRIPTION"], &rows);
+        .table(&["APP", "", "RELEASE", "URL", "DESCRIPTION"], &rows)?;
     Ok(())
 }
 
@@ -147,29 +145,29 @@ fn show(context: &Context, app: &App) -> Outcome {
         return ui.answer(app);
     }
     let default = if app.default { " (default)" } else { "" };
-    ui.say(ui.paint(Paint::Bold, &format!("{}{default}", app.name)));
+    ui.line(ui.out.paint(Paint::Bold, &format!("{}{default}", app.name)))?;
     if !app.description.is_empty() {
-        ui.say(format!("  {}", clean(&app.description)));
+        ui.note(format!("  {}", clean(&app.description)));
     }
-    ui.say(format!("  url      {}", clean(&app.url)));
+    ui.line(format!("  url      {}", clean(&app.url)))?;
     let release = app.active_release.map(|number| number.to_string());
-    ui.say(format!(
+    ui.line(format!(
         "  release  {}",
         release.unwrap_or_else(|| "none yet".to_owned())
-    ));
-    ui.say(format!("  made     {}", clean(&app.created_at)));
+    ))?;
+    ui.line(format!("  made     {}", clean(&app.created_at)))?;
     Ok(())
 }
 
 fn update(context: &Context, client: &Client, args: &UpdateArgs) -> Outcome {
-    get(client, &args.app)?;
+    get(client, &args.name)?;
     let request = UpdateAppRequest {
         name: args.rename.clone(),
         description: args.description.clone(),
         default: args.default.then_some(true),
         limits: None,
     };
-    let path = format!("/apps/{}", args.app);
+    let path = format!("/apps/{}", args.name);
     let app: App = client.call(Method::PATCH, &path, &[], Some(&request))?;
     show(context, &app)
 }
@@ -177,13 +175,13 @@ fn update(context: &Context, client: &Client, args: &UpdateArgs) -> Outcome {
 /// `pic open`.
 pub(crate) fn open(context: &Context, args: &OpenArgs) -> Outcome {
     let client = context.client()?;
-    let name = context.app(&client, &args.of)?;
+    let name = context.app(&client)?;
     let app = get(&client, &name)?;
     if context.ui.json {
         return context.ui.answer(&serde_json::json!({ "url": app.url }));
     }
     if args.print {
-        return context.ui.content_line(&clean(&app.url));
+        return context.ui.line(clean(&app.url));
     }
     if !app.url.starts_with("http://") && !app.url.starts_with("https://") {
         return Err(Failure::new(
@@ -197,10 +195,7 @@ pub(crate) fn open(context: &Context, args: &OpenArgs) -> Outcome {
         .stderr(Stdio::null())
         .status();
     match opener {
-        Ok(status) if status.success() => {
-            context.ui.say(clean(&app.url));
-            Ok(())
-        }
+        Ok(status) if status.success() => context.ui.line(clean(&app.url)),
         _ => {
             Err(Failure::new("no browser could be started")
                 .next(format!("open {}", clean(&app.url))))

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
-use shared::api::{App, ValidateRequest, Validation};
+use shared::error::code;
 use shared::name::{AppSlug, ScriptName};
 use shared::routing::{Method, RouteTable};
 use shared::script_error::{Diagnostic, Severity};
@@ -15,7 +15,7 @@ use crate::client::Client;
 use crate::context::Context;
 use crate::diagnostics;
 use crate::error::{Failure, Outcome};
-use crate::project::Project;
+use crate::project::{self, Project};
 use crate::release::{self, Options};
 use crate::session;
 use crate::ui::Paint;
@@ -23,9 +23,8 @@ use crate::ui::Paint;
 /// What to check.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// The app's folder
-    #[arg(default_value = ".")]
-    dir: PathBuf,
+    /// The app's folder; else the nearest one with picloud.toml
+    dir: Option<PathBuf>,
     /// Only what can be seen without a server
     #[arg(long)]
     offline: bool,
@@ -33,7 +32,9 @@ pub(crate) struct CheckArgs {
 
 /// `pic check`.
 pub(crate) fn run(context: &Context, args: &CheckArgs) -> Outcome {
-    let project = Project::load(context.ui, &args.dir)?;
+    let dir = project::folder(args.dir.as_deref());
+    let project = Project::load(&dir)?;
+    let app = context.app_of(&project.manifest);
     let table = routes(&project)?;
     triggers(&project, table)?;
     let signed_in = || {
@@ -50,12 +51,12 @@ pub(crate) fn run(context: &Context, args: &CheckArgs) -> Outcome {
         (false, false) => signed_in(),
     };
     let (diagnostics, depth) = match client {
-        Some(client) => with_server(context, &client, &project)?,
+        Some(client) => with_server(context, &client, &app, &project)?,
         None => (Vec::new(), Depth::Offline),
     };
     let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
     let ui = context.ui;
-    diagnostics::draw_all(ui, &diagnostics, |name| project.source(name));
+    diagnostics::say_all(ui, &diagnostics, |name| project.source(name));
     if ui.json {
         ui.answer(&json!({ "ok": !failed, "compiled": depth != Depth::Offline, "diagnostics": diagnostics }))?;
     }
@@ -65,19 +66,22 @@ pub(crate) fn run(context: &Context, args: &CheckArgs) -> Outcome {
             .filter(|d| d.severity == Severity::Error)
             .count();
         let plural = if errors == 1 { "" } else { "s" };
-        ui.note(format!("{errors} error{plural} in {}", args.dir.display()));
-        return Err(Failure::Reported);
+        ui.note(format!("{errors} error{plural} in {}", dir.display()));
+        return Err(Failure::Answered);
     }
-    let app = &project.manifest.app;
-    ui.note(ui.paint(Paint::Good, &format!("{app}: {}", depth.text())));
-    Ok(())
+    if ui.json {
+        return Ok(());
+    }
+    ui.line(
+        ui.out
+            .paint(Paint::Good, &format!("{app}: {}", depth.text())),
+    )
 }
 
 /// How much was checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Depth {
     Offline,
-    Compiled,
     Whole,
 }
 
@@ -85,9 +89,8 @@ impl Depth {
     const fn text(self) -> &'static str {
         match self {
             Self::Offline => {
-                "manifest, files, routes and triggers are right; sources are compiled by a server only, and none was asked"
+                "manifest, files, routes and triggers are right; no server was asked about the sources"
             }
-            Self::Compiled => "manifest, files, routes, triggers and sources are right",
             Self::Whole => "right; it can be deployed as it is",
         }
     }
@@ -150,43 +153,6 @@ fn triggers(project: &Project, mut routes: RouteTable<()>) -> Outcome {
 fn with_server(
     context: &Context,
     client: &Client,
-    project: &Project,
-) -> Outcome<(Vec<Diagnostic>, Depth)> {
-    let app = &project.manifest.app;
-    if Context::find_app(client, app)?.is_some() {
-        return whole(context, client, app, project);
-    }
-    // The app is not there yet; any other one can compile its scripts.
-    let apps: Vec<App> = client.list("/apps", 1)?.items;
-    let Some(other) = apps.first() else {
-        return Ok((Vec::new(), Depth::Offline));
-    };
-    let modules = &project.modules;
-    let mut all = Vec::new();
-    for (name, source) in &project.scripts {
-        let request = ValidateRequest {
-            source: source.text.clone(),
-            modules: modules
-                .iter()
-                .map(|(n, s)| (n.clone(), s.text.clone()))
-                .collect(),
-        };
-        let path = format!("/apps/{}/scripts/{name}/validate", other.name);
-        let validation: Validation = client.post(&path, &request)?;
-        all.extend(
-            validation
-                .diagnostics
-                .into_iter()
-                .filter(|d| !all.contains(d))
-                .collect::<Vec<_>>(),
-        );
-    }
-    Ok((all, Depth::Compiled))
-}
-
-fn whole(
-    context: &Context,
-    client: &Client,
     app: &AppSlug,
     project: &Project,
 ) -> Outcome<(Vec<Diagnostic>, Depth)> {
@@ -195,10 +161,20 @@ fn whole(
         source: "cli",
         ..Options::default()
     };
-    match release::folder(client, app, project, &options) {
+    let new = Context::find_app(client, app)?.is_none();
+    let deployed = if new {
+        release::new_app(client, project, &options)
+    } else {
+        release::folder(client, app, project, &options)
+    };
+    match deployed {
         Ok(deployed) => Ok((deployed.diagnostics, Depth::Whole)),
         Err(Failure::Refused { problem, .. }) if !problem.diagnostics.is_empty() => {
-            Ok((problem.diagnostics.clone(), Depth::Whole))
+            Ok((problem.diagnostics, Depth::Whole))
+        }
+        // A token of one app cannot look beyond it.
+        Err(failure) if new && failure.code() == Some(code::SCOPE_REQUIRED) => {
+            Ok((Vec::new(), Depth::Offline))
         }
         Err(other) => Err(release::explain(context.ui, other, |name| {
             project.source(name)

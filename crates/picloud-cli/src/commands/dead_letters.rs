@@ -16,8 +16,8 @@ use super::triggers::handler;
 use crate::client::Client;
 use crate::context::Context;
 use crate::error::{Failure, Outcome};
-use crate::subject::OfApp;
-use crate::ui::{Paint, clean};
+use crate::text::{self, clean};
+use crate::ui::Paint;
 use crate::{prompt, sources};
 
 /// Bytes of a payload that is read; the server takes 256 KiB.
@@ -34,15 +34,14 @@ pub(crate) enum DeadLetters {
         /// How many
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         limit: u32,
-        #[command(flatten)]
-        of: OfApp,
     },
-    /// Show one with its error and its attempts; its payload on standard output
+    /// Show one with its error, its attempts and its payload
     Show {
         /// Its id
         id: DeadLetterId,
-        #[command(flatten)]
-        of: OfApp,
+        /// Print the payload only, as JSON
+        #[arg(long)]
+        payload: bool,
     },
     /// Deliver some again, as the same events
     Replay(ReplayArgs),
@@ -52,23 +51,19 @@ pub(crate) enum DeadLetters {
         /// Their ids
         #[arg(required = true)]
         ids: Vec<DeadLetterId>,
-        #[command(flatten)]
-        of: OfApp,
     },
     /// Remove all
     Purge {
         /// Do not ask
         #[arg(long, short)]
         yes: bool,
-        #[command(flatten)]
-        of: OfApp,
     },
 }
 
 /// Which to deliver again.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "To change what an event says: `pic dead-letters show ID > payload.json`, edit, \
+    after_help = "To change what an event says: `pic dead-letters show ID --payload > payload.json`, edit, \
                         and `pic dead-letters replay ID --payload @payload.json`."
 )]
 pub(crate) struct ReplayArgs {
@@ -81,19 +76,10 @@ pub(crate) struct ReplayArgs {
     /// Another payload for one event: JSON, `@FILE`, or `-` for standard input
     #[arg(long, value_name = "JSON|@FILE|-", conflicts_with = "all")]
     payload: Option<String>,
-    #[command(flatten)]
-    of: OfApp,
 }
 
 /// `pic dead-letters …`.
 pub(crate) fn run(context: &Context, command: &DeadLetters) -> Outcome {
-    let of = match command {
-        DeadLetters::Ls { of, .. }
-        | DeadLetters::Show { of, .. }
-        | DeadLetters::Discard { of, .. }
-        | DeadLetters::Purge { of, .. } => of,
-        DeadLetters::Replay(args) => &args.of,
-    };
     if let DeadLetters::Replay(args) = command
         && args.payload.is_some()
         && args.ids.len() != 1
@@ -101,10 +87,10 @@ pub(crate) fn run(context: &Context, command: &DeadLetters) -> Outcome {
         return Err(Failure::usage("--payload is for one dead letter"));
     }
     let client = context.client()?;
-    let app = context.app(&client, of)?;
+    let app = context.app(&client)?;
     match command {
         DeadLetters::Ls { limit, .. } => list(context, &client, &app, *limit as usize),
-        DeadLetters::Show { id, .. } => show(context, &client, &app, *id),
+        DeadLetters::Show { id, payload } => show(context, &client, &app, *id, *payload),
         DeadLetters::Replay(args) => replay(context, &client, &app, args),
         DeadLetters::Discard { ids, .. } => discard(context, &client, &app, ids),
         DeadLetters::Purge { yes, .. } => purge(context, &client, &app, *yes),
@@ -122,7 +108,7 @@ fn list(context: &Context, client: &Client, app: &AppSlug, limit: usize) -> Outc
         return context.ui.answer(&page);
     }
     if page.items.is_empty() {
-        context.ui.say(format!("{app} has no dead letters"));
+        context.ui.note(format!("{app} has no dead letters"));
         return Ok(());
     }
     let row = |dead: &DeadLetter| {
@@ -137,22 +123,32 @@ fn list(context: &Context, client: &Client, app: &AppSlug, limit: usize) -> Outc
     };
     let rows: Vec<_> = page.items.iter().map(row).collect();
     let head = ["ID", "DIED (UTC)", "WHAT", "SCRIPT", "ATTEMPTS", "ERROR"];
-    context.ui.table(&head, &rows);
+    context.ui.table(&head, &rows)?;
     if page.next_cursor.is_some() {
         context.ui.note("there are more; --limit shows them");
     }
     Ok(())
 }
 
-fn show(context: &Context, client: &Client, app: &AppSlug, id: DeadLetterId) -> Outcome {
+fn show(
+    context: &Context,
+    client: &Client,
+    app: &AppSlug,
+    id: DeadLetterId,
+    payload_only: bool,
+) -> Outcome {
     let detail: DeadLetterDetail = client.get(&format!("/apps/{app}/dead-letters/{id}"))?;
     let ui = context.ui;
+    let payload = text::json(&detail.payload, true)?;
+    if payload_only {
+        return ui.line(payload);
+    }
     if ui.json {
         return ui.answer(&detail);
     }
     let dead = &detail.dead_letter;
     let title = format!("{} {} {}", who(dead), dead.kind, dead.subject);
-    ui.say(ui.paint(Paint::Bold, &clean(&title)));
+    ui.line(ui.out.paint(Paint::Bold, &clean(&title)))?;
     let died = format!(
         "{} after {} attempts",
         short_time(&dead.died_at),
@@ -166,7 +162,7 @@ fn show(context: &Context, client: &Client, app: &AppSlug, id: DeadLetterId) -> 
         ("error", dead.error.clone().unwrap_or_default()),
     ] {
         if !value.is_empty() {
-            ui.say(format!("  {name:<8} {}", clean(&value)));
+            ui.note(format!("  {name:<8} {}", clean(&value)));
         }
     }
     for attempt in &detail.history {
@@ -179,11 +175,11 @@ fn show(context: &Context, client: &Client, app: &AppSlug, id: DeadLetterId) -> 
             text("message"),
             text("execution"),
         );
-        ui.say(ui.paint(Paint::Dim, &clean(&line)));
+        ui.line(ui.out.paint(Paint::Dim, &clean(&line)))?;
     }
-    let payload = serde_json::to_string_pretty(&detail.payload)
-        .map_err(|error| Failure::new(format!("the payload cannot be written: {error}")))?;
-    ui.content_line(&payload)
+    ui.line("  payload")?;
+    let indented: Vec<String> = payload.lines().map(|line| format!("    {line}")).collect();
+    ui.line(indented.join("\n"))
 }
 
 /// The payload of the command line.
@@ -197,7 +193,7 @@ fn payload(text: &str) -> Outcome<Map<String, Value>> {
     };
     serde_json::from_slice(&bytes).map_err(|error| {
         Failure::new(format!("{from} is not a JSON object: {error}"))
-            .next("`pic dead-letters show ID` prints the payload the event has")
+            .next("`pic dead-letters show ID --payload` prints the payload the event has")
     })
 }
 
@@ -230,17 +226,17 @@ fn replay(context: &Context, client: &Client, app: &AppSlug, args: &ReplayArgs) 
             }
         }
     }
-    if context.ui.json {
-        return context.ui.answer(&json!({ "replayed": total }));
-    }
-    context
-        .ui
-        .say(format!("{app}: {total} are on their way again"));
     let gone = (args.ids.len() as u64).saturating_sub(total);
-    if gone > 0 {
-        context.ui.warn(format!("{gone} were not there any more"));
+    let value = json!({ "replayed": total, "missing": gone });
+    let line = format!("{app}: {total} are on their way again");
+    context.ui.done(&value, line)?;
+    if gone == 0 {
+        return Ok(());
     }
-    Ok(())
+    if context.ui.json {
+        return Err(Failure::Answered);
+    }
+    Err(Failure::new(format!("{gone} were not there any more")))
 }
 
 fn requests(args: &ReplayArgs) -> Vec<ReplayManyRequest> {
@@ -260,12 +256,13 @@ fn requests(args: &ReplayArgs) -> Vec<ReplayManyRequest> {
 fn discard(context: &Context, client: &Client, app: &AppSlug, ids: &[DeadLetterId]) -> Outcome {
     for id in ids {
         client.delete(&format!("/apps/{app}/dead-letters/{id}"))?;
-        context.ui.note(format!("{app}: {id} is removed"));
+        if !context.ui.json {
+            context.ui.line(format!("{app}: {id} is removed"))?;
+        }
     }
+    let removed = ids.len() as u64;
     if context.ui.json {
-        return context.ui.answer(&Purged {
-            removed: ids.len() as u64,
-        });
+        return context.ui.answer(&Purged { removed });
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use shared::api::{App, Deployed, PlanAction, PlanItem};
+use shared::api::{App, Deployed};
 use shared::name::{AppSlug, ModuleName, ScriptName};
 
 use crate::client::Client;
@@ -12,7 +12,6 @@ use crate::error::{Failure, Outcome};
 use crate::project::{self, MANIFEST, Project};
 use crate::release::{self, Options, Single};
 use crate::sources::Source;
-use crate::subject::OfApp;
 use crate::ui::Paint;
 
 /// What to deploy.
@@ -26,14 +25,12 @@ use crate::ui::Paint;
                         A folder makes the app exactly what it says; one script leaves the rest."
 )]
 pub(crate) struct DeployArgs {
-    /// A folder with picloud.toml, a .rhai file, or the name of a script
-    #[arg(value_name = "DIR|FILE|SCRIPT", default_value = ".")]
-    what: String,
+    /// A folder with picloud.toml, a .rhai file, or the name of a script; else the nearest folder
+    #[arg(value_name = "DIR|FILE|SCRIPT")]
+    what: Option<String>,
     /// The script's source; `-` is standard input
     #[arg(value_name = "FILE|-")]
     source: Option<PathBuf>,
-    #[command(flatten)]
-    of: OfApp,
     /// What the release is about
     #[arg(long, short, default_value = "", hide_default_value = true)]
     message: String,
@@ -58,8 +55,11 @@ impl DeployArgs {
 
 /// Deploys.
 pub(crate) fn run(context: &Context, args: &DeployArgs) -> Outcome {
+    let Some(what) = args.what.as_deref() else {
+        return folder_of(context, args, &project::folder(None));
+    };
     if let Some(file) = &args.source {
-        let what = Single::Script(script_name(&args.what)?);
+        let what = Single::Script(script_name(what)?);
         let source = if file.as_os_str() == "-" {
             Source::stdin()?
         } else {
@@ -67,22 +67,22 @@ pub(crate) fn run(context: &Context, args: &DeployArgs) -> Outcome {
         };
         return one(context, args, &what, &source);
     }
-    let path = Path::new(&args.what);
-    if path.is_file() && args.what.ends_with(MANIFEST) {
+    let path = Path::new(what);
+    if path.is_file() && what.ends_with(MANIFEST) {
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
         return folder_of(context, args, folder.unwrap_or(Path::new(".")));
     }
     if path.is_file() {
-        let what = named_after(context, path)?;
+        let what = named_after(path)?;
         return one(context, args, &what, &Source::file(path)?);
     }
-    if args.what == "-" {
+    if what == "-" {
         return Err(
             Failure::usage("the script from standard input needs a name").next("pic deploy NAME -"),
         );
     }
     if !path.exists() {
-        return Err(nothing_there(&args.what));
+        return Err(nothing_there(what));
     }
     folder_of(context, args, path)
 }
@@ -102,11 +102,12 @@ fn script_name(text: &str) -> Outcome<ScriptName> {
         .map_err(|error: shared::name::NameError| Failure::usage(error.to_string()))
 }
 
-/// What a file is: as the manifest here says, else a script with the file's name.
-fn named_after(context: &Context, path: &Path) -> Outcome<Single> {
-    if let Some(manifest) = project::manifest_if_any(context.ui, Path::new("."))? {
+/// What a file is: as the nearest manifest says, else a script with the file's name.
+fn named_after(path: &Path) -> Outcome<Single> {
+    if let Some(folder) = project::nearest() {
+        let manifest = project::manifest(&folder)?;
         let real = path.canonicalize().ok();
-        let same = |file: &str| real.is_some() && Path::new(file).canonicalize().ok() == real;
+        let same = |file: &str| real.is_some() && folder.join(file).canonicalize().ok() == real;
         if let Some((name, _)) = manifest.scripts.iter().find(|(_, e)| same(&e.file)) {
             return Ok(Single::Script(name.clone()));
         }
@@ -128,17 +129,15 @@ fn named_after(context: &Context, path: &Path) -> Outcome<Single> {
 
 fn one(context: &Context, args: &DeployArgs, what: &Single, source: &Source) -> Outcome {
     let client = context.client()?;
-    let app = context.app_for_script(&client, &args.of)?;
-    let named = args.of.app.is_some();
+    let app = context.app_for_script(&client)?;
+    let find = |name: &str| (name == what.name()).then_some(source);
+    let named = context.subject.app.is_some();
     let Some(made) = ready(context, &client, &app, args.dry_run, named)? else {
-        let items = [
-            item("script", what.name()),
-            item("route", &format!("ANY /{}", what.name())),
-        ];
-        return new_app(context, &app, &items);
+        let planned = release::new_app_of(&client, what, source, &args.options());
+        let planned = planned.map_err(|failure| release::explain(context.ui, failure, find))?;
+        return new_app(context, &app, planned);
     };
     let deployed = release::single(&client, &app, what, source, &args.options());
-    let find = |name: &str| (name == what.name()).then_some(source);
     finish(
         context,
         args,
@@ -150,15 +149,17 @@ fn one(context: &Context, args: &DeployArgs, what: &Single, source: &Source) -> 
 }
 
 fn folder_of(context: &Context, args: &DeployArgs, folder: &Path) -> Outcome {
-    let project = Project::load(context.ui, folder)?;
+    let project = Project::load(folder)?;
     let client = context.client()?;
-    let app = args.of.app.clone();
-    let app = app.unwrap_or_else(|| project.manifest.app.clone());
+    let app = context.app_of(&project.manifest);
+    let find = |name: &str| project.source(name);
     let Some(made) = ready(context, &client, &app, args.dry_run, false)? else {
-        return new_app(context, &app, &everything(&project));
+        let planned = release::new_app(&client, &project, &args.options());
+        let planned = planned.map_err(|failure| release::explain(context.ui, failure, find))?;
+        crate::diagnostics::say_all(context.ui, &planned.diagnostics, find);
+        return new_app(context, &app, planned);
     };
     let deployed = release::folder(&client, &app, &project, &args.options());
-    let find = |name: &str| project.source(name);
     finish(
         context,
         args,
@@ -197,50 +198,16 @@ fn ready(
     Ok(Some(true))
 }
 
-fn item(what: &str, name: &str) -> PlanItem {
-    PlanItem {
-        action: PlanAction::Add,
-        what: what.to_owned(),
-        name: name.to_owned(),
-    }
-}
-
-fn everything(project: &Project) -> Vec<PlanItem> {
-    let scripts = project
-        .scripts
-        .keys()
-        .map(|name| item("script", name.as_str()));
-    let modules = project
-        .modules
-        .keys()
-        .map(|name| item("module", name.as_str()));
-    let routes = &project.manifest.routes;
-    let own = routes
-        .iter()
-        .map(|r| item("route", &format!("{} {}", r.method, r.path)));
-    let default = project
-        .with_default_route()
-        .map(|name| item("route", &format!("ANY /{name}")));
-    let triggers = &project.manifest.triggers;
-    let triggers = triggers.iter().map(|t| item("trigger", &t.key()));
-    let routes = own.chain(default).chain(triggers);
-    scripts.chain(modules).chain(routes).collect()
-}
-
-fn new_app(context: &Context, app: &AppSlug, items: &[PlanItem]) -> Outcome {
+fn new_app(context: &Context, app: &AppSlug, planned: Deployed) -> Outcome {
     let ui = context.ui;
     if ui.json {
-        return ui.answer(&Deployed {
-            release: None,
-            plan: items.to_vec(),
-            urls: Vec::new(),
-            diagnostics: Vec::new(),
-        });
+        return ui.answer(&planned);
     }
     let headline = format!("{app}: the app would be made (nothing was deployed)");
-    ui.say(ui.paint(Paint::Bold, &headline));
-    release::plan(ui, &items.iter().collect::<Vec<_>>());
-    ui.say("  the sources are checked by the server when the app is there");
+    ui.line(ui.out.paint(Paint::Bold, &headline))?;
+    for item in &planned.plan {
+        ui.line(release::planned(ui.out, item))?;
+    }
     Ok(())
 }
 
@@ -259,10 +226,9 @@ fn finish<'a>(
         )),
         other => other,
     })?;
-    crate::diagnostics::draw_all(ui, &deployed.diagnostics, find);
+    crate::diagnostics::say_all(ui, &deployed.diagnostics, find);
     if ui.json {
         return ui.answer(&deployed);
     }
-    release::show(ui, app, &deployed, args.dry_run);
-    Ok(())
+    ui.line(release::told(ui.out, app, &deployed, args.dry_run))
 }

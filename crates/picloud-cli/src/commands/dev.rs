@@ -15,7 +15,7 @@ use crate::client::Client;
 use crate::connection::Connection;
 use crate::context::Context;
 use crate::error::{Failure, Outcome};
-use crate::project::Project;
+use crate::project::{self, Project};
 use crate::release::{self, Options};
 use crate::ui::{Paint, Ui};
 use crate::{report, session};
@@ -41,9 +41,8 @@ const FLOOD: Duration = Duration::from_millis(300);
                         reach this server with --data too."
 )]
 pub(crate) struct DevArgs {
-    /// The app's folder
-    #[arg(default_value = ".")]
-    dir: PathBuf,
+    /// The app's folder; else the nearest one with picloud.toml
+    dir: Option<PathBuf>,
     /// The port to answer on; else a free one
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     port: u16,
@@ -61,12 +60,12 @@ pub(crate) fn run(context: &Context, args: &DevArgs) -> Outcome {
         )
         .next("`pic deploy` deploys to another server"));
     }
+    let dir = project::folder(args.dir.as_deref());
     // A folder that is none is a mistake; a broken source is work in progress.
-    let manifest = crate::project::manifest(ui, &args.dir)?;
-    let folder = args
-        .dir
+    let manifest = project::manifest(&dir)?;
+    let folder = dir
         .canonicalize()
-        .map_err(|error| Failure::file("read", &args.dir, &error))?;
+        .map_err(|error| Failure::file("read", &dir, &error))?;
     let data = data_of(context, &folder)?;
     let (send, events) = channel();
     stop::on_signals(send.clone())?;
@@ -83,18 +82,18 @@ pub(crate) fn run(context: &Context, args: &DevArgs) -> Outcome {
     watch.follow(&manifest);
     let mut session = Session {
         ui,
-        dir: args.dir.clone(),
+        dir: dir.clone(),
         client,
         live: None,
         tried: None,
         tailed: None,
     };
     session.deploy(&mut watch);
-    ui.say(ui.paint(
+    ui.say(ui.err.paint(
         Paint::Dim,
         &format!(
             "watching {}; Ctrl-C ends it. Other commands reach it with --data {}",
-            args.dir.display(),
+            dir.display(),
             data.display()
         ),
     ));
@@ -173,7 +172,7 @@ impl Session {
     /// Deploys what is in the folder now, and says what became of it.
     fn deploy(&mut self, watch: &mut Watch) {
         let started = Instant::now();
-        let project = match Project::load(self.ui, &self.dir) {
+        let project = match Project::load(&self.dir) {
             Ok(project) => project,
             Err(failure) => {
                 self.tried = None;
@@ -228,23 +227,24 @@ impl Session {
 
     fn succeeded(&mut self, app: &AppSlug, project: &Project, deployed: &Deployed, took: Duration) {
         let find = |name: &str| project.source(name);
-        crate::diagnostics::draw_all(self.ui, &deployed.diagnostics, find);
+        crate::diagnostics::say_all(self.ui, &deployed.diagnostics, find);
         if let Some(release) = &deployed.release {
             self.live = Some(release.number);
         }
-        release::show(self.ui, app, deployed, false);
+        let told = release::told(self.ui.err, app, deployed, false);
+        self.ui.say(told);
         let took = format!("  {} ms", took.as_millis());
-        self.ui.say(self.ui.paint(Paint::Dim, &took));
+        self.ui.say(self.ui.err.paint(Paint::Dim, &took));
     }
 
     fn failed(&self, failure: &Failure) {
         // Only the text counts; the session goes on.
-        report::failure(self.ui, failure);
+        report::in_words(self.ui, failure);
         let stays = match self.live {
             Some(number) => format!("release {number} stays live; save again when it is mended"),
             None => "nothing is live yet; save again when it is mended".to_owned(),
         };
-        self.ui.say(self.ui.paint(Paint::Warning, &stays));
+        self.ui.say(self.ui.err.paint(Paint::Warning, &stays));
     }
 }
 
@@ -289,7 +289,7 @@ fn tail(ui: Ui, client: &Client, app: AppSlug) {
             while let Some(line) = tail.next()? {
                 match line {
                     Line::Entry(line) => {
-                        ui.say(line_text(&line, |paint, text| ui.paint(paint, text)));
+                        ui.say(line_text(&line, ui.err));
                     }
                     Line::Missed(count) => ui.warn(format!("{count} log lines came too fast")),
                 }
@@ -298,7 +298,7 @@ fn tail(ui: Ui, client: &Client, app: AppSlug) {
         });
         if let Err(failure) = shown {
             ui.warn("the log is not shown:");
-            report::failure(ui, &failure);
+            report::in_words(ui, &failure);
         }
     });
 }

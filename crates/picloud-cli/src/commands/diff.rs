@@ -15,19 +15,16 @@ use crate::client::Client;
 use crate::context::Context;
 use crate::error::Outcome;
 use crate::linediff::{self, Line};
-use crate::project::Project;
+use crate::project::{self, Project};
 use crate::sources::Source;
-use crate::ui::{Paint, clean};
+use crate::text::{clean, clean_line};
+use crate::ui::Paint;
 
 /// Which folder.
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
-    /// The app's folder
-    #[arg(default_value = ".")]
-    dir: PathBuf,
-    /// The app; else the one of the folder's picloud.toml
-    #[arg(long)]
-    app: Option<AppSlug>,
+    /// The app's folder; else the nearest one with picloud.toml
+    dir: Option<PathBuf>,
 }
 
 /// One source that differs.
@@ -40,9 +37,9 @@ struct Changed {
 
 /// `pic diff`.
 pub(crate) fn run(context: &Context, args: &DiffArgs) -> Outcome {
-    let project = Project::load(context.ui, &args.dir)?;
+    let project = Project::load(&project::folder(args.dir.as_deref()))?;
     let client = context.client()?;
-    let app = args.app.as_ref().unwrap_or(&project.manifest.app);
+    let app = &context.app_of(&project.manifest);
     let snapshot = live(&client, app)?;
     let mut changed = scripts(&client, app, &project, &snapshot)?;
     changed.extend(modules(&client, app, &project, &snapshot)?);
@@ -71,15 +68,18 @@ pub(crate) fn run(context: &Context, args: &DiffArgs) -> Outcome {
     ] {
         for item in items {
             let line = format!("{sign}{what} {}", clean(item));
-            ui.content_line(&ui.paint_content(paint, &line))?;
+            ui.line(ui.out.paint(paint, &line))?;
         }
     }
     for name in &settings {
-        ui.content_line(&ui.paint_content(Paint::Warning, &format!("~settings of script {name}")))?;
+        ui.line(
+            ui.out
+                .paint(Paint::Warning, &format!("~settings of script {name}")),
+        )?;
     }
     let same = [&gone, &new, &ended, &begun, &settings];
     if changed.is_empty() && same.iter().all(|all| all.is_empty()) {
-        ui.say(format!("{app}: the folder is what is live"));
+        ui.note(format!("{app}: the folder is what is live"));
     }
     Ok(())
 }
@@ -218,7 +218,7 @@ fn show(context: &Context, change: &Changed) -> Outcome {
         format!("+++ {}", side(&change.new, "here")),
     ];
     for line in &head {
-        ui.content_line(&ui.paint_content(Paint::Bold, line))?;
+        ui.line(ui.out.paint(Paint::Bold, line))?;
     }
     let (old, new) = (change.old.as_deref(), change.new.as_deref());
     for line in linediff::unified(old.unwrap_or_default(), new.unwrap_or_default()) {
@@ -229,7 +229,7 @@ fn show(context: &Context, change: &Changed) -> Outcome {
             Line::Text(ChangeTag::Insert, line) => (Paint::Good, format!("+{line}")),
             Line::NoLineFeed => (Paint::Dim, "\\ no line feed at the end".to_owned()),
         };
-        ui.content_line(&ui.paint_content(paint, &clean(&line)))?;
+        ui.line(ui.out.paint(paint, &clean_line(&line)))?;
     }
     Ok(())
 }

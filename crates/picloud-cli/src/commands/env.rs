@@ -8,7 +8,6 @@ use ureq::http::Method;
 use crate::context::Context;
 use crate::error::Outcome;
 use crate::prompt;
-use crate::subject::OfApp;
 
 /// Environment variables of an app.
 #[derive(Debug, Subcommand)]
@@ -16,8 +15,6 @@ pub(crate) enum Env {
     /// List them; values only with --values
     #[command(visible_alias = "list")]
     Ls {
-        #[command(flatten)]
-        of: OfApp,
         /// Show the values too
         #[arg(long)]
         values: bool,
@@ -29,8 +26,6 @@ pub(crate) enum Env {
     Unset {
         /// The variable
         name: EnvName,
-        #[command(flatten)]
-        of: OfApp,
     },
 }
 
@@ -42,18 +37,16 @@ pub(crate) struct SetArgs {
     /// Its value; absent: from standard input, or asked for without echo
     #[arg(allow_hyphen_values = true)]
     value: Option<String>,
-    #[command(flatten)]
-    of: OfApp,
 }
 
 /// `pic env …`.
 pub(crate) fn run(context: &Context, command: &Env) -> Outcome {
     match command {
-        Env::Ls { of, values } => list(context, of, *values),
+        Env::Ls { values } => list(context, *values),
         Env::Set(args) => set(context, args),
-        Env::Unset { name, of } => {
+        Env::Unset { name } => {
             let client = context.client()?;
-            let app = context.app(&client, of)?;
+            let app = context.app(&client)?;
             let path = format!("/apps/{app}/env/{name}");
             client.delete(&path).map_err(|failure| {
                 Context::did_you_mean(failure, name.as_str(), || {
@@ -62,15 +55,15 @@ pub(crate) fn run(context: &Context, command: &Env) -> Outcome {
                     items.iter().map(|var| var.name.to_string()).collect()
                 })
             })?;
-            context.ui.note(format!("{app}: {name} is removed"));
-            Ok(())
+            let value = serde_json::json!({ "removed": name });
+            context.ui.done(&value, format!("{app}: {name} is removed"))
         }
     }
 }
 
-fn list(context: &Context, of: &OfApp, values: bool) -> Outcome {
+fn list(context: &Context, values: bool) -> Outcome {
     let client = context.client()?;
-    let app = context.app(&client, of)?;
+    let app = context.app(&client)?;
     let page: Page<EnvVar> = client.get(&format!("/apps/{app}/env"))?;
     if context.ui.json {
         return context.ui.answer(&page);
@@ -90,13 +83,13 @@ fn list(context: &Context, of: &OfApp, values: bool) -> Outcome {
         ]
     };
     let rows: Vec<_> = page.items.iter().map(row).collect();
-    context.ui.table(&["NAME", "VALUE", "SET"], &rows);
+    context.ui.table(&["NAME", "VALUE", "SET"], &rows)?;
     Ok(())
 }
 
 fn set(context: &Context, args: &SetArgs) -> Outcome {
     let client = context.client()?;
-    let app = context.app(&client, &args.of)?;
+    let app = context.app(&client)?;
     let value = match &args.value {
         Some(value) => value.clone(),
         None => prompt::secret("value")?,
@@ -109,6 +102,5 @@ fn set(context: &Context, args: &SetArgs) -> Outcome {
         let shown = serde_json::json!({ "name": var.name, "updated_at": var.updated_at });
         return context.ui.answer(&shown);
     }
-    context.ui.say(format!("{app}: {} is set", var.name));
-    Ok(())
+    context.ui.line(format!("{app}: {} is set", var.name))
 }

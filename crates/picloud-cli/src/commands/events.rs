@@ -10,8 +10,8 @@ use super::triggers::handler;
 use crate::client::encode;
 use crate::context::Context;
 use crate::error::Outcome;
-use crate::subject::OfApp;
-use crate::ui::{Paint, clean};
+use crate::text::clean;
+use crate::ui::Paint;
 
 mod tree;
 
@@ -22,8 +22,6 @@ pub(crate) enum Events {
     Show {
         /// Its id
         id: EventId,
-        #[command(flatten)]
-        of: OfApp,
     },
     /// Show every attempt at an event as it ends
     Tail(TailArgs),
@@ -34,21 +32,19 @@ pub(crate) enum Events {
 pub(crate) struct TailArgs {
     /// Of this script
     script: Option<ScriptName>,
-    #[command(flatten)]
-    of: OfApp,
 }
 
 /// `pic events …`.
 pub(crate) fn run(context: &Context, command: &Events) -> Outcome {
     match command {
-        Events::Show { id, of } => tree::show(context, *id, of),
+        Events::Show { id } => tree::show(context, *id),
         Events::Tail(args) => tail(context, args),
     }
 }
 
 fn tail(context: &Context, args: &TailArgs) -> Outcome {
     let client = context.client()?;
-    let app = context.app(&client, &args.of)?;
+    let app = context.app(&client)?;
     let path = match &args.script {
         Some(script) => format!("/apps/{app}/events/tail?script={}", encode(script.as_str())),
         None => format!("/apps/{app}/events/tail"),
@@ -90,10 +86,10 @@ fn show(context: &Context, attempt: &Attempt) -> Outcome {
     let script = attempt.script.as_deref().unwrap_or("nobody");
     let took = attempt.duration_ms.map(|ms| format!(" {ms:.1} ms"));
     let error = attempt.error.as_ref().map(|error| format!(": {error}"));
-    let paint = |paint, text: &str| ui.paint_content(paint, &clean(text));
+    let paint = |paint, text: &str| ui.out.paint(paint, &clean(text));
     let what = paint(colour, &what);
     let about = format!("{} {}", attempt.kind, attempt.subject);
-    ui.content_line(&format!(
+    ui.line(format!(
         "{} {} {} attempt {} {what}{}{} {}",
         paint(Paint::Dim, &time),
         clean(about.trim()),

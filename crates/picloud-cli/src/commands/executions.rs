@@ -9,8 +9,8 @@ use super::logs::{self, short_time};
 use crate::client::encode;
 use crate::context::Context;
 use crate::error::Outcome;
-use crate::subject::OfApp;
-use crate::ui::{Paint, clean};
+use crate::text::clean;
+use crate::ui::Paint;
 
 /// Runs of scripts.
 #[derive(Debug, Subcommand)]
@@ -22,8 +22,6 @@ pub(crate) enum Executions {
     Show {
         /// Its id
         id: ExecutionId,
-        #[command(flatten)]
-        of: OfApp,
     },
 }
 
@@ -44,21 +42,19 @@ pub(crate) struct ListArgs {
     /// How many
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    #[command(flatten)]
-    of: OfApp,
 }
 
 /// `pic executions …`.
 pub(crate) fn run(context: &Context, command: &Executions) -> Outcome {
     match command {
         Executions::Ls(args) => list(context, args),
-        Executions::Show { id, of } => show(context, *id, of),
+        Executions::Show { id } => show(context, *id),
     }
 }
 
 fn list(context: &Context, args: &ListArgs) -> Outcome {
     let client = context.client()?;
-    let app = context.app(&client, &args.of)?;
+    let app = context.app(&client)?;
     let status = args.status.map(|status| status.to_string());
     let filters = [
         ("script", args.script.as_ref().map(ScriptName::as_str)),
@@ -103,13 +99,13 @@ fn list(context: &Context, args: &ListArgs) -> Outcome {
     let head = [
         "ID", "STARTED", "SCRIPT", "REQUEST", "STATUS", "TOOK", "OUTCOME",
     ];
-    context.ui.table(&head, &rows);
+    context.ui.table(&head, &rows)?;
     Ok(())
 }
 
-fn show(context: &Context, id: ExecutionId, of: &OfApp) -> Outcome {
+fn show(context: &Context, id: ExecutionId) -> Outcome {
     let client = context.client()?;
-    let app = context.app(&client, of)?;
+    let app = context.app(&client)?;
     let detail: ExecutionDetail = client.get(&format!("/apps/{app}/executions/{id}"))?;
     let ui = context.ui;
     if ui.json {
@@ -118,7 +114,7 @@ fn show(context: &Context, id: ExecutionId, of: &OfApp) -> Outcome {
     let run = &detail.execution;
     let what = run.target.as_deref().unwrap_or(&run.trigger);
     let title = format!("{} {}", run.script, clean(what));
-    ui.say(ui.paint(Paint::Bold, &title));
+    ui.line(ui.out.paint(Paint::Bold, &title))?;
     let status = run.status.map(|status| status.to_string());
     for (name, value) in [
         ("outcome", run.outcome.clone()),
@@ -143,14 +139,15 @@ fn show(context: &Context, id: ExecutionId, of: &OfApp) -> Outcome {
         ),
         ("request", detail.request_id.to_string()),
     ] {
-        ui.say(format!("  {name:<8} {}", clean(&value)));
+        ui.line(format!("  {name:<8} {}", clean(&value)))?;
     }
     if let Some(error) = &detail.error {
         // The source may have changed since; the excerpt is of the run.
-        crate::diagnostics::draw_failure(ui, run.script.as_str(), error, |_| None);
+        let script = run.script.as_str();
+        ui.line(crate::diagnostics::why(ui.out, script, error, |_| None))?;
     }
     for line in &detail.logs {
-        ui.say(logs::line_text(line, |paint, text| ui.paint(paint, text)));
+        ui.line(logs::line_text(line, ui.out))?;
     }
     Ok(())
 }

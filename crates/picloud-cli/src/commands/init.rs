@@ -15,6 +15,7 @@ use crate::ui::Paint;
 
 /// Where, and what.
 #[derive(Debug, Args)]
+#[command(after_help = "The app is called like the folder, or as --app says.")]
 pub(crate) struct InitArgs {
     /// The folder; made when it is not there
     #[arg(default_value = ".")]
@@ -22,9 +23,6 @@ pub(crate) struct InitArgs {
     /// What to start with
     #[arg(long, value_enum, default_value_t = Template::Hello)]
     template: Template,
-    /// The app's name; else the folder's
-    #[arg(long, value_name = "NAME")]
-    app: Option<AppSlug>,
 }
 
 /// A script to add.
@@ -33,9 +31,9 @@ pub(crate) struct NewArgs {
     /// Its name
     #[arg(value_name = "SCRIPT")]
     name: ScriptName,
-    /// The app's folder
-    #[arg(long, default_value = ".")]
-    dir: PathBuf,
+    /// The app's folder; else the nearest one with picloud.toml
+    #[arg(long)]
+    dir: Option<PathBuf>,
 }
 
 /// What an app can start with.
@@ -109,7 +107,7 @@ fn make(path: &Path, text: &str) -> Outcome {
 
 /// `pic init`.
 pub(crate) fn run(context: &Context, args: &InitArgs) -> Outcome {
-    let app = match &args.app {
+    let app = match &context.subject.app {
         Some(app) => app.clone(),
         None => name_of(&args.dir)?,
     };
@@ -139,32 +137,35 @@ pub(crate) fn run(context: &Context, args: &InitArgs) -> Outcome {
         return ui.answer(&serde_json::json!({ "app": app, "files": files }));
     }
     let dir = args.dir.display();
-    ui.say(ui.paint(Paint::Bold, &format!("{app}: a new app in {dir}")));
+    ui.line(
+        ui.out
+            .paint(Paint::Bold, &format!("{app}: a new app in {dir}")),
+    )?;
     for (file, _) in files {
-        ui.say(format!("  {}", args.dir.join(file).display()));
+        ui.line(format!("  {}", args.dir.join(file).display()))?;
     }
     let argument = if args.dir == Path::new(".") {
         String::new()
     } else {
         format!(" {dir}")
     };
-    ui.say(format!(
+    ui.note(format!(
         "next: pic dev{argument}      runs it here, with reload on save"
     ));
-    ui.say(format!("      pic deploy{argument}   deploys it"));
+    ui.note(format!("      pic deploy{argument}   deploys it"));
     Ok(())
 }
 
 /// `pic new`.
 pub(crate) fn new(context: &Context, args: &NewArgs) -> Outcome {
-    let name = &args.name;
-    let manifest = project::manifest(context.ui, &args.dir)?;
+    let (name, dir) = (&args.name, project::folder(args.dir.as_deref()));
+    let manifest = project::manifest(&dir)?;
     if manifest.scripts.contains_key(name) {
         return Err(Failure::new(format!(
             "the app has a script `{name}` already"
         )));
     }
-    let path = args.dir.join(MANIFEST);
+    let path = dir.join(MANIFEST);
     let text = fs::read_to_string(&path).map_err(|error| Failure::file("read", &path, &error))?;
     let file = format!("src/{name}.rhai");
     let gap = if text.ends_with('\n') { "" } else { "\n" };
@@ -181,7 +182,7 @@ pub(crate) fn new(context: &Context, args: &NewArgs) -> Outcome {
     })?;
     let route = parsed.routes.iter().find(|route| route.script == *name);
     make(
-        &args.dir.join(&file),
+        &dir.join(&file),
         &format!("// {name}\n`Hello from {name}`\n"),
     )?;
     fs::write(&path, new).map_err(|error| Failure::file("write", &path, &error))?;
@@ -193,10 +194,7 @@ pub(crate) fn new(context: &Context, args: &NewArgs) -> Outcome {
         || format!("ANY /{name}"),
         |r| format!("{} {}", r.method, r.path),
     );
-    ui.say(format!(
-        "{} answers {route}",
-        args.dir.join(&file).display()
-    ));
+    ui.line(format!("{} answers {route}", dir.join(&file).display()))?;
     Ok(())
 }
 

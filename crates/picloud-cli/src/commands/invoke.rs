@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use serde_json::json;
 use shared::error::{Problem, code};
@@ -16,7 +18,8 @@ use crate::context::Context;
 use crate::error::{Failure, Outcome};
 use crate::sources;
 use crate::subject::OfScript;
-use crate::ui::{Paint, clean};
+use crate::text::clean;
+use crate::ui::Paint;
 
 /// Most bytes of an answer that is read whole; the highest limit of a response.
 const MOST: u64 = 64 << 20;
@@ -54,7 +57,7 @@ pub(crate) struct InvokeArgs {
     of: OfScript,
     #[command(flatten)]
     request: RequestArgs,
-    /// Show status and headers
+    /// Print status and headers before the body
     #[arg(short, long)]
     include: bool,
 }
@@ -106,7 +109,7 @@ impl RequestArgs {
 pub(crate) fn run(context: &Context, args: &InvokeArgs) -> Outcome {
     let body = args.request.bytes()?;
     let client = context.client()?;
-    let app = context.app(&client, &args.of.of)?;
+    let app = context.app(&client)?;
     let name = &args.of.script;
     let query = args
         .request
@@ -132,21 +135,16 @@ pub(crate) fn run(context: &Context, args: &InvokeArgs) -> Outcome {
         let body = problem.map_or_else(|| read(&mut response), Ok)?;
         ui.answer(&whole(&response, body))?;
     } else {
-        if args.include || status.as_u16() >= 400 {
-            ui.say(ui.paint(Paint::Bold, &status.to_string()));
-        }
         if args.include {
-            for (name, value) in response.headers() {
-                let value = String::from_utf8_lossy(value.as_bytes());
-                ui.say(format!(
-                    "{}: {}",
-                    ui.paint(Paint::Dim, name.as_str()),
-                    clean(&value)
-                ));
-            }
+            head(context, &response)?;
+        } else if status.as_u16() >= 400 {
+            ui.say(ui.err.paint(Paint::Bold, &status.to_string()));
         }
         match problem {
-            Some(body) => ui.content(&body)?,
+            Some(body) => {
+                ui.body(&body)?;
+                ui.end_of_body(&body)?;
+            }
             None => stream(context, response)?,
         }
     }
@@ -154,9 +152,22 @@ pub(crate) fn run(context: &Context, args: &InvokeArgs) -> Outcome {
         ui.note("the reason is in `pic executions ls` and `pic logs`");
     }
     if status.as_u16() >= 400 {
-        return Err(Failure::Reported);
+        return Err(Failure::Answered);
     }
     Ok(())
+}
+
+/// Status and headers, as they were asked for, and the line that ends them.
+fn head(context: &Context, response: &Response<ureq::Body>) -> Outcome {
+    let out = context.ui.out;
+    let mut lines = vec![out.paint(Paint::Bold, &response.status().to_string())];
+    for (name, value) in response.headers() {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let name = out.paint(Paint::Dim, name.as_str());
+        lines.push(format!("{name}: {}", clean(&value)));
+    }
+    lines.push(String::new());
+    context.ui.line(lines.join("\n"))
 }
 
 fn is_problem(response: &Response<ureq::Body>) -> bool {
@@ -173,11 +184,14 @@ fn stream(context: &Context, response: Response<ureq::Body>) -> Outcome {
     let body = response.into_body().into_with_config().limit(u64::MAX);
     let mut from = body.reader();
     let mut piece = vec![0; 64 << 10];
+    let mut last = None;
     loop {
-        match from.read(&mut piece).map_err(broke_off)? {
-            0 => return Ok(()),
-            read => context.ui.content(&piece[..read])?,
+        let read = from.read(&mut piece).map_err(broke_off)?;
+        if read == 0 {
+            return context.ui.end_of_body(last.as_slice());
         }
+        context.ui.body(&piece[..read])?;
+        last = piece[..read].last().copied();
     }
 }
 
@@ -212,9 +226,9 @@ fn whole(response: &Response<ureq::Body>, body: Vec<u8>) -> serde_json::Value {
     }
     let (text, bytes) = match String::from_utf8(body) {
         Ok(text) => (Some(text), None),
-        Err(error) => (None, Some(error.into_bytes())),
+        Err(error) => (None, Some(STANDARD.encode(error.as_bytes()))),
     };
     json!({
-        "status": response.status().as_u16(), "headers": headers, "body": text, "body_bytes": bytes
+        "status": response.status().as_u16(), "headers": headers, "body": text, "body_base64": bytes
     })
 }

@@ -11,7 +11,8 @@ use crate::error::{Failure, Outcome};
 use crate::profiles::{Profile, Profiles as Stored};
 use crate::prompt;
 use crate::session;
-use crate::ui::{Paint, clean};
+use crate::text::clean;
+use crate::ui::Paint;
 
 /// Where to sign in.
 #[derive(Debug, Args)]
@@ -73,9 +74,9 @@ pub(crate) fn login(context: &Context, args: &LoginArgs) -> Outcome {
         return ui.answer(&Who::of(&address, &name, me));
     }
     let email = clean(&me.email);
-    ui.say(format!(
+    ui.line(format!(
         "signed in at {address} as {email}; profile {name} is chosen"
-    ));
+    ))?;
     Ok(())
 }
 
@@ -93,9 +94,12 @@ pub(crate) fn logout(context: &Context, args: &LogoutArgs) -> Outcome {
         );
     };
     profiles.forget(&name)?;
-    context.ui.note(format!(
-        "the token of {name} is forgotten here; `pic tokens revoke` ends it on the server"
-    ));
+    let value = serde_json::json!({ "forgotten": name });
+    context.ui.done(
+        &value,
+        format!("the token of {} is forgotten here", clean(&name)),
+    )?;
+    context.ui.note("`pic tokens revoke` ends it on the server");
     Ok(())
 }
 
@@ -128,20 +132,20 @@ pub(crate) fn whoami(context: &Context) -> Outcome {
     if ui.json {
         return ui.answer(&who);
     }
-    ui.say(format!("server  {}", who.url));
-    ui.say(format!(
+    ui.line(format!("server  {}", who.url))?;
+    ui.line(format!(
         "person  {} ({})",
         clean(&who.me.email),
         clean(&who.me.role)
-    ));
-    ui.say(format!("with    {}", who.with));
+    ))?;
+    ui.line(format!("with    {}", who.with))?;
     if let Some(token) = &who.me.token {
         let app = token.app.as_ref().map(ToString::to_string);
         let scopes = super::tokens::scopes_text(&token.scopes);
         let app = app.unwrap_or_else(|| "all apps".to_owned());
-        ui.say(format!("token   {} ({scopes}; {app})", clean(&token.name)));
+        ui.line(format!("token   {} ({scopes}; {app})", clean(&token.name)))?;
         if let Some(end) = &token.expires_at {
-            ui.say(format!("until   {end}"));
+            ui.line(format!("until   {end}"))?;
         }
     }
     Ok(())
@@ -161,8 +165,8 @@ pub(crate) fn profile(context: &Context, command: &Profiles) -> Outcome {
     let mut profiles = Stored::load(&context.env)?;
     if let Profiles::Use { name } = command {
         profiles.choose(name)?;
-        ui.note(format!("{name} is chosen"));
-        return Ok(());
+        let value = serde_json::json!({ "chosen": name });
+        return ui.done(&value, format!("{} is chosen", clean(name)));
     }
     let mut shown = Vec::new();
     for name in profiles.names() {
@@ -176,7 +180,7 @@ pub(crate) fn profile(context: &Context, command: &Profiles) -> Outcome {
         return ui.answer(&serde_json::json!({ "items": shown }));
     }
     if shown.is_empty() {
-        ui.say("there are no profiles; `pic login URL` makes one");
+        ui.note("there are no profiles; `pic login URL` makes one");
         return Ok(());
     }
     for profile in shown {
@@ -187,7 +191,7 @@ pub(crate) fn profile(context: &Context, command: &Profiles) -> Outcome {
         } else {
             Paint::Dim
         };
-        ui.say(ui.paint(paint, &line));
+        ui.line(ui.out.paint(paint, &line))?;
     }
     Ok(())
 }

@@ -19,8 +19,8 @@ use crate::client::{Client, encode};
 use crate::context::Context;
 use crate::error::{Failure, Outcome};
 use crate::sse;
-use crate::subject::OfApp;
-use crate::ui::{Paint, clean};
+use crate::text::clean;
+use crate::ui::{Colours, Paint};
 
 /// Between two attempts to reach a server that went away.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -45,8 +45,6 @@ pub(crate) struct LogsArgs {
     /// How many lines of the past
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    #[command(flatten)]
-    of: OfApp,
 }
 
 /// A moment as the API takes it, from a duration before now or a moment.
@@ -72,7 +70,8 @@ pub(crate) fn short_time(text: &str) -> String {
 }
 
 /// A line of a log for people.
-pub(crate) fn line_text(line: &LogEntry, paint: impl Fn(Paint, &str) -> String) -> String {
+pub(crate) fn line_text(line: &LogEntry, colours: Colours) -> String {
+    let paint = |paint, text: &str| colours.paint(paint, text);
     let time: String = line.at.chars().skip(11).take(12).collect();
     let level = match line.level {
         LogLevel::Error => Paint::Error,
@@ -94,7 +93,7 @@ pub(crate) fn line_text(line: &LogEntry, paint: impl Fn(Paint, &str) -> String) 
 /// `pic logs`.
 pub(crate) fn run(context: &Context, args: &LogsArgs) -> Outcome {
     let client = context.client()?;
-    let app = context.app(&client, &args.of)?;
+    let app = context.app(&client)?;
     if args.follow {
         follow(context, &client, &app, args)
     } else {
@@ -114,9 +113,7 @@ fn show(context: &Context, line: &LogEntry) -> Outcome {
     if ui.json {
         return ui.answer(line);
     }
-    ui.content_line(&line_text(line, |paint, text| {
-        ui.paint_content(paint, text)
-    }))
+    ui.line(line_text(line, ui.out))
 }
 
 fn filters(args: &LogsArgs, past: bool) -> Vec<String> {

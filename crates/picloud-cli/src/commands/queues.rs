@@ -6,17 +6,13 @@ use shared::api::{Delivery, Queue};
 use super::logs::short_time;
 use crate::context::Context;
 use crate::error::Outcome;
-use crate::subject::OfApp;
 
 /// Queues of an app.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Queues {
     /// List them with their depth and their consumer
     #[command(visible_alias = "list")]
-    Ls {
-        #[command(flatten)]
-        of: OfApp,
-    },
+    Ls,
 }
 
 /// Events on their way to handlers.
@@ -28,8 +24,6 @@ pub(crate) enum Deliveries {
         /// How many
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         limit: u32,
-        #[command(flatten)]
-        of: OfApp,
     },
 }
 
@@ -45,15 +39,15 @@ pub(crate) fn age(millis: i64) -> String {
 
 /// `pic queues …`.
 pub(crate) fn run(context: &Context, command: &Queues) -> Outcome {
-    let Queues::Ls { of } = command;
+    let Queues::Ls = command;
     let client = context.client()?;
-    let app = context.app(&client, of)?;
+    let app = context.app(&client)?;
     let page = client.list::<Queue>(&format!("/apps/{app}/queues"), usize::MAX)?;
     if context.ui.json {
         return context.ui.answer(&page);
     }
     if page.items.is_empty() {
-        context.ui.say(format!("{app} has no queues"));
+        context.ui.note(format!("{app} has no queues"));
         return Ok(());
     }
     let row = |queue: &Queue| {
@@ -67,22 +61,22 @@ pub(crate) fn run(context: &Context, command: &Queues) -> Outcome {
     };
     let rows: Vec<_> = page.items.iter().map(row).collect();
     let head = ["QUEUE", "MESSAGES", "OLDEST", "CONSUMER"];
-    context.ui.table(&head, &rows);
+    context.ui.table(&head, &rows)?;
     Ok(())
 }
 
 /// `pic deliveries …`.
 pub(crate) fn deliveries(context: &Context, command: &Deliveries) -> Outcome {
-    let Deliveries::Ls { limit, of } = command;
+    let Deliveries::Ls { limit } = command;
     let client = context.client()?;
-    let app = context.app(&client, of)?;
+    let app = context.app(&client)?;
     let path = format!("/apps/{app}/deliveries");
     let page = client.list::<Delivery>(&path, *limit as usize)?;
     if context.ui.json {
         return context.ui.answer(&page);
     }
     if page.items.is_empty() {
-        context.ui.say(format!("{app}: nothing waits"));
+        context.ui.note(format!("{app}: nothing waits"));
         return Ok(());
     }
     let row = |delivery: &Delivery| {
@@ -98,6 +92,6 @@ pub(crate) fn deliveries(context: &Context, command: &Deliveries) -> Outcome {
     };
     let rows: Vec<_> = page.items.iter().map(row).collect();
     let head = ["EVENT", "WHAT", "SCRIPT", "FAILED", "DUE (UTC)", "KEY"];
-    context.ui.table(&head, &rows);
+    context.ui.table(&head, &rows)?;
     Ok(())
 }

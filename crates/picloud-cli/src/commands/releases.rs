@@ -6,8 +6,8 @@ use ureq::http::Method;
 
 use crate::context::Context;
 use crate::error::Outcome;
-use crate::subject::OfApp;
-use crate::ui::{Paint, clean};
+use crate::text::clean;
+use crate::ui::Paint;
 
 /// Releases of an app.
 #[derive(Debug, Subcommand)]
@@ -15,8 +15,6 @@ pub(crate) enum Releases {
     /// List them, newest first
     #[command(visible_alias = "list")]
     Ls {
-        #[command(flatten)]
-        of: OfApp,
         /// How many
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         limit: u32,
@@ -25,8 +23,6 @@ pub(crate) enum Releases {
     Show {
         /// Its number
         number: i64,
-        #[command(flatten)]
-        of: OfApp,
     },
     /// Serve an earlier release again
     Rollback(RollbackArgs),
@@ -38,8 +34,6 @@ pub(crate) struct RollbackArgs {
     /// The release; else the one before the live one
     #[arg(value_name = "N")]
     to: Option<i64>,
-    #[command(flatten)]
-    of: OfApp,
     /// Only if this release is live
     #[arg(long, value_name = "N")]
     if_match: Option<i64>,
@@ -48,8 +42,8 @@ pub(crate) struct RollbackArgs {
 /// `pic releases …`.
 pub(crate) fn run(context: &Context, command: &Releases) -> Outcome {
     match command {
-        Releases::Ls { of, limit } => list(context, of, *limit),
-        Releases::Show { number, of } => show(context, *number, of),
+        Releases::Ls { limit } => list(context, *limit),
+        Releases::Show { number } => show(context, *number),
         Releases::Rollback(args) => rollback(context, args),
     }
 }
@@ -57,7 +51,7 @@ pub(crate) fn run(context: &Context, command: &Releases) -> Outcome {
 /// `pic rollback`.
 pub(crate) fn rollback(context: &Context, args: &RollbackArgs) -> Outcome {
     let client = context.client()?;
-    let app = context.app(&client, &args.of)?;
+    let app = context.app(&client)?;
     let request = RollbackRequest { to: args.to };
     let tag = args
         .if_match
@@ -69,16 +63,18 @@ pub(crate) fn rollback(context: &Context, args: &RollbackArgs) -> Outcome {
         return context.ui.answer(&release);
     }
     let headline = format!("{app}: release {} is live again", release.number);
-    context.ui.say(context.ui.paint(Paint::Bold, &headline));
+    context
+        .ui
+        .line(context.ui.out.paint(Paint::Bold, &headline))?;
     if !release.message.is_empty() {
-        context.ui.say(format!("  {}", clean(&release.message)));
+        context.ui.note(format!("  {}", clean(&release.message)));
     }
     Ok(())
 }
 
-fn list(context: &Context, of: &OfApp, limit: u32) -> Outcome {
+fn list(context: &Context, limit: u32) -> Outcome {
     let client = context.client()?;
-    let app = context.app(&client, of)?;
+    let app = context.app(&client)?;
     let page = client.list::<Release>(&format!("/apps/{app}/releases"), limit as usize)?;
     if context.ui.json {
         return context.ui.answer(&page);
@@ -102,13 +98,13 @@ fn list(context: &Context, of: &OfApp, limit: u32) -> Outcome {
     let rows: Vec<_> = page.items.iter().map(row).collect();
     context
         .ui
-        .table(&["RELEASE", "", "MADE", "BY", "FROM", "MESSAGE"], &rows);
+        .table(&["RELEASE", "", "MADE", "BY", "FROM", "MESSAGE"], &rows)?;
     Ok(())
 }
 
-fn show(context: &Context, number: i64, of: &OfApp) -> Outcome {
+fn show(context: &Context, number: i64) -> Outcome {
     let client = context.client()?;
-    let app = context.app(&client, of)?;
+    let app = context.app(&client)?;
     let detail: ReleaseDetail = client.get(&format!("/apps/{app}/releases/{number}"))?;
     let ui = context.ui;
     if ui.json {
@@ -116,14 +112,17 @@ fn show(context: &Context, number: i64, of: &OfApp) -> Outcome {
     }
     let release = &detail.release;
     let live = if release.active { ", live" } else { "" };
-    ui.say(ui.paint(Paint::Bold, &format!("{app}: release {number}{live}")));
+    ui.line(
+        ui.out
+            .paint(Paint::Bold, &format!("{app}: release {number}{live}")),
+    )?;
     let made = format!(
         "  {} by {} ({})",
         release.created_at, release.author, release.source
     );
-    ui.say(clean(&made));
+    ui.line(clean(&made))?;
     if !release.message.is_empty() {
-        ui.say(format!("  {}", clean(&release.message)));
+        ui.note(format!("  {}", clean(&release.message)));
     }
     let scripts = detail.snapshot.scripts.iter();
     let modules = detail.snapshot.modules.iter();
@@ -134,7 +133,7 @@ fn show(context: &Context, number: i64, of: &OfApp) -> Outcome {
             vec![what.to_owned(), name, version.to_string(), hash.short()]
         })
         .collect();
-    ui.table(&["WHAT", "NAME", "VERSION", "HASH"], &rows);
+    ui.table(&["WHAT", "NAME", "VERSION", "HASH"], &rows)?;
     let routes: Vec<_> = detail
         .snapshot
         .routes
@@ -142,7 +141,7 @@ fn show(context: &Context, number: i64, of: &OfApp) -> Outcome {
         .map(super::routes::row)
         .collect();
     if !routes.is_empty() {
-        ui.table(&super::routes::HEAD, &routes);
+        ui.table(&super::routes::HEAD, &routes)?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use shared::routing::Method;
 
 use crate::context::Context;
 use crate::error::{Failure, Outcome};
-use crate::subject::OfApp;
+use crate::text::clean;
 use crate::ui::Paint;
 
 /// Routes of an app.
@@ -15,10 +15,7 @@ use crate::ui::Paint;
 pub(crate) enum Routes {
     /// List them
     #[command(visible_alias = "list")]
-    Ls {
-        #[command(flatten)]
-        of: OfApp,
-    },
+    Ls,
     /// Show which route would answer a request
     Match {
         /// The method
@@ -26,8 +23,6 @@ pub(crate) enum Routes {
         method: Method,
         /// The path, without query
         path: String,
-        #[command(flatten)]
-        of: OfApp,
     },
 }
 
@@ -65,20 +60,20 @@ pub(crate) fn row(route: &RouteSpec) -> Vec<String> {
 /// `pic routes …`.
 pub(crate) fn run(context: &Context, command: &Routes) -> Outcome {
     match command {
-        Routes::Ls { of } => list(context, of),
-        Routes::Match { method, path, of } => preview(context, *method, path, of),
+        Routes::Ls => list(context),
+        Routes::Match { method, path } => preview(context, *method, path),
     }
 }
 
-fn list(context: &Context, of: &OfApp) -> Outcome {
+fn list(context: &Context) -> Outcome {
     let client = context.client()?;
-    let app = context.app(&client, of)?;
+    let app = context.app(&client)?;
     let page: Page<Route> = client.get(&format!("/apps/{app}/routes"))?;
     if context.ui.json {
         return context.ui.answer(&page);
     }
     if page.items.is_empty() {
-        context.ui.say(format!("{app} has no routes"));
+        context.ui.note(format!("{app} has no routes"));
         return Ok(());
     }
     let rows: Vec<Vec<String>> = page
@@ -93,13 +88,13 @@ fn list(context: &Context, of: &OfApp) -> Outcome {
     let [method, path, script, auth] = HEAD;
     context
         .ui
-        .table(&[method, path, script, auth, "URL"], &rows);
+        .table(&[method, path, script, auth, "URL"], &rows)?;
     Ok(())
 }
 
-fn preview(context: &Context, method: Method, path: &str, of: &OfApp) -> Outcome {
+fn preview(context: &Context, method: Method, path: &str) -> Outcome {
     let client = context.client()?;
-    let app = context.app(&client, of)?;
+    let app = context.app(&client)?;
     let request = MatchRequest {
         method,
         path: path.to_owned(),
@@ -108,7 +103,7 @@ fn preview(context: &Context, method: Method, path: &str, of: &OfApp) -> Outcome
     let ui = context.ui;
     if ui.json {
         ui.answer(&result)?;
-        return result.route.map(drop).ok_or(Failure::Reported);
+        return result.route.map(drop).ok_or(Failure::Answered);
     }
     let Some(route) = &result.route else {
         let failure = Failure::new(format!("no route of {app} answers {method} {path}"));
@@ -119,10 +114,10 @@ fn preview(context: &Context, method: Method, path: &str, of: &OfApp) -> Outcome
             failure.next(format!("the path answers {}", names.join(", ")))
         });
     };
-    ui.table(&HEAD, &[row(route)]);
+    ui.table(&HEAD, &[row(route)])?;
     for (name, value) in &result.params {
-        let line = format!("  {name} = {}", crate::ui::clean(value));
-        ui.say(ui.paint(Paint::Note, &line));
+        let line = format!("  {name} = {}", clean(value));
+        ui.line(ui.out.paint(Paint::Note, &line))?;
     }
     Ok(())
 }

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::Args;
-use shared::api::{RunHttp, RunRequest, RunResult};
+use shared::api::{RunHttp, RunRequest, RunResponse, RunResult};
 use shared::name::{FunctionName, ScriptName};
 
 use super::invoke::RequestArgs;
@@ -12,8 +14,8 @@ use crate::context::Context;
 use crate::diagnostics;
 use crate::error::{Failure, Outcome};
 use crate::sources::Source;
-use crate::subject::OfApp;
-use crate::ui::{Paint, clean};
+use crate::text::clean;
+use crate::ui::Paint;
 
 /// Which draft, and with what request.
 #[derive(Debug, Args)]
@@ -38,8 +40,6 @@ pub(crate) struct RunArgs {
     params: Vec<(String, String)>,
     #[command(flatten)]
     request: RequestArgs,
-    #[command(flatten)]
-    of: OfApp,
 }
 
 fn param(text: &str) -> Result<(String, String), String> {
@@ -55,12 +55,13 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Outcome {
     } else {
         Source::file(&args.draft)?
     };
-    let body = String::from_utf8(args.request.bytes()?).map_err(|_not_text| {
-        Failure::new("the body of a run is text; deploy and `pic invoke` take bytes")
-    })?;
+    let (body, body_base64) = match String::from_utf8(args.request.bytes()?) {
+        Ok(text) => (args.request.body.is_some().then_some(text), None),
+        Err(error) => (None, Some(STANDARD.encode(error.as_bytes()))),
+    };
     let name = name(args)?;
     let client = context.client()?;
-    let app = context.app_for_script(&client, &args.of)?;
+    let app = context.app_for_script(&client)?;
     if Context::find_app(&client, &app)?.is_none() {
         return Err(
             Failure::new(format!("there is no app `{app}` to run it in"))
@@ -80,7 +81,8 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Outcome {
             path: Some(format!("{}{}", args.path, query.unwrap_or_default())),
             headers: args.request.headers.iter().cloned().collect(),
             params: args.params.iter().cloned().collect(),
-            body: args.request.body.is_some().then_some(body),
+            body,
+            body_base64,
         }),
     };
     let result: RunResult = client.post(&format!("/apps/{app}/scripts/{name}/run"), &request)?;
@@ -104,17 +106,17 @@ fn show(context: &Context, name: &ScriptName, source: &Source, result: &RunResul
     if ui.json {
         ui.answer(result)?;
         return if failed {
-            Err(Failure::Reported)
+            Err(Failure::Answered)
         } else {
             Ok(())
         };
     }
     for line in &result.logs {
-        ui.say(logs::line_text(line, |paint, text| ui.paint(paint, text)));
+        ui.say(logs::line_text(line, ui.err));
     }
     if let Some(error) = &result.error {
         let find = |script: &str| (script == name.as_str()).then_some(source);
-        diagnostics::draw_failure(ui, name.as_str(), error, find);
+        ui.say(diagnostics::why(ui.err, name.as_str(), error, find));
     }
     if let Some(response) = &result.response {
         let kind = response
@@ -123,17 +125,10 @@ fn show(context: &Context, name: &ScriptName, source: &Source, result: &RunResul
             .cloned()
             .unwrap_or_default();
         let head = format!("{} {}", response.status, clean(&kind));
-        ui.say(ui.paint(Paint::Bold, head.trim_end()));
-        match (&response.body, &response.body_base64) {
-            (Some(body), _) => {
-                ui.content(body.as_bytes())?;
-                if !body.is_empty() && !body.ends_with('\n') {
-                    ui.say("");
-                }
-            }
-            (None, Some(base64)) => ui.content_line(base64)?,
-            (None, None) => {}
-        }
+        ui.say(ui.err.paint(Paint::Bold, head.trim_end()));
+        let body = body_of(response)?;
+        ui.body(&body)?;
+        ui.end_of_body(&body)?;
     }
     let used = format!(
         "{:.1} ms, processor {:.1} ms, {} operations, {} KiB of memory, {} host calls",
@@ -143,10 +138,21 @@ fn show(context: &Context, name: &ScriptName, source: &Source, result: &RunResul
         result.memory_peak >> 10,
         result.host_calls
     );
-    ui.say(ui.paint(Paint::Dim, &used));
+    ui.say(ui.err.paint(Paint::Dim, &used));
     if failed {
-        Err(Failure::Reported)
+        Err(Failure::Answered)
     } else {
         Ok(())
+    }
+}
+
+/// The bytes of a body.
+fn body_of(response: &RunResponse) -> Outcome<Vec<u8>> {
+    match (&response.body, &response.body_base64) {
+        (Some(text), _) => Ok(text.as_bytes().to_vec()),
+        (None, Some(base64)) => STANDARD
+            .decode(base64)
+            .map_err(|error| Failure::new(format!("the server sent a body that is none: {error}"))),
+        (None, None) => Ok(Vec::new()),
     }
 }

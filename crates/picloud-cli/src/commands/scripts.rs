@@ -7,17 +7,14 @@ use shared::name::{AppSlug, ScriptName};
 use crate::client::Client;
 use crate::context::Context;
 use crate::error::{Failure, Outcome};
-use crate::subject::{OfApp, OfScript};
+use crate::subject::OfScript;
 
 /// Scripts of an app.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Scripts {
     /// List them
     #[command(visible_alias = "list")]
-    Ls {
-        #[command(flatten)]
-        of: OfApp,
-    },
+    Ls,
     /// Print a script's source on standard output
     Show(OfScript),
 }
@@ -38,7 +35,7 @@ pub(crate) struct VersionsArgs {
 /// `pic scripts …`.
 pub(crate) fn run(context: &Context, command: &Scripts) -> Outcome {
     match command {
-        Scripts::Ls { of } => list(context, of),
+        Scripts::Ls => list(context),
         Scripts::Show(of) => show(context, of),
     }
 }
@@ -57,15 +54,15 @@ pub(crate) fn known(
     })
 }
 
-fn list(context: &Context, of: &OfApp) -> Outcome {
+fn list(context: &Context) -> Outcome {
     let client = context.client()?;
-    let app = context.app(&client, of)?;
+    let app = context.app(&client)?;
     let page: Page<Script> = client.get(&format!("/apps/{app}/scripts"))?;
     if context.ui.json {
         return context.ui.answer(&page);
     }
     if page.items.is_empty() {
-        context.ui.say(format!(
+        context.ui.note(format!(
             "{app} has no scripts yet; `pic deploy` brings some"
         ));
         return Ok(());
@@ -81,13 +78,13 @@ fn list(context: &Context, of: &OfApp) -> Outcome {
     let rows: Vec<_> = page.items.iter().map(row).collect();
     context
         .ui
-        .table(&["SCRIPT", "VERSION", "ROUTES", "DESCRIPTION"], &rows);
+        .table(&["SCRIPT", "VERSION", "ROUTES", "DESCRIPTION"], &rows)?;
     Ok(())
 }
 
 fn show(context: &Context, of: &OfScript) -> Outcome {
     let client = context.client()?;
-    let app = context.app(&client, &of.of)?;
+    let app = context.app(&client)?;
     let name = &of.script;
     let detail: ScriptDetail = client
         .get(&format!("/apps/{app}/scripts/{name}"))
@@ -95,13 +92,13 @@ fn show(context: &Context, of: &OfScript) -> Outcome {
     if context.ui.json {
         return context.ui.answer(&detail);
     }
-    context.ui.content(detail.source.as_bytes())
+    context.ui.source(&detail.source)
 }
 
 /// `pic versions`.
 pub(crate) fn versions(context: &Context, args: &VersionsArgs) -> Outcome {
     let client = context.client()?;
-    let app = context.app(&client, &args.of.of)?;
+    let app = context.app(&client)?;
     let name = &args.of.script;
     let path = format!("/apps/{app}/scripts/{name}/versions");
     if let Some(number) = args.show {
@@ -111,7 +108,7 @@ pub(crate) fn versions(context: &Context, args: &VersionsArgs) -> Outcome {
         return if context.ui.json {
             context.ui.answer(&detail)
         } else {
-            context.ui.content(detail.source.as_bytes())
+            context.ui.source(&detail.source)
         };
     }
     let page = client
@@ -133,6 +130,6 @@ pub(crate) fn versions(context: &Context, args: &VersionsArgs) -> Outcome {
     let rows: Vec<_> = page.items.iter().map(row).collect();
     context
         .ui
-        .table(&["VERSION", "", "MADE", "BY", "SIZE", "HASH"], &rows);
+        .table(&["VERSION", "", "MADE", "BY", "SIZE", "HASH"], &rows)?;
     Ok(())
 }

@@ -4,6 +4,7 @@ use shared::api::{System, TimeZones};
 
 use crate::context::Context;
 use crate::error::{Failure, Outcome};
+use crate::text::clean;
 
 /// The version of the time zone data, and where it is.
 fn zones(zones: &TimeZones) -> String {
@@ -22,13 +23,17 @@ pub(crate) fn run(context: &Context) -> Outcome {
     if ui.json {
         return ui.answer(&system);
     }
-    ui.say(format!("server    {}", client.address()));
-    ui.say(format!("version   {}", system.version));
-    ui.say(format!("database  {}", system.database));
-    ui.say(format!("started   {}", system.started_at));
-    ui.say(format!("zones     {}", zones(&system.time_zones)));
+    for (name, value) in [
+        ("server", client.address().to_string()),
+        ("version", system.version),
+        ("database", system.database),
+        ("started", system.started_at),
+        ("zones", zones(&system.time_zones)),
+    ] {
+        ui.line(format!("{name:<9} {}", clean(&value)))?;
+    }
     if let Some(warning) = &system.time_zones.warning {
-        ui.warn(warning);
+        ui.warn(clean(warning));
     }
     let values = |limits| {
         serde_json::to_value(limits)
@@ -45,6 +50,6 @@ pub(crate) fn run(context: &Context) -> Outcome {
         .flatten()
         .map(|(name, value)| vec![name.clone(), text(value), text(&ceiling[name])])
         .collect();
-    ui.table(&["LIMIT", "DEFAULT", "CEILING"], &rows);
+    ui.table(&["LIMIT", "DEFAULT", "CEILING"], &rows)?;
     Ok(())
 }

@@ -4,11 +4,11 @@ use clap::{Args, Subcommand};
 use shared::api::{CreateTokenRequest, CreatedToken, Scope, TokenView};
 use shared::error::code;
 use shared::id::TokenId;
-use shared::name::AppSlug;
 
 use crate::context::Context;
 use crate::error::Outcome;
-use crate::ui::{Paint, clean};
+use crate::text::clean;
+use crate::ui::Paint;
 
 /// API tokens.
 #[derive(Debug, Subcommand)]
@@ -27,15 +27,13 @@ pub(crate) enum Tokens {
 
 /// A new token.
 #[derive(Debug, Args)]
+#[command(after_help = "With --app it is for that app only.")]
 pub(crate) struct CreateArgs {
     /// What it is for
     name: String,
     /// What it may do: read, deploy, invoke, admin
     #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', default_value = "deploy", value_parser = scope)]
     scopes: Vec<Scope>,
-    /// Only for this app
-    #[arg(long)]
-    app: Option<AppSlug>,
     /// Days until it ends; 90 when absent
     #[arg(long, value_name = "DAYS")]
     days: Option<u32>,
@@ -64,8 +62,8 @@ pub(crate) fn run(context: &Context, command: &Tokens) -> Outcome {
         Tokens::Create(args) => create(context, args),
         Tokens::Revoke { id } => {
             context.client()?.delete(&format!("/tokens/{id}"))?;
-            context.ui.note(format!("{id} is over"));
-            Ok(())
+            let value = serde_json::json!({ "revoked": id });
+            context.ui.done(&value, format!("{id} is over"))
         }
     }
 }
@@ -99,7 +97,7 @@ fn list(context: &Context) -> Outcome {
     let rows: Vec<_> = page.items.iter().map(row).collect();
     context
         .ui
-        .table(&["ID", "NAME", "SCOPES", "APP", "ENDS", "USED"], &rows);
+        .table(&["ID", "NAME", "SCOPES", "APP", "ENDS", "USED"], &rows)?;
     Ok(())
 }
 
@@ -108,7 +106,7 @@ fn create(context: &Context, args: &CreateArgs) -> Outcome {
     let request = CreateTokenRequest {
         name: args.name.clone(),
         scopes: args.scopes.clone(),
-        app: args.app.clone(),
+        app: context.subject.app.clone(),
         expires_in_days: args.days,
     };
     let created: CreatedToken = client.post("/tokens", &request).map_err(|failure| {
@@ -127,6 +125,6 @@ fn create(context: &Context, args: &CreateArgs) -> Outcome {
         "{} ({scopes}); this is the only time it is shown:",
         clean(&created.token.name)
     );
-    ui.say(ui.paint(Paint::Bold, &line));
-    ui.content_line(&created.secret)
+    ui.say(ui.err.paint(Paint::Bold, &line));
+    ui.line(&created.secret)
 }

@@ -12,17 +12,13 @@ use shared::zone::ZoneData;
 use super::logs::short_time;
 use crate::context::Context;
 use crate::error::{Failure, Outcome};
-use crate::subject::OfApp;
 
 /// Triggers of an app.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Triggers {
     /// List them, with their next runs
     #[command(visible_alias = "list")]
-    Ls {
-        #[command(flatten)]
-        of: OfApp,
-    },
+    Ls,
 }
 
 /// Schedules.
@@ -68,15 +64,15 @@ pub(crate) fn handler(script: &str, function: Option<&str>) -> String {
 
 /// `pic triggers …`.
 pub(crate) fn run(context: &Context, command: &Triggers) -> Outcome {
-    let Triggers::Ls { of } = command;
+    let Triggers::Ls = command;
     let client = context.client()?;
-    let app = context.app(&client, of)?;
+    let app = context.app(&client)?;
     let page: Page<Trigger> = client.get(&format!("/apps/{app}/triggers"))?;
     if context.ui.json {
         return context.ui.answer(&page);
     }
     if page.items.is_empty() {
-        context.ui.say(format!("{app} has no triggers"));
+        context.ui.note(format!("{app} has no triggers"));
         return Ok(());
     }
     let row = |trigger: &Trigger| {
@@ -96,7 +92,7 @@ pub(crate) fn run(context: &Context, command: &Triggers) -> Outcome {
     };
     let rows: Vec<_> = page.items.iter().map(row).collect();
     let head = ["KIND", "WAITS FOR", "SCRIPT", "NEXT RUN (UTC)"];
-    context.ui.table(&head, &rows);
+    context.ui.table(&head, &rows)?;
     Ok(())
 }
 
@@ -126,10 +122,8 @@ pub(crate) fn cron(context: &Context, command: &Cron) -> Outcome {
         });
     }
     if next.is_empty() {
-        ui.say("this schedule never runs");
+        ui.note("this schedule never runs");
     }
     let lines = next.into_iter().map(|at| at.written(Precision::Seconds));
-    lines
-        .into_iter()
-        .try_for_each(|line| ui.content_line(&line))
+    lines.into_iter().try_for_each(|line| ui.line(&line))
 }

@@ -74,8 +74,9 @@ fn a_save_is_live_at_once_and_a_broken_one_is_not() {
     person.write("lib/more.rhai", "let a = 1;\na.nothing()\n");
     dev.line("release 6 is live");
     get(&url.replace("/orders", "/more")).unwrap();
-    dev.line("runtime: Function not found");
-    dev.line("a.nothing()");
+    // One line, whatever it is about.
+    let line = dev.line("runtime: Function not found");
+    assert!(line.contains("a.nothing()"), "{line}");
 
     // Others reach it by its data, and the folder is not littered.
     let data = person.work().join(".picloud/dev");

@@ -102,7 +102,7 @@ fn a_check_finds_what_a_deploy_would() {
     person
         .pic(&["check", "--offline"])
         .expect(0)
-        .says("compiled by a server only");
+        .says("no server was asked");
     // The app is not there yet: another one of the server compiles.
     person
         .pipe("1", &["deploy", "x", "-", "--app", "other"])
@@ -122,4 +122,111 @@ fn a_check_finds_what_a_deploy_would() {
         .pic(&["check"])
         .expect(1)
         .says("did you mean `orders`?");
+}
+
+#[test]
+fn the_nearest_manifest_above_counts() {
+    let server = server();
+    let person = Person::of(&server);
+    person.write("shop/picloud.toml", MANIFEST);
+    person.write("shop/src/orders.rhai", "\"orders\"");
+    person.write("shop/deep/er/note", "");
+    person
+        .pipe("1", &["deploy", "other", "-", "-a", "first"])
+        .expect(1);
+    person.pic(&["apps", "create", "first"]).expect(0);
+    let inside = |line: &str| person.shell(&format!("cd shop/deep/er && {line}"));
+    inside("pic check").expect(0).shows("shop");
+    inside("pic deploy")
+        .expect(0)
+        .shows("shop: release 1 is live");
+    inside("pic diff").expect(0);
+    inside("pic scripts ls").expect(0).shows("orders");
+    inside("pic new more").expect(0);
+    assert!(person.work().join("shop/src/more.rhai").exists());
+    inside("pic deploy ../../src/more.rhai")
+        .expect(0)
+        .shows("script more");
+    // What is named is not looked for.
+    inside("pic deploy .").expect(1).says("no picloud.toml");
+    person.write("elsewhere/note", "");
+    let outside = person.shell("cd elsewhere && pic deploy").expect(1);
+    outside.says("no picloud.toml");
+}
+
+#[test]
+fn the_app_is_named_anywhere_on_the_line() {
+    let server = server();
+    let person = Person::of(&server);
+    person.pic(&["apps", "create", "first"]).expect(0);
+    person.pic(&["apps", "create", "shop"]).expect(0);
+    person
+        .pipe("1", &["-a", "shop", "deploy", "x", "-"])
+        .expect(0);
+    for args in [
+        &["--app", "shop", "scripts", "ls"][..],
+        &["-a", "shop", "scripts", "ls"],
+        &["scripts", "-a", "shop", "ls"],
+        &["scripts", "ls", "-a", "shop"],
+        &["scripts", "ls", "--app=shop"],
+    ] {
+        person.pic(args).expect(0).shows("x");
+    }
+    person.pic(&["scripts", "ls"]).expect(0).says("no scripts");
+    let made = person.pic(&["-a", "shop", "init", "folder"]).expect(0);
+    made.shows("shop: a new app");
+    // Where no app is meant, naming one is a mistake.
+    for args in [
+        &["-a", "shop", "apps", "ls"][..],
+        &["whoami", "-a", "shop"],
+        &["tokens", "ls", "-a", "shop"],
+    ] {
+        person.pic(args).expect(2).says("about no single app");
+    }
+}
+
+#[test]
+fn a_new_apps_folder_is_checked_by_itself() {
+    let server = server();
+    let person = Person::of(&server);
+    // The app that is first in the alphabet has what the folder has not.
+    person.write(
+        "aaa/picloud.toml",
+        "manifest = 1\napp = \"aaa\"\n[modules.money]\nfile = \"m.rhai\"\n",
+    );
+    person.write("aaa/m.rhai", "fn cents(x) { x * 100 }");
+    person.pic(&["deploy", "aaa"]).expect(0);
+    person.write("shop/picloud.toml", MANIFEST);
+    person.write(
+        "shop/src/orders.rhai",
+        "import \"money\" as m;\nm::cents(1)",
+    );
+    for args in [&["check", "shop"][..], &["deploy", "shop", "--dry-run"]] {
+        person
+            .pic(args)
+            .expect(1)
+            .says("there is no module `money`");
+    }
+    // Handlers that routes of the folder name are looked for.
+    person.write(
+        "shop/picloud.toml",
+        format!("{MANIFEST}handler = \"on_order\"\n"),
+    );
+    person.write("shop/src/orders.rhai", "1");
+    person.pic(&["check", "shop"]).expect(1).says("on_order");
+    person.write("shop/src/orders.rhai", "fn on_order(req) { 1 }");
+    person
+        .pic(&["check", "shop"])
+        .expect(0)
+        .shows("can be deployed");
+    person
+        .pic(&["deploy", "shop", "--dry-run"])
+        .expect(0)
+        .shows("+ script orders");
+    let apps = person.pic(&["apps", "ls", "--json"]).expect(0).json();
+    assert_eq!(
+        apps["items"].as_array().unwrap().len(),
+        1,
+        "nothing was made"
+    );
 }

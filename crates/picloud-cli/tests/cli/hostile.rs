@@ -161,6 +161,89 @@ fn what_a_script_logs_does_not_steer_the_terminal() {
     assert!(!done.stderr.contains(['\u{1b}', '\u{7}']), "{done:?}");
 }
 
+/// What forges a line, turns text around, or is not seen.
+const FORGED: &str =
+    "x\n23:59:59.000 error pay: refund\r\u{1b}[2J\u{202e}\u{2028}\u{200b}\u{feff}y";
+
+fn harmless(done: &crate::support::Done) {
+    let all = format!("{}\n{}", done.stdout, done.stderr);
+    assert!(
+        !all.lines()
+            .any(|line| line.trim_start().starts_with("23:59:59")),
+        "{all}"
+    );
+    let bad = |c: char| {
+        c != '\n' && (c.is_control() || ('\u{200b}'..='\u{202e}').contains(&c) || c == '\u{feff}')
+    };
+    assert!(!all.contains(bad), "{all:?}");
+    assert!(all.contains("23:59:59"), "{all}");
+}
+
+#[test]
+fn what_others_wrote_forges_no_line() {
+    let server = server();
+    let person = Person::of(&server);
+    let text = serde_json::to_string(FORGED)
+        .unwrap()
+        .replace("\\u001b", "\\x1b");
+    let source = format!(
+        "log::info({text}, #{{ \"k\": {text} }}); queue::send(\"q\", {text}, #{{ key: {text} }}); throw {text};"
+    );
+    person.write("x.rhai", &source);
+    person
+        .pipe(&source, &["deploy", "x", "-", "-m", "first"])
+        .expect(0);
+    server.get("/x").expect(500);
+    person.pic(&["env", "set", "NAME", FORGED]).expect(0);
+    harmless(&person.pic(&["env", "ls", "--values"]).expect(0));
+    harmless(&person.pic(&["deliveries", "ls"]).expect(0));
+    let end = std::time::Instant::now() + crate::support::PATIENCE;
+    let runs = loop {
+        let runs = person.pic(&["executions", "ls", "--json"]).expect(0).json();
+        if !runs["items"].as_array().unwrap().is_empty() {
+            break runs;
+        }
+        assert!(std::time::Instant::now() < end, "the run was never stored");
+    };
+    let id = runs["items"][0]["id"].as_str().unwrap();
+    for args in [
+        &["logs"][..],
+        &["executions", "show", id],
+        &["logs", "--json"],
+    ] {
+        harmless(&person.pic(args).expect(0));
+    }
+    harmless(&person.pic(&["run", "x.rhai"]).expect(1));
+    // A folder is what somebody else may have written, too.
+    person.write("app/picloud.toml", format!("manifest = 1\napp = {text}\n"));
+    harmless(&person.pic(&["check", "app"]).expect(1));
+    // A server may say anything.
+    let problem = json!({
+        "type": "about:blank", "title": "x", "status": 400, "code": FORGED, "detail": FORGED,
+    });
+    let body = problem.to_string();
+    let answer = format!(
+        "HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let (url, _came) = listener(answer);
+    let stranger = Person::stranger().with("PICLOUD_TOKEN", "pic_x");
+    harmless(&stranger.pic(&["--url", &url, "apps", "ls"]).expect(1));
+    let (url, _came) = listener(format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{}",
+        json!({ "items": [{ "domain": FORGED }] }).to_string().len(),
+        json!({ "items": [{ "domain": FORGED }] })
+    ));
+    let done = stranger
+        .pic(&["--url", &url, "domains", "ls", "-a", "shop"])
+        .expect(1);
+    assert!(
+        !done.stderr.contains('\u{202e}') && done.stderr.lines().count() == 2,
+        "{done:?}"
+    );
+}
+
 #[test]
 fn a_server_that_is_away_or_is_none_is_told() {
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

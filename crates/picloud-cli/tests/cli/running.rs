@@ -58,6 +58,37 @@ fn a_body_of_bytes_arrives_as_it_is() {
 }
 
 #[test]
+fn a_draft_and_what_is_live_give_and_take_the_same_bytes() {
+    let server = server();
+    let person = Person::of(&server);
+    person.write("echo.rhai", "req.body");
+    person.write("all", (0..=255).collect::<Vec<u8>>());
+    person.pic(&["deploy", "echo.rhai"]).expect(0);
+    for (input, bytes) in [("@all", 256), ("text", 4)] {
+        for command in ["invoke echo", "run echo.rhai"] {
+            let counted = format!("pic {command} -d {input} > out; wc -c < out");
+            let counted = person.shell(&counted).expect(0).stdout;
+            assert_eq!(counted.trim(), bytes.to_string(), "{command} {input}");
+        }
+    }
+    person
+        .shell("pic invoke echo -d @all | cmp - all")
+        .expect(0);
+    person
+        .shell("pic run echo.rhai -d @all | cmp - all")
+        .expect(0);
+    let called = person
+        .pic(&["invoke", "echo", "-d", "@all", "--json"])
+        .expect(0)
+        .json();
+    let run = person
+        .pic(&["run", "echo.rhai", "-d", "@all", "--json"])
+        .expect(0)
+        .json();
+    assert_eq!(called["body_base64"], run["response"]["body_base64"]);
+}
+
+#[test]
 fn logs_are_followed_and_found_again() {
     let server = server();
     let person = Person::of(&server);

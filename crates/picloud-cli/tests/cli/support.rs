@@ -47,9 +47,18 @@ impl Done {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// This, whose stderr must hold a text.
+    /// This, which must say a text: on stderr when it failed.
     pub(crate) fn says(self, text: &str) -> Self {
-        assert!(self.stderr.contains(text), "should say `{text}`: {self:?}");
+        let result = self.status == Some(0) && self.stdout.contains(text);
+        let told = result || self.stderr.contains(text);
+        assert!(told, "should say `{text}`: {self:?}");
+        self
+    }
+
+    /// This, whose standard output must hold a text.
+    pub(crate) fn shows(self, text: &str) -> Self {
+        let shown = self.stdout.contains(text);
+        assert!(shown, "should show `{text}`: {self:?}");
         self
     }
 }

@@ -171,12 +171,13 @@ wire! {
         executions: Vec<Execution>,
     }
 
-    /// `POST /apps/{app}/dead-letters/{dead_letter}/replay`.
+    /// `POST /apps/{app}/dead-letters/{dead_letter}/replay`; the body may be absent.
     #[serde(deny_unknown_fields)]
+    #[derive(Default)]
     struct ReplayRequest {
-        /// Other fields for the event; absent: those it has. At most 256 KiB. For a request:
-        /// other `headers` and another `body`; what is absent stays, and so does a header given as
-        /// `[redacted]`.
+        /// Other values for fields of the event; a field that is absent stays, one that the event
+        /// does not have is refused. At most 256 KiB. For a request: other `headers` and another
+        /// `body`; a header given as `[redacted]` stays.
         #[serde(default)]
         #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
         payload: Option<serde_json::Map<String, serde_json::Value>>,

@@ -62,6 +62,9 @@ wire! {
         /// Body as text.
         #[serde(default)]
         body: Option<String>,
+        /// Body as base64, when it is no text.
+        #[serde(default)]
+        body_base64: Option<String>,
     }
 
     /// How a run ended.

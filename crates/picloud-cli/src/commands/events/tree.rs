@@ -13,8 +13,8 @@ use crate::commands::logs::short_time;
 use crate::commands::triggers::handler;
 use crate::context::Context;
 use crate::error::Outcome;
-use crate::subject::OfApp;
-use crate::ui::{Paint, Ui, clean};
+use crate::text::clean;
+use crate::ui::{Paint, Ui};
 
 /// Events that are looked at.
 const MOST: usize = 50;
@@ -43,9 +43,9 @@ struct Chain {
 }
 
 /// `pic events show`.
-pub(super) fn show(context: &Context, id: EventId, of: &OfApp) -> Outcome {
+pub(super) fn show(context: &Context, id: EventId) -> Outcome {
     let client = context.client()?;
-    let app = context.app(&client, of)?;
+    let app = context.app(&client)?;
     let chain = Chain::load(&client, &app, id)?;
     let ui = context.ui;
     if ui.json {
@@ -57,7 +57,7 @@ pub(super) fn show(context: &Context, id: EventId, of: &OfApp) -> Outcome {
     }
     let mut drawn = BTreeSet::new();
     if let Some(event) = chain.events.get(&id) {
-        draw(ui, &chain.event(event, &mut drawn), "", "");
+        draw(ui, &chain.event(event, &mut drawn), "", "")?;
     }
     if chain.more {
         ui.note(format!("only {MOST} events of the chain are shown"));
@@ -201,13 +201,13 @@ fn attempt(run: &Execution) -> Node {
     Node::new(run.error.is_none().then_some(Paint::Dim), text)
 }
 
-fn draw(ui: Ui, node: &Node, first: &str, rest: &str) {
+fn draw(ui: Ui, node: &Node, first: &str, rest: &str) -> Outcome {
     let text = clean(&node.text);
     let text = match node.paint {
-        Some(paint) => ui.paint(paint, &text),
+        Some(paint) => ui.out.paint(paint, &text),
         None => text,
     };
-    ui.say(format!("{first}{text}"));
+    ui.line(format!("{first}{text}"))?;
     for (at, below) in node.below.iter().enumerate() {
         let last = at + 1 == node.below.len();
         let (branch, line) = if last {
@@ -220,6 +220,7 @@ fn draw(ui: Ui, node: &Node, first: &str, rest: &str) {
             below,
             &format!("{rest}{branch}"),
             &format!("{rest}{line}"),
-        );
+        )?;
     }
+    Ok(())
 }
