@@ -7,7 +7,6 @@
 mod check;
 mod fresh;
 mod next;
-mod plan;
 mod rollback;
 mod sources;
 mod triggers;
@@ -19,7 +18,7 @@ use shared::api::{DeployRequest, Deployed, Release};
 use shared::error::{Kind, code};
 use shared::id::{AppId, ContentHash};
 use shared::name::DomainName;
-use shared::release::Snapshot;
+use shared::release::{Snapshot, compare};
 use shared::seam::Checked;
 use store::apps::{self, AppRow};
 use store::releases::{self, ContentKind, ReleaseRow};
@@ -150,7 +149,7 @@ impl Deploy {
         let url = |route: &shared::release::RouteSpec| format!("{base}{}", route.path);
         Ok(Some(Deployed {
             release,
-            plan: plan::plan(&draft.base, &draft.next),
+            plan: compare(&draft.base, &draft.next),
             urls: draft.next.routes.iter().map(url).collect(),
             diagnostics: checked.findings,
         }))

@@ -15,6 +15,7 @@ mod environment;
 mod error;
 mod finding;
 mod linediff;
+mod plan;
 mod private;
 mod profiles;
 mod project;

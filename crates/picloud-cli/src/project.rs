@@ -128,15 +128,6 @@ impl Project {
         })
     }
 
-    /// Scripts that get a route although none is written: those with neither a route nor a trigger.
-    pub(crate) fn with_default_route(&self) -> impl Iterator<Item = &ScriptName> {
-        let manifest = &self.manifest;
-        self.scripts.keys().filter(|name| {
-            !manifest.routes.iter().any(|route| route.script == **name)
-                && !manifest.triggers.iter().any(|t| t.script == **name)
-        })
-    }
-
     /// The source a diagnostic is about. Scripts come before modules of the same name.
     pub(crate) fn source(&self, name: &str) -> Option<&Source> {
         self.scripts.get(name).or_else(|| self.modules.get(name))

@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use shared::api::{
-    DeployRequest, Deployed, MissingContents, MissingContentsRequest, PlanAction, PlanItem,
-    ScriptUpload, SourceUpload,
+    DeployRequest, Deployed, MissingContents, MissingContentsRequest, ScriptUpload, SourceUpload,
 };
 use shared::error::code;
 use shared::id::ContentHash;
 use shared::name::AppSlug;
+use shared::release::{PlanAction, PlanItem};
 use ureq::http::Method;
 
 use crate::client::Client;
 use crate::diagnostics;
 use crate::error::{Failure, Outcome};
+use crate::plan;
 use crate::project::Project;
 use crate::sources::Source;
 use crate::text::clean;
@@ -239,16 +240,14 @@ pub(crate) fn told(colours: Colours, app: &AppSlug, deployed: &Deployed, dry_run
     lines.join("\n")
 }
 
-/// A line of a plan.
+/// Lines of an item of a plan.
 pub(crate) fn planned(colours: Colours, item: &PlanItem) -> String {
-    let (sign, paint) = match item.action {
-        PlanAction::Add => ("+", Paint::Good),
-        PlanAction::Change => ("~", Paint::Warning),
-        PlanAction::Remove => ("-", Paint::Error),
-        PlanAction::Keep => ("=", Paint::Dim),
-    };
-    let line = format!("{sign} {} {}", clean(&item.what), clean(&item.name));
-    format!("  {}", colours.paint(paint, &line))
+    plan::lines(item, |paint, text| colours.paint(paint, text)).join("\n")
+}
+
+/// The request that makes an app exactly what a folder says, without the sources.
+pub(crate) fn of_folder(project: &Project) -> DeployRequest {
+    whole(project, &Options::default(), &|_| false)
 }
 
 #[cfg(test)]

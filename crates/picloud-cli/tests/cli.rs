@@ -1,6 +1,8 @@
 //! The real `pic` against the real `picloud`, as people and programs use it.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "cli/changes.rs"]
+mod changes;
 #[path = "cli/deploying.rs"]
 mod deploying;
 #[path = "cli/dev.rs"]

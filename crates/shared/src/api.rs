@@ -47,7 +47,7 @@ pub use people::{
 };
 pub use releases::{
     DeployRequest, Deployed, MissingContents, MissingContentsRequest, Module, ModuleDetail,
-    PlanAction, PlanItem, Release, ReleaseDetail, RollbackRequest, Script, ScriptDetail,
-    ScriptUpload, SourceUpload, Version, VersionDetail,
+    Release, ReleaseDetail, RollbackRequest, Script, ScriptDetail, ScriptUpload, SourceUpload,
+    Version, VersionDetail,
 };
 pub use runs::{RunHttp, RunRequest, RunResponse, RunResult, ValidateRequest, Validation};

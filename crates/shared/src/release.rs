@@ -1,5 +1,8 @@
 //! A release: the complete, immutable snapshot of what an app serves.
 
+mod compare;
+mod next;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -11,6 +14,9 @@ use crate::name::{FunctionName, ModuleName, ScriptName};
 use crate::routing::{Method, PathPattern};
 use crate::trigger::TriggerSpec;
 use crate::units;
+
+pub use compare::{FieldChange, PlanAction, PlanItem, compare, contents};
+pub use next::{NextError, next};
 
 /// A snapshot. Stored as one JSON document; contents are stored once by hash.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

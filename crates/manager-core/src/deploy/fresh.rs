@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use shared::api::{DeployRequest, Deployed};
-use shared::release::Snapshot;
+use shared::release::{Snapshot, compare};
 
 use super::sources::{all_there, validated};
-use super::{check, next, plan, triggers};
+use super::{check, next, triggers};
 use crate::error::ApiResult;
 use crate::manager::Manager;
 
@@ -31,7 +31,7 @@ pub(crate) async fn check_new_app(
     let checked = validated(manager, &snapshot, &sources).await?;
     Ok(Deployed {
         release: None,
-        plan: plan::plan(&base, &snapshot),
+        plan: compare(&base, &snapshot),
         urls: Vec::new(),
         diagnostics: checked.findings,
     })

@@ -1,15 +1,12 @@
-//! From the active snapshot and a request to the next snapshot. Pure.
+//! From the active snapshot and a request to its sources and the next snapshot. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use shared::api::DeployRequest;
 use shared::error::{Kind, code};
 use shared::id::ContentHash;
 use shared::limits::fixed;
-use shared::name::ScriptName;
-use shared::release::{ModuleSpec, RouteAuth, RouteMode, RouteSpec, ScriptSpec, Snapshot};
-use shared::routing::Method;
-use shared::trigger::TriggerSpec;
+use shared::release::{self, NextError, Snapshot};
 
 use crate::error::{ApiError, ApiResult};
 
@@ -51,126 +48,11 @@ pub(super) fn uploads(request: &DeployRequest) -> ApiResult<BTreeMap<ContentHash
 
 /// The snapshot a request makes of the active one. Versions of new contents are 0.
 pub(super) fn snapshot(base: &Snapshot, request: &DeployRequest) -> ApiResult<Snapshot> {
-    let mut next = if request.replace {
-        Snapshot::default()
-    } else {
-        base.clone()
-    };
-    for (name, upload) in &request.scripts {
-        let old = base.scripts.get(name);
-        let hash = hash_of(
-            upload.source.as_deref(),
-            upload.hash,
-            old.map(|spec| spec.hash),
-        );
-        let hash = hash.ok_or_else(|| nothing("script", name.as_str()))?;
-        let old = old.cloned().unwrap_or_else(|| ScriptSpec {
-            hash,
-            version: 0,
-            description: String::new(),
-            limits: shared::limits::LimitSettings::default(),
-        });
-        let spec = ScriptSpec {
-            version: if old.hash == hash { old.version } else { 0 },
-            hash,
-            description: upload.description.clone().unwrap_or(old.description),
-            limits: upload.limits.clone().unwrap_or(old.limits),
+    release::next(base, request).map_err(|error| {
+        let code = match error {
+            NextError::NoSource { .. } => code::INVALID_VALUE,
+            NextError::NoRoute { .. } => code::INVALID_ROUTES,
         };
-        next.scripts.insert(name.clone(), spec);
-    }
-    for (name, upload) in &request.modules {
-        let old = base.modules.get(name);
-        let hash = hash_of(
-            upload.source.as_deref(),
-            upload.hash,
-            old.map(|spec| spec.hash),
-        );
-        let hash = hash.ok_or_else(|| nothing("module", name.as_str()))?;
-        let known = old.filter(|old| old.hash == hash);
-        let version = known.map_or(0, |old| old.version);
-        next.modules
-            .insert(name.clone(), ModuleSpec { hash, version });
-    }
-    next.triggers = triggers(base, request);
-    next.routes = routes(base, &next, request)?;
-    Ok(next)
-}
-
-fn hash_of(
-    source: Option<&str>,
-    hash: Option<ContentHash>,
-    old: Option<ContentHash>,
-) -> Option<ContentHash> {
-    source
-        .map(|source| ContentHash::of(source.as_bytes()))
-        .or(hash)
-        .or(old)
-}
-
-fn nothing(what: &str, name: &str) -> ApiError {
-    ApiError::invalid(format!(
-        "{what} `{name}` comes without `source` and `hash`, and the active release has none with \
-         this name"
-    ))
-}
-
-fn routes(base: &Snapshot, next: &Snapshot, request: &DeployRequest) -> ApiResult<Vec<RouteSpec>> {
-    let named: BTreeSet<&ScriptName> = request.routes.iter().map(|route| &route.script).collect();
-    let mut routes = request.routes.clone();
-    if !request.replace {
-        let kept = base
-            .routes
-            .iter()
-            .filter(|route| !named.contains(&route.script));
-        routes.extend(kept.cloned());
-    }
-    // What handles events is not served to everybody unless somebody says so: a webhook's script
-    // would answer calls nobody has signed.
-    let triggered = next.triggers.iter().map(|trigger| &trigger.script);
-    let placed: BTreeSet<ScriptName> = routes
-        .iter()
-        .map(|route| &route.script)
-        .chain(triggered)
-        .cloned()
-        .collect();
-    for name in next.scripts.keys().filter(|name| !placed.contains(*name)) {
-        // A script that was left without a route on purpose stays so.
-        if request.replace || !base.scripts.contains_key(name) {
-            routes.push(default_route(name)?);
-        }
-    }
-    // One order, so that the same routes make the same snapshot.
-    routes.sort_by(|a, b| (a.path.as_str(), a.method).cmp(&(b.path.as_str(), b.method)));
-    Ok(routes)
-}
-
-fn triggers(base: &Snapshot, request: &DeployRequest) -> Vec<TriggerSpec> {
-    let named: BTreeSet<&ScriptName> = request.triggers.iter().map(|t| &t.script).collect();
-    let mut triggers = request.triggers.clone();
-    if !request.replace {
-        let kept = base
-            .triggers
-            .iter()
-            .filter(|trigger| !named.contains(&trigger.script));
-        triggers.extend(kept.cloned());
-    }
-    // One order, so that the same triggers make the same snapshot.
-    triggers.sort_by_cached_key(TriggerSpec::key);
-    triggers
-}
-
-fn default_route(name: &ScriptName) -> ApiResult<RouteSpec> {
-    let path = format!("/{name}").parse().map_err(|error| {
-        let detail = format!("script `{name}` needs a route of its own: {error}");
-        ApiError::new(Kind::InvalidInput, code::INVALID_ROUTES, detail)
-    })?;
-    Ok(RouteSpec {
-        method: Method::Any,
-        path,
-        script: name.clone(),
-        handler: None,
-        auth: RouteAuth::default(),
-        mode: RouteMode::default(),
-        cors: None,
+        ApiError::new(Kind::InvalidInput, code, error.to_string())
     })
 }

@@ -8,6 +8,7 @@ use shared::api::{
 };
 use shared::limits::fixed;
 use shared::name::AppSlug;
+use shared::release::contents;
 use store::releases;
 
 use crate::auth::{Authorized, CanDeploy, CanRead, InApp};
@@ -121,6 +122,7 @@ pub(crate) async fn get(caller: InApp<CanRead>) -> ApiResult<Tagged<Json<Release
     let row = row.ok_or_else(|| ApiError::not_found(format!("the app has no release {number}")))?;
     let detail = ReleaseDetail {
         release: release_view(&row, active),
+        contents: contents(&row.snapshot),
         snapshot: row.snapshot,
     };
     Ok(Tagged(number.to_string(), Json(detail)))

@@ -8,16 +8,17 @@ use shared::api::{ModuleDetail, ReleaseDetail, ScriptDetail};
 use shared::id::ContentHash;
 use shared::name::AppSlug;
 use shared::release::Snapshot;
-use shared::trigger::TriggerSpec;
 use similar::ChangeTag;
 
 use crate::client::Client;
 use crate::context::Context;
 use crate::error::Outcome;
 use crate::linediff::{self, Line};
+use crate::plan;
 use crate::project::{self, Project};
+use crate::release;
 use crate::sources::Source;
-use crate::text::{clean, clean_line};
+use crate::text::clean_line;
 use crate::ui::Paint;
 
 /// Which folder.
@@ -43,42 +44,22 @@ pub(crate) fn run(context: &Context, args: &DiffArgs) -> Outcome {
     let snapshot = live(&client, app)?;
     let mut changed = scripts(&client, app, &project, &snapshot)?;
     changed.extend(modules(&client, app, &project, &snapshot)?);
-    let (gone, new) = routes(&project, &snapshot);
-    let (ended, begun) = triggers(&project, &snapshot);
-    let settings = settings(&project, &snapshot);
+    let plan = plan::changes(&snapshot, &release::of_folder(&project))?;
     let ui = context.ui;
     if ui.json {
         let sources: Vec<_> = changed
             .iter()
             .map(|c| json!({ "what": c.what, "name": c.name, "old": c.old, "new": c.new }))
             .collect();
-        return ui.answer(&json!({
-            "sources": sources, "routes_removed": gone, "routes_added": new,
-            "triggers_removed": ended, "triggers_added": begun, "settings": settings
-        }));
+        return ui.answer(&json!({ "sources": sources, "plan": plan }));
     }
     for change in &changed {
         show(context, change)?;
     }
-    for (sign, paint, what, items) in [
-        ("-", Paint::Error, "route", &gone),
-        ("+", Paint::Good, "route", &new),
-        ("-", Paint::Error, "trigger", &ended),
-        ("+", Paint::Good, "trigger", &begun),
-    ] {
-        for item in items {
-            let line = format!("{sign}{what} {}", clean(item));
-            ui.line(ui.out.paint(paint, &line))?;
-        }
+    for item in &plan {
+        ui.line(release::planned(ui.out, item))?;
     }
-    for name in &settings {
-        ui.line(
-            ui.out
-                .paint(Paint::Warning, &format!("~settings of script {name}")),
-        )?;
-    }
-    let same = [&gone, &new, &ended, &begun, &settings];
-    if changed.is_empty() && same.iter().all(|all| all.is_empty()) {
+    if plan.is_empty() {
         ui.note(format!("{app}: the folder is what is live"));
     }
     Ok(())
@@ -160,51 +141,6 @@ fn modules(
         }
     }
     Ok(all)
-}
-
-/// Routes that would go, and that would come.
-fn routes(project: &Project, live: &Snapshot) -> (Vec<String>, Vec<String>) {
-    let text = |cells: Vec<String>| cells.join(" ");
-    let old: Vec<String> = live
-        .routes
-        .iter()
-        .map(|r| text(super::routes::row(r)))
-        .collect();
-    let given = &project.manifest.routes;
-    let mut new: Vec<String> = given.iter().map(|r| text(super::routes::row(r))).collect();
-    let default = project.with_default_route();
-    new.extend(default.map(|name| format!("ANY /{name} {name} everybody")));
-    (without(&old, &new), without(&new, &old))
-}
-
-fn without(all: &[String], other: &[String]) -> Vec<String> {
-    let kept = all.iter().filter(|item| !other.contains(item));
-    kept.cloned().collect()
-}
-
-/// Triggers that would go, and that would come. One that changes does both.
-fn triggers(project: &Project, live: &Snapshot) -> (Vec<String>, Vec<String>) {
-    let text = |spec: &TriggerSpec| {
-        let said = serde_json::to_string(spec).unwrap_or_default();
-        format!("{} {said}", spec.key())
-    };
-    let old: Vec<String> = live.triggers.iter().map(text).collect();
-    let new: Vec<String> = project.manifest.triggers.iter().map(text).collect();
-    (without(&old, &new), without(&new, &old))
-}
-
-/// Scripts whose description or limits differ.
-fn settings(project: &Project, live: &Snapshot) -> Vec<String> {
-    let differs = |(name, spec): &(&shared::name::ScriptName, &shared::release::ScriptSpec)| {
-        project.manifest.scripts.get(*name).is_some_and(|entry| {
-            entry.description != spec.description || entry.limits != spec.limits
-        })
-    };
-    live.scripts
-        .iter()
-        .filter(differs)
-        .map(|(name, _)| name.to_string())
-        .collect()
 }
 
 fn show(context: &Context, change: &Changed) -> Outcome {

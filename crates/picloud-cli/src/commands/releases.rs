@@ -2,10 +2,12 @@
 
 use clap::{Args, Subcommand};
 use shared::api::{Release, ReleaseDetail, RollbackRequest};
+use shared::release::{PlanItem, Snapshot};
 use ureq::http::Method;
 
 use crate::context::Context;
 use crate::error::Outcome;
+use crate::plan;
 use crate::text::clean;
 use crate::ui::Paint;
 
@@ -124,24 +126,24 @@ fn show(context: &Context, number: i64) -> Outcome {
     if !release.message.is_empty() {
         ui.note(format!("  {}", clean(&release.message)));
     }
-    let scripts = detail.snapshot.scripts.iter();
-    let modules = detail.snapshot.modules.iter();
-    let rows: Vec<Vec<String>> = scripts
-        .map(|(name, s)| ("script", name.to_string(), s.version, s.hash))
-        .chain(modules.map(|(name, m)| ("module", name.to_string(), m.version, m.hash)))
-        .map(|(what, name, version, hash)| {
-            vec![what.to_owned(), name, version.to_string(), hash.short()]
-        })
-        .collect();
-    ui.table(&["WHAT", "NAME", "VERSION", "HASH"], &rows)?;
-    let routes: Vec<_> = detail
-        .snapshot
-        .routes
-        .iter()
-        .map(super::routes::row)
-        .collect();
-    if !routes.is_empty() {
-        ui.table(&super::routes::HEAD, &routes)?;
+    for item in &detail.contents {
+        let version = version(&detail.snapshot, item).map(|v| format!(" (version {v})"));
+        let name = clean(&format!("{} {}", item.what, item.name));
+        let head = format!("{name}{}", version.unwrap_or_default());
+        ui.line(format!("  {}", ui.out.paint(Paint::Bold, &head)))?;
+        plan::fields(item).try_for_each(|line| ui.line(line))?;
     }
     Ok(())
+}
+
+/// The version of a script or module.
+fn version(snapshot: &Snapshot, item: &PlanItem) -> Option<i64> {
+    let Snapshot {
+        scripts, modules, ..
+    } = snapshot;
+    match item.what.as_str() {
+        "script" => Some(scripts.get(item.name.as_str())?.version),
+        "module" => Some(modules.get(item.name.as_str())?.version),
+        _ => None,
+    }
 }

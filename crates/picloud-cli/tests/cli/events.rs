@@ -88,9 +88,11 @@ fn triggers_travel_with_the_folder() {
         MANIFEST.replace("\"0 6 * * *\"", "\"30 6 * * *\""),
     );
     let diff = person.pic(&["diff"]).expect(0).stdout;
-    assert!(diff.contains("-trigger cron/0 6 * * *") && diff.contains("+trigger cron/30 6 * * *"));
+    assert!(
+        diff.contains("- trigger cron/0 6 * * *") && diff.contains("+ trigger cron/30 6 * * *")
+    );
     let diff = person.pic(&["diff", "--json"]).expect(0).json();
-    assert_eq!(diff["triggers_added"].as_array().unwrap().len(), 1);
+    assert_eq!(diff["plan"].as_array().unwrap().len(), 2);
     let done = person.pic(&["deploy"]).expect(0);
     done.says("- trigger cron/0 6").says("+ trigger cron/30 6");
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::ContentHash;
 use crate::limits::LimitSettings;
 use crate::name::{ModuleName, ScriptName};
-use crate::release::{RouteSpec, Snapshot};
+use crate::release::{PlanItem, RouteSpec, Snapshot};
 use crate::script_error::Diagnostic;
 use crate::trigger::TriggerSpec;
 
@@ -89,16 +89,6 @@ wire! {
         missing: Vec<ContentHash>,
     }
 
-    /// One line of a plan.
-    struct PlanItem {
-        /// `add`, `change`, `remove` or `keep`.
-        action: PlanAction,
-        /// `script`, `module`, `route` or `trigger`.
-        what: String,
-        /// Its name.
-        name: String,
-    }
-
     /// The answer to a deploy.
     struct Deployed {
         /// The release; null for a dry run, and when nothing changed.
@@ -133,6 +123,8 @@ wire! {
         release: Release,
         /// Its contents.
         snapshot: Snapshot,
+        /// Its contents in words: everything it would add to nothing, as a plan tells it.
+        contents: Vec<PlanItem>,
     }
 
     /// `POST /apps/{app}/rollback`: serves an earlier release again.
@@ -212,19 +204,4 @@ wire! {
         /// Its source.
         source: String,
     }
-}
-
-/// What a plan does with an item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum PlanAction {
-    /// It is new.
-    Add,
-    /// It differs.
-    Change,
-    /// It goes.
-    Remove,
-    /// It stays as it is.
-    Keep,
 }
