@@ -26,7 +26,7 @@ trap 'exit 143' TERM
 
 # The server's own start-up output ends with the line "Try"; the example is deployed before it is shown.
 exec 3<"$out"
-ready= address=
+ready= apps=
 while IFS= read -r line <&3; do
   case $line in
     Try*)
@@ -35,9 +35,10 @@ while IFS= read -r line <&3; do
       pic() { "$bin/pic" --data "${PICLOUD_DATA_DIR:-data}" "$@"; }
       pic apps show hello >/dev/null 2>&1 || pic deploy examples/hello >"$work/deployed" 2>&1 ||
         { cat "$work/deployed" >&2; fail "examples/hello could not be deployed"; }
-      printf '%-12s %s\n' Hello "$address/hello?name=you"
+      printf '%-12s %s\n' Hello "$apps/hello?name=you"
       ready=yes ;;
-    Address*) address=${line##* } ;;
+    # The address of the app below says where apps answer.
+    Apps*) apps=${line##* }; continue ;;
   esac
   printf '%s\n' "$line"
   [ -z "$ready" ] || break

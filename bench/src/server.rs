@@ -35,6 +35,7 @@ pub(crate) struct PiCloud {
     token: String,
     /// The public listener.
     pub(crate) address: SocketAddr,
+    admin: SocketAddr,
     internal: SocketAddr,
 }
 
@@ -140,13 +141,14 @@ impl PiCloud {
 
     fn launch_on(data: &Path, database: Option<&str>) -> Result<Self> {
         fs::create_dir_all(data)?;
-        let (address, internal) = (free_address()?, free_address()?);
+        let (address, admin, internal) = (free_address()?, free_address()?, free_address()?);
         let log = fs::File::create(data.with_extension("log"))?;
         let process = on_first_core(&sibling("picloud")?)
             .arg("serve")
             .arg("--data")
             .arg(data)
             .args(["--listen", &address.to_string()])
+            .args(["--admin-listen", &admin.to_string()])
             .args(["--internal-listen", &internal.to_string()])
             .args(["--workers", "1"])
             .env_remove("DATABASE_URL")
@@ -161,6 +163,7 @@ impl PiCloud {
             agent,
             token,
             address,
+            admin,
             internal,
         })
     }
@@ -174,7 +177,7 @@ impl PiCloud {
     pub(crate) fn api(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
         let request = http::Request::builder()
             .method(method)
-            .uri(format!("http://{}/api/v1{path}", self.address))
+            .uri(format!("http://{}/api/v1{path}", self.admin))
             .header("authorization", format!("Bearer {}", self.token))
             .header("content-type", "application/json")
             .body(body.to_string())?;

@@ -14,4 +14,4 @@ pub(crate) use capability::{CanAdmin, CanDeploy, CanInvoke, CanRead, SignedIn};
 pub(crate) use decision::{Decided, Decision};
 pub(crate) use extractor::{Authorized, InApp, Public, audit};
 pub(crate) use principal::{Principal, Via, scope_name};
-pub(crate) use session::{SESSION_LIFE, clear_cookie, session_cookie, session_secret};
+pub(crate) use session::{SESSION_LIFE, clear_cookie, session_cookie, session_secrets};

@@ -7,6 +7,7 @@
 mod check;
 mod fresh;
 mod next;
+mod reserved;
 mod rollback;
 mod sources;
 mod triggers;
@@ -25,6 +26,7 @@ use store::releases::{self, ContentKind, ReleaseRow};
 use store::{Conn, StoreError};
 
 use crate::auth::{CanDeploy, InApp, Principal, audit};
+use crate::base_url::url_of_app;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::IfMatch;
 use crate::manager::Manager;
@@ -145,7 +147,11 @@ impl Deploy {
             self.manager.up_to_date(self.app).await?;
             None
         };
-        let base = self.manager.base().of_app(&draft.app, &draft.domains);
+        let base = url_of_app(
+            &self.manager.config().public_url,
+            &draft.app,
+            &draft.domains,
+        );
         let url = |route: &shared::release::RouteSpec| format!("{base}{}", route.path);
         Ok(Some(Deployed {
             release,

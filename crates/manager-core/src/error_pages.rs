@@ -1,9 +1,7 @@
 //! `/docs/errors/{code}`: what an error means and what to do about it.
 
-use axum::Router;
 use axum::extract::RawPathParams;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
 use http::{HeaderValue, header};
 use shared::error::Code;
 
@@ -25,20 +23,15 @@ pages! {
     "invalid_query" "invalid_release" "invalid_routes" "invalid_triggers" "invalid_value"
     "limit_out_of_range"
     "method_not_allowed" "no_app" "no_owner" "no_route" "not_found" "not_live"
-    "not_on_this_host" "outbox_full" "overloaded"
+    "outbox_full" "overloaded"
     "precondition_failed" "release_too_large" "scope_required" "script_busy" "script_failed"
     "script_limit" "script_timeout" "setup_token_wrong" "sign_in_failed" "thrown"
     "token_required" "too_many_attempts" "unauthenticated" "url_too_long" "webhook_signature"
     "webhook_unconfigured"
 }
 
-/// The pages as routes.
-pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    // Pages for people, not an operation of the API: readable by everybody.
-    Router::new().route("/docs/errors/{code}", get(page))
-}
-
-async fn page(params: RawPathParams) -> Response {
+/// `/docs/errors/{code}`, readable by everybody.
+pub(crate) async fn page(params: RawPathParams) -> Response {
     let code = params.iter().next().map_or("", |(_, code)| code);
     let found = ERROR_PAGES.iter().find(|(known, _)| *known == code);
     match found {

@@ -9,12 +9,32 @@ use std::task::{Context, Poll};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use shared::error::{Error, Kind, Problem, code};
 use shared::id::RequestId;
+use shared::origin::Origin;
 
 use crate::error::{ApiError, status_of};
-use crate::manager::Manager;
+use crate::manager::{Manager, PeerInfo};
+
+/// What every answer says to browsers: no page of another origin may use it, show it in a frame or
+/// keep a handle of its window.
+const GUARDS: [(HeaderName, &str); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+];
+/// The policy of answers that are not pages.
+const NOT_A_PAGE: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; \
+                          frame-ancestors 'none'; sandbox";
 
 /// Marks an answer that is a script's own: it goes out as it is.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +49,9 @@ pub(crate) async fn outer(
     let known = request.extensions().get::<RequestId>().copied();
     let id = known.unwrap_or_else(|| RequestId::new(manager.clock().now()));
     request.extensions_mut().insert(id);
+    let peer = request.extensions().get::<PeerInfo>();
+    let origin = peer.map_or(&manager.config().admin_url, |peer| &peer.origin);
+    let origin = origin.clone();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = match CatchUnwind(Box::pin(next.run(request))).await {
         Ok(response) => response,
@@ -46,27 +69,29 @@ pub(crate) async fn outer(
     let own = response.extensions().get::<Verbatim>().is_some();
     let bare = !own && !response.headers().contains_key(header::CONTENT_TYPE);
     if let Some(error) = error.or_else(|| bare.then(unnamed).flatten()) {
-        response = as_problem(response, &error, id);
+        response = as_problem(response, &error, &origin, id);
     }
     let headers = response.headers_mut();
+    for (name, value) in &GUARDS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static(NOT_A_PAGE));
     let text = HeaderValue::try_from(id.to_string()).expect("an id is plain ASCII");
     headers.insert("x-request-id", text);
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
     tracing::debug!(%id, %method, path, status = response.status().as_u16(), "answered");
     response
 }
 
-fn as_problem(response: Response, error: &Error, id: RequestId) -> Response {
+fn as_problem(response: Response, error: &Error, origin: &Origin, id: RequestId) -> Response {
     let status = status_of(error);
     let problem = Problem {
         status: status.as_u16(),
-        ..Problem::of(error, Some(id.to_string()))
+        ..Problem::of(error, Some(id.to_string())).explained_at(origin)
     };
     let (mut parts, _) = response.into_parts();
     parts.status = status;

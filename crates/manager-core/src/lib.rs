@@ -1,6 +1,6 @@
 //! The control plane: admin API, use cases, authorization, releases, OpenAPI.
 //!
-//! [`router`] answers everything below `/api/v1`. The control plane is not on the path
+//! [`router`] answers everything on the admin origin. The control plane is not on the path
 //! of a request to a script: it writes to the store and tells the [`Catalog`] what changed.
 //!
 //! [`Catalog`]: shared::seam::Catalog
@@ -17,6 +17,7 @@ mod manager;
 mod model;
 mod openapi;
 mod operations;
+mod pages;
 mod password;
 mod running;
 mod secret;

@@ -9,6 +9,7 @@ use shared::clock::{SharedClock, Timestamp};
 use shared::error::{Error, Kind, code};
 use shared::id::AppId;
 use shared::limits::Limits;
+use shared::origin::Origin;
 use shared::record::AttemptRecord;
 use shared::seam::{Catalog, Raised, Runner, ScriptValidator};
 use store::executions::LogRow;
@@ -16,7 +17,6 @@ use store::people::SecretHash;
 use store::{Change, Store, StoreError, deployment, people};
 use tokio_stream::Stream;
 
-use crate::base_url::BaseUrl;
 use crate::error::{ApiError, ApiResult};
 use crate::password::Passwords;
 use crate::secret::{self, Secret, SecretKind};
@@ -54,19 +54,21 @@ pub type Tail = Arc<dyn Fn(AppId) -> TailStream + Send + Sync>;
 
 /// Where a request comes from, as far as trusted proxies tell. Ingress puts it into the
 /// request's extensions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerInfo {
     /// The client's address.
     pub address: IpAddr,
-    /// Whether the client speaks TLS with us or our proxy.
-    pub https: bool,
+    /// The origin the client asked, as its browser sees it.
+    pub origin: Origin,
 }
 
 /// How to set the control plane up.
 #[derive(Clone, Debug)]
 pub struct ManagerConfig {
-    /// Where people reach the instance, like `http://localhost:8080`.
-    pub base_url: String,
+    /// Where people reach the apps, like `http://localhost:8080`.
+    pub public_url: Origin,
+    /// Where people reach the control plane, like `http://localhost:8081`.
+    pub admin_url: Origin,
     /// The highest limits a script can ask for.
     pub ceiling: Limits,
     /// The program's version.
@@ -104,7 +106,6 @@ impl fmt::Debug for Parts {
 #[derive(Debug)]
 pub struct Manager {
     config: ManagerConfig,
-    base: BaseUrl,
     parts: Parts,
     passwords: Passwords,
     throttle: Throttle,
@@ -115,20 +116,12 @@ pub struct Manager {
 }
 
 impl Manager {
-    /// Sets the control plane up. Fails when `base_url` is not a URL or the database is away.
+    /// Sets the control plane up. Fails when the database is away.
     pub async fn new(config: ManagerConfig, parts: Parts) -> Result<Arc<Self>, Error> {
-        let base = BaseUrl::parse(&config.base_url).ok_or_else(|| {
-            let detail = format!(
-                "`{}` is not a URL like http://localhost:8080",
-                config.base_url
-            );
-            Error::new(Kind::InvalidInput, code::INVALID_VALUE, detail)
-        })?;
         let owned = parts.store.read::<_, StoreError>(people::any_user).await;
         let owned = owned.map_err(|error| ApiError::from(error).error)?;
         let setup = (!owned).then(|| Secret::generate(SecretKind::Setup));
         Ok(Arc::new(Self {
-            base,
             parts,
             passwords: Passwords::default(),
             throttle: Throttle::new(Arc::clone(&config.clock)),
@@ -216,10 +209,6 @@ impl Manager {
 
     pub(crate) fn config(&self) -> &ManagerConfig {
         &self.config
-    }
-
-    pub(crate) fn base(&self) -> &BaseUrl {
-        &self.base
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -185,12 +185,12 @@ async fn only_known(known: &[String], request: Request, next: Next) -> Response 
     }
 }
 
-/// All operations below `/api/v1`, and the error pages. Answers every path with a response; it does
-/// not panic.
+/// Everything on the admin origin: operations below `/api/v1`, pages, documents. Answers every path
+/// with a response; it does not panic.
 pub fn router(manager: &Arc<Manager>) -> Router {
     Router::new()
         .nest(PREFIX, all().router)
-        .merge(crate::error_pages::router())
+        .merge(crate::pages::router())
         .layer(Extension(Document(openapi_json())))
         .layer(from_fn_with_state(Arc::clone(manager), crate::layer::outer))
         .with_state(Arc::clone(manager))

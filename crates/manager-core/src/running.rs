@@ -111,7 +111,7 @@ pub(crate) async fn run(
         check_source("the draft", draft)?;
     }
     let http = request.request.unwrap_or_else(input::plain);
-    let http = input::described(http, &caller.app, caller.peer)?;
+    let http = input::described(http, &caller.app, &caller.peer)?;
     let run = DirectRun {
         app: caller.app.id,
         script: script.clone(),
@@ -133,7 +133,7 @@ pub(crate) async fn invoke(
 ) -> ApiResult<Response> {
     let run = DirectRun {
         app: caller.app.id,
-        http: input::forwarded(parts, body, &script, &caller.app, caller.peer)?,
+        http: input::forwarded(parts, body, &script, &caller.app, &caller.peer)?,
         script,
         draft: None,
         handler: None,

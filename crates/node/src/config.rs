@@ -6,6 +6,7 @@
 mod file;
 mod flags;
 mod keys;
+mod origins;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -17,9 +18,7 @@ use shared::suggest::closest;
 
 pub use flags::ConfigArgs;
 pub use keys::{KEYS, Key};
-pub use settings::{
-    Admission, AppRate, Config, DatabaseUrl, InternalListen, LogFormat, LogSettings,
-};
+pub use settings::{Admission, AppRate, Config, DatabaseUrl, Listen, LogFormat, LogSettings};
 
 /// Variables that belong to `pic` or name the file itself: not settings of the server.
 const OTHER_VARIABLES: &[&str] = &[

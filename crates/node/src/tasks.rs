@@ -22,6 +22,8 @@ pub enum TaskKind {
     Catalog,
     /// Delivers events to their handlers and fires schedules, while there are any.
     Deliveries,
+    /// Serves the control plane on the admin listener.
+    AdminListener,
     /// Serves `/metrics` on the internal listener.
     InternalListener,
     /// Waits for the disk to fail.
@@ -48,12 +50,13 @@ pub enum OnFailure {
 
 impl TaskKind {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Worker,
         Self::Signals,
         Self::ExecutionRecords,
         Self::Catalog,
         Self::Deliveries,
+        Self::AdminListener,
         Self::InternalListener,
         Self::Disk,
     ];
@@ -66,6 +69,7 @@ impl TaskKind {
             Self::ExecutionRecords => "execution-records",
             Self::Catalog => "catalog",
             Self::Deliveries => "deliveries",
+            Self::AdminListener => "admin-listener",
             Self::InternalListener => "internal-listener",
             Self::Disk => "disk",
         }
@@ -74,7 +78,9 @@ impl TaskKind {
     /// How it ends.
     pub const fn cancel(self) -> Cancel {
         match self {
-            Self::Worker | Self::Deliveries | Self::InternalListener => Cancel::Finishes,
+            Self::Worker | Self::Deliveries | Self::AdminListener | Self::InternalListener => {
+                Cancel::Finishes
+            }
             // What records are left is stored once more after the task is gone.
             Self::Signals | Self::ExecutionRecords | Self::Catalog | Self::Disk => Cancel::Dropped,
         }
@@ -87,6 +93,7 @@ impl TaskKind {
             | Self::ExecutionRecords
             | Self::Catalog
             | Self::Deliveries
+            | Self::AdminListener
             | Self::Disk => OnFailure::StopServer,
             Self::Signals | Self::InternalListener => OnFailure::Log,
         }

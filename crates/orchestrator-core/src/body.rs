@@ -67,6 +67,11 @@ impl From<BoxBody> for Body {
 }
 
 impl Body {
+    /// Takes these bytes, keeps what is held.
+    pub(crate) fn fill(&mut self, bytes: Bytes) {
+        self.bytes = Content::Full(bytes);
+    }
+
     /// Forgets the bytes, keeps what is held; how many there were, if that was known.
     pub(crate) fn empty(&mut self) -> Option<u64> {
         let length = http_body::Body::size_hint(self).exact();

@@ -4,9 +4,11 @@ mod accept;
 mod body_in;
 mod client_io;
 mod connection;
+mod control;
 mod cors;
 mod listen;
 mod network;
+mod peer;
 mod reply;
 mod round;
 mod run;
@@ -20,26 +22,26 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
-use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use shared::clock::{SharedClock, Timestamp};
-use shared::error::{Error, Kind};
+use shared::error::{Error, Kind, code};
 use shared::id::RequestId;
-use shared::limits::fixed::ADMIN_BODY_BYTES;
+use shared::origin::Origin;
 use shared::release::Cors;
-use shared::routing::{Match, Method};
-use shared::seam::{BoxFuture, LocalFuture};
+use shared::routing::{Match, Method, WELL_KNOWN};
+use shared::seam::LocalFuture;
 
 use store::Store;
 
 pub(crate) use client_io::Busy;
 use client_io::Pace;
 pub use connection::{Shutdown, serve};
+pub use control::{AdminPlace, AdminReach, ControlHandler, ControlPlane, PeerInfo};
 pub use listen::bind;
 pub use network::{Network, NetworkError};
 
 use crate::admission::{Gate, Rate};
-use crate::body::{Body, BoxBody};
+use crate::body::Body;
 use crate::catalog::{LiveApp, LiveCatalog, LiveRoute};
 use crate::health::Health;
 use crate::hosts::HostMatch;
@@ -48,39 +50,9 @@ use crate::runs::Runs;
 use crate::tokens::TokenCheck;
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Longest path and query.
 const URL_BYTES: usize = 8 << 10;
-
-/// Who asks the control plane.
-#[derive(Clone, Debug)]
-pub struct PeerInfo {
-    /// The client's address, as far as trusted proxies tell.
-    pub ip: IpAddr,
-    /// `https` when a trusted proxy says so.
-    pub scheme: &'static str,
-    /// Host without port, lower case.
-    pub host: Arc<str>,
-    /// The request's id, which the client gets as `X-Request-Id`.
-    pub request: RequestId,
-}
-
-/// Answers one request to the control plane.
-pub type ControlHandler =
-    Arc<dyn Fn(Request<BoxBody>, PeerInfo) -> BoxFuture<Response<BoxBody>> + Send + Sync>;
-
-/// Answers the platform's own paths (`/api/v1`, `/admin`, `/docs/errors`) on hosts that are not an
-/// app's own.
-#[derive(Clone)]
-pub struct ControlPlane {
-    /// What answers.
-    pub handler: ControlHandler,
-    /// Where it runs: never on a worker. A change that has begun is finished even when its client
-    /// goes away.
-    pub runtime: tokio::runtime::Handle,
-}
 
 /// Bounds of the ingress.
 #[derive(Clone, Debug)]
@@ -102,6 +74,8 @@ pub struct IngressConfig {
     pub app_rate: Option<Rate>,
     /// Proxies whose `X-Forwarded-*` headers are believed.
     pub trusted_proxies: Vec<Network>,
+    /// Where the control plane answers.
+    pub admin: AdminPlace,
 }
 
 impl Default for IngressConfig {
@@ -117,12 +91,28 @@ impl Default for IngressConfig {
                 IpAddr::V4(Ipv4Addr::LOCALHOST).into(),
                 IpAddr::V6(Ipv6Addr::LOCALHOST).into(),
             ],
+            admin: AdminPlace {
+                origin: Origin::new(false, "localhost".into(), Some(8081)),
+                named: false,
+                reach: AdminReach::Named,
+                host: None,
+            },
         }
     }
 }
 
-/// Everything a worker needs to answer requests.
+/// Whose requests come by a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// The apps'.
+    Apps,
+    /// The control plane's.
+    Admin,
+}
+
+/// Everything a listener needs to answer requests.
 pub struct Ingress {
+    pub(crate) door: Door,
     pub(crate) config: IngressConfig,
     pub(crate) catalog: Arc<LiveCatalog>,
     pub(crate) runs: Arc<Runs>,
@@ -148,6 +138,8 @@ struct Facts {
     ip: IpAddr,
     scheme: &'static str,
     host: Arc<str>,
+    /// The host is an app's own.
+    own_host: bool,
 }
 
 /// What is done to an answer of a route at last, whatever the answer is.
@@ -202,6 +194,9 @@ impl From<Response<Body>> for Step {
 struct Answering {
     step: Step,
     id: RequestId,
+    admin: Rc<AdminPlace>,
+    /// The host, if it is not an app's own.
+    host: Option<Arc<str>>,
     pace: Rc<Pace>,
     busy: Option<Busy>,
 }
@@ -219,6 +214,7 @@ impl Future for Answering {
                 Err(error) => reply::problem(&error, this.id),
             },
         };
+        reply::tell(&mut response, || this.admin.seen_from(this.host.as_deref()));
         let id = reply::id_value(&this.id);
         response.headers_mut().insert(X_REQUEST_ID.clone(), id);
         if reply::leaves_bytes_unread(response.status()) {
@@ -242,14 +238,18 @@ impl Ingress {
         request: Request<Incoming>,
         peer: SocketAddr,
         pace: &Rc<Pace>,
+        admin: &Rc<AdminPlace>,
     ) -> Answering {
         let busy = Some(pace.begin());
         let started_at = self.clock.now();
         let id = RequestId::new(started_at);
-        let step = self.begin(request, peer, id, started_at);
+        let mut host = None;
+        let step = self.begin(request, peer, id, started_at, &mut host);
         Answering {
             step: step.unwrap_or_else(|error| reply::problem(&error, id).into()),
             id,
+            admin: Rc::clone(admin),
+            host,
             pace: Rc::clone(pace),
             busy,
         }
@@ -261,6 +261,7 @@ impl Ingress {
         peer: SocketAddr,
         id: RequestId,
         started_at: Timestamp,
+        shared_host: &mut Option<Arc<str>>,
     ) -> Result<Step, Error> {
         let path = request.uri().path();
         if Health::answers(path) {
@@ -280,73 +281,51 @@ impl Ingress {
         {
             return Ok(reply::url_too_long(URL_BYTES, id).into());
         }
-        let authority = authority_of(&request)?;
+        let authority = peer::authority_of(&request)?;
+        let trusted = &self.config.trusted_proxies;
+        let (ip, https) = peer::client_of(trusted, request.headers(), peer.ip());
         let live = self.catalog.live();
-        let (host, found) = live.hosts.resolve(authority).ok_or_else(bad_host)?;
-        let (app, own) = match found {
+        let (host, found) = live.hosts.resolve(authority).ok_or_else(peer::bad_host)?;
+        if self.is_admins(&host) {
+            *shared_host = Some(host);
+            return self.admin(request, ip, https, id);
+        }
+        let (app, own_host) = match found {
             HostMatch::Own(app) => (Some(Arc::clone(app)), true),
             HostMatch::Unclaimed(app) => (app.map(Arc::clone), false),
         };
         drop(live);
-        let (ip, scheme) = self.client_of(request.headers(), peer.ip());
         let facts = Facts {
             id,
             started_at,
             ip,
-            scheme,
+            scheme: if https { "https" } else { "http" },
             host,
+            own_host,
         };
-        if is_platform_path(path) {
-            return match &self.control {
-                Some(control) if !own => Ok(self.control(control, request, facts)),
-                _ => Err(platform_elsewhere()),
-            };
-        }
-        let Some(app) = app else {
-            return Err(Error::new(
-                Kind::NotFound,
-                "no_app",
-                format!(
-                    "no app answers on `{}`; deploy one with `pic deploy`",
-                    facts.host
-                ),
-            ));
-        };
-        self.route(app, own, request, facts)
+        *shared_host = facts.shared_host();
+        self.route(app, request, facts)
     }
 
-    fn control(&self, control: &ControlPlane, request: Request<Incoming>, facts: Facts) -> Step {
-        let patience = self.config.client_patience;
-        let request = request.map(|body| {
-            let body = body_in::Paced::new(body, ADMIN_BODY_BYTES, patience);
-            BoxBody::new(body.map_err(Into::into))
-        });
-        let peer = PeerInfo {
-            ip: facts.ip,
-            scheme: facts.scheme,
-            host: facts.host,
-            request: facts.id,
-        };
-        let answer = control.runtime.spawn((control.handler)(request, peer));
-        Step::Later(Box::pin(async move {
-            match answer.await {
-                Ok(response) => Ok(response.map(Body::from)),
-                Err(error) => {
-                    tracing::error!(%error, request = %facts.id, "the control plane failed");
-                    Err(Error::internal())
-                }
-            }
-        }))
+    /// Whether a host leads to the control plane.
+    fn is_admins(&self, host: &Arc<str>) -> bool {
+        self.door == Door::Admin || self.config.admin.host.as_ref() == Some(host)
     }
 
     fn route(
         self: &Arc<Self>,
-        app: Arc<LiveApp>,
-        own: bool,
+        app: Option<Arc<LiveApp>>,
         request: Request<Incoming>,
         facts: Facts,
     ) -> Result<Step, Error> {
         let path = request.uri().path();
+        if path == WELL_KNOWN {
+            let admin = self.config.admin.seen_from(facts.shared_host().as_deref());
+            return Ok(control::well_known(request.method(), &admin).into());
+        }
+        let Some(app) = app else {
+            return self.nothing_here(None, &request, &facts);
+        };
         let Some(method) = Method::of_http(request.method()) else {
             let methods = app.routes.methods(path);
             let refusal = reply::not_allowed(&methods, request.method(), facts.id);
@@ -367,13 +346,7 @@ impl Ingress {
                 let refusal = reply::not_allowed(&allow, request.method(), facts.id);
                 return Ok(refusal.into());
             }
-            Match::NotFound => {
-                let detail = format!(
-                    "`{}` has no route for this path; `pic routes ls` lists them",
-                    app.context.slug
-                );
-                return Err(Error::new(Kind::NotFound, "no_route", detail));
-            }
+            Match::NotFound => return self.nothing_here(Some(&app), &request, &facts),
         };
         let last = Last::new(&route, request.headers(), head);
         let run = run::Run {
@@ -381,74 +354,35 @@ impl Ingress {
             route,
             params,
             facts,
-            own,
             last,
         };
         Ok(self.run(run, request))
     }
 
-    /// The client's address and scheme, as far as trusted proxies tell.
-    fn client_of(&self, headers: &HeaderMap, peer: IpAddr) -> (IpAddr, &'static str) {
-        let trusted = |ip: &IpAddr| self.config.trusted_proxies.iter().any(|n| n.contains(*ip));
-        // Names are compared before they are hashed: most requests have neither header.
-        let told = |name: &HeaderName| name.as_str().starts_with("x-forwarded-");
-        if !trusted(&peer) || !headers.keys().any(told) {
-            return (peer, "http");
+    /// The answer where no app has the path: who looks for the control plane is told where it is.
+    fn nothing_here(
+        &self,
+        app: Option<&LiveApp>,
+        request: &Request<Incoming>,
+        facts: &Facts,
+    ) -> Result<Step, Error> {
+        let admin = || self.config.admin.seen_from(facts.shared_host().as_deref());
+        let path = request.uri().path();
+        if control::looks_for_admin(request.method(), path) {
+            return Ok(control::to_admin(&admin()).into());
         }
-        let https = headers
-            .get(&X_FORWARDED_PROTO)
-            .is_some_and(|v| v.as_bytes() == b"https");
-        let scheme = if https { "https" } else { "http" };
-        let mut ip = peer;
-        // From the right: the first address that is not a trusted proxy is the client.
-        let values: Vec<&str> = headers
-            .get_all(&X_FORWARDED_FOR)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .collect();
-        for value in values.iter().rev() {
-            let Ok(next) = value.trim().parse() else {
-                break;
-            };
-            ip = next;
-            if !trusted(&ip) {
-                break;
-            }
+        let (code, mut detail) = if let Some(app) = app {
+            let slug = &app.context.slug;
+            let detail = format!("`{slug}` has no route for this path; `pic routes ls` lists them");
+            (code::NO_ROUTE, detail)
+        } else {
+            let host = &facts.host;
+            let detail = format!("no app answers on `{host}`; deploy one with `pic deploy`");
+            (code::NO_APP, detail)
+        };
+        if path.starts_with("/api/v1") {
+            detail = format!("{detail}. The admin API is at {}/api/v1", admin());
         }
-        (ip, scheme)
-    }
-}
-
-fn is_platform_path(path: &str) -> bool {
-    let after = |prefix: &str| path.strip_prefix(prefix);
-    let whole = |rest: &str| rest.is_empty() || rest.starts_with('/');
-    after("/api/v1").is_some_and(whole)
-        || after("/admin").is_some_and(whole)
-        || path.starts_with("/docs/errors/")
-}
-
-fn platform_elsewhere() -> Error {
-    let detail = "this path belongs to the platform, which answers on its own host only";
-    Error::new(Kind::NotFound, "not_on_this_host", detail)
-}
-
-fn no_host(detail: &'static str) -> Error {
-    Error::new(Kind::InvalidInput, "bad_host", detail)
-}
-
-fn bad_host() -> Error {
-    no_host("the Host header is not a host name")
-}
-
-/// The host of a request as it was sent. Exactly one; HTTP/2 sends it as `:authority`.
-fn authority_of<B>(request: &Request<B>) -> Result<&str, Error> {
-    let mut values = request.headers().get_all(header::HOST).iter();
-    let authority = request.uri().authority().map(http::uri::Authority::as_str);
-    match (values.next(), values.next(), authority) {
-        (_, Some(_), _) => Err(no_host("the request has more than one Host header")),
-        (_, None, Some(authority)) => Ok(authority),
-        (Some(value), None, None) => value.to_str().map_err(|_not_text| bad_host()),
-        (None, None, None) => Err(no_host("the request has no Host header")),
+        Err(Error::new(Kind::NotFound, code, detail))
     }
 }

@@ -27,6 +27,7 @@ use shared::seam::{Executor, Runner};
 use store::Store;
 
 use direct::DirectRuns;
+use ingress::Door;
 
 pub use admission::Rate;
 pub use body::{BoxBody, BoxError};
@@ -35,8 +36,8 @@ pub use dispatch::{AttemptItem, AttemptTail, DispatchConfig, Dispatcher};
 pub use door::HostDoor;
 pub use health::Health;
 pub use ingress::{
-    ControlHandler, ControlPlane, Ingress, IngressConfig, Network, NetworkError, PeerInfo,
-    Shutdown, bind, serve,
+    AdminPlace, AdminReach, ControlHandler, ControlPlane, Ingress, IngressConfig, Network,
+    NetworkError, PeerInfo, Shutdown, bind, serve,
 };
 pub use internal::serve_internal;
 pub use invoke::ScriptHost;
@@ -163,9 +164,20 @@ impl Orchestrator {
         })
     }
 
-    /// The ingress, with the control plane behind its own paths.
+    /// The ingress of the public listener. The control plane answers on its own host, if it has one
+    /// there.
     pub fn ingress(&self, control: Option<ControlPlane>) -> Arc<Ingress> {
+        self.behind(Door::Apps, control)
+    }
+
+    /// The ingress of the admin listener.
+    pub fn admin_ingress(&self, control: ControlPlane) -> Arc<Ingress> {
+        self.behind(Door::Admin, Some(control))
+    }
+
+    fn behind(&self, door: Door, control: Option<ControlPlane>) -> Arc<Ingress> {
         Arc::new(Ingress {
+            door,
             gate: Arc::clone(&self.gate),
             config: self.config.ingress.clone(),
             catalog: self.catalog(),

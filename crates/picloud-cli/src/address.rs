@@ -24,6 +24,16 @@ impl Address {
                 .is_ok_and(|ip| ip.is_loopback())
     }
 
+    /// Whether it is reached by TLS.
+    pub(crate) fn is_https(&self) -> bool {
+        self.scheme == "https"
+    }
+
+    /// Whether both are on one host, whatever the ports.
+    pub(crate) fn same_host(&self, other: &Self) -> bool {
+        self.host == other.host || (self.is_loopback() && other.is_loopback())
+    }
+
     /// The same port of this machine: `localhost` and `127.0.0.1`.
     pub(crate) fn same_local(&self, other: &Self) -> bool {
         self.scheme == other.scheme

@@ -4,7 +4,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::commands::{
     apps, check, dead_letters, deploy, dev, diff, domains, env, events, executions, init, invoke,
-    login, logs, queues, releases, routes, run, scripts, system, tokens, triggers,
+    login, logs, queues, releases, routes, run, scripts, setup, system, tokens, triggers,
 };
 use crate::connection::Connection;
 use crate::context::Context;
@@ -112,6 +112,8 @@ pub(crate) enum Command {
     System,
     /// Show who is calling which server
     Whoami,
+    /// Make the owner account of a new server
+    Setup(setup::SetupArgs),
     /// Sign in to a server with an API token
     Login(login::LoginArgs),
     /// Forget the token of a server
@@ -164,6 +166,7 @@ impl Command {
             Self::Open(args) => apps::open(context, args),
             Self::System => system::run(context),
             Self::Whoami => login::whoami(context),
+            Self::Setup(args) => setup::run(context, args),
             Self::Login(args) => login::login(context, args),
             Self::Logout(args) => login::logout(context, args),
             Self::Profile(command) => login::profile(context, command),

@@ -53,6 +53,23 @@ impl fmt::Debug for Token {
     }
 }
 
+/// What sends requests to a server.
+pub(crate) fn agent(address: &Address) -> Agent {
+    let mut config = Agent::config_builder()
+        .http_status_as_error(false)
+        // A redirect must not take the token to another host.
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .allow_non_standard_methods(true)
+        .user_agent(concat!("pic/", env!("CARGO_PKG_VERSION")))
+        .timeout_connect(Some(CONNECT))
+        .timeout_per_read(Some(SILENCE));
+    if address.is_loopback() {
+        config = config.proxy(None);
+    }
+    config.build().new_agent()
+}
+
 /// A server and who is calling.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
@@ -66,20 +83,8 @@ pub(crate) struct Client {
 impl Client {
     /// Nothing is sent yet.
     pub(crate) fn new(address: Address, token: Option<Token>, sign_in: String) -> Self {
-        let mut config = Agent::config_builder()
-            .http_status_as_error(false)
-            // A redirect must not take the token to another host.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .allow_non_standard_methods(true)
-            .user_agent(concat!("pic/", env!("CARGO_PKG_VERSION")))
-            .timeout_connect(Some(CONNECT))
-            .timeout_per_read(Some(SILENCE));
-        if address.is_loopback() {
-            config = config.proxy(None);
-        }
         Self {
-            agent: config.build().new_agent(),
+            agent: agent(&address),
             address,
             token,
             sign_in,
@@ -111,10 +116,12 @@ impl Client {
         let request = request
             .body(body)
             .map_err(|error| Failure::new(format!("the request cannot be sent: {error}")))?;
-        self.agent.run(request).map_err(|error| self.away(&error))
+        let answer = self.agent.run(request);
+        answer.map_err(|error| Self::away(&self.address, &error))
     }
 
-    fn away(&self, error: &ureq::Error) -> Failure {
+    /// A server that gave no answer.
+    pub(crate) fn away(address: &Address, error: &ureq::Error) -> Failure {
         let why = match error {
             ureq::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 "nothing listens there".to_owned()
@@ -122,11 +129,8 @@ impl Client {
             ureq::Error::HostNotFound => "the host is not known".to_owned(),
             other => other.to_string(),
         };
-        Failure::new(format!(
-            "the server at {} does not answer: {why}",
-            self.address
-        ))
-        .next("is it running? `picloud serve` starts it; `--url` or PICLOUD_URL names another")
+        Failure::new(format!("the server at {address} does not answer: {why}"))
+            .next("is it running? `picloud serve` starts it; `--url` or PICLOUD_URL names another")
     }
 
     /// Whether the status is a success; else the problem the server tells.

@@ -19,6 +19,7 @@ pub(crate) mod releases;
 pub(crate) mod routes;
 pub(crate) mod run;
 pub(crate) mod scripts;
+pub(crate) mod setup;
 pub(crate) mod system;
 pub(crate) mod tokens;
 pub(crate) mod triggers;

@@ -11,6 +11,7 @@ mod commands;
 mod connection;
 mod context;
 mod diagnostics;
+mod discovery;
 mod environment;
 mod error;
 mod finding;

@@ -15,7 +15,11 @@ use crate::private;
 /// One server. It has no `Debug`: it holds a token.
 #[derive(Clone, Serialize, Deserialize)]
 struct Stored {
+    /// The control plane.
     url: String,
+    /// What `pic login` was given. Without it, `url` may be an address of apps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    asked: Option<String>,
     token: String,
 }
 
@@ -33,8 +37,10 @@ struct Document {
 pub(crate) struct Profile {
     /// Its name.
     pub(crate) name: String,
-    /// Where it is.
+    /// Where its control plane is.
     pub(crate) address: Address,
+    /// The address it was found by; absent in profiles of earlier versions, which kept no other.
+    pub(crate) asked: Option<Address>,
     /// What it issued.
     pub(crate) token: Token,
 }
@@ -91,6 +97,10 @@ impl Profiles {
         Ok(Profile {
             name: name.to_owned(),
             address: stored.url.parse().map_err(Failure::new)?,
+            asked: match &stored.asked {
+                Some(asked) => Some(asked.parse().map_err(Failure::new)?),
+                None => None,
+            },
             token: Token::parse(&stored.token)?,
         })
     }
@@ -106,13 +116,14 @@ impl Profiles {
         current
             .chain(self.names())
             .filter_map(|name| self.get(name).ok())
-            .find(|profile| profile.address == *address)
+            .find(|profile| profile.address == *address || profile.asked.as_ref() == Some(address))
     }
 
     /// Keeps a profile and chooses it.
     pub(crate) fn keep(&mut self, profile: &Profile) -> Outcome {
         let stored = Stored {
             url: profile.address.to_string(),
+            asked: profile.asked.as_ref().map(Address::to_string),
             token: profile.token.expose().to_owned(),
         };
         self.document.profiles.insert(profile.name.clone(), stored);

@@ -10,10 +10,11 @@ use serde::Deserialize;
 use crate::address::Address;
 use crate::client::{Client, Token};
 use crate::connection::Connection;
+use crate::discovery;
 use crate::environment::Environment;
 use crate::error::{Failure, Outcome};
 use crate::private;
-use crate::profiles::Profiles;
+use crate::profiles::{Profile, Profiles};
 
 /// Where a token comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ impl fmt::Display for Origin {
 pub(crate) struct Target {
     /// The server.
     pub(crate) address: Address,
+    /// Whether that is its control plane; else it must be asked where that is.
+    found: bool,
     /// The token.
     pub(crate) token: Option<Token>,
     /// Where the token comes from.
@@ -54,24 +57,45 @@ pub(crate) struct Target {
 #[derive(Deserialize)]
 struct LocalFile {
     url: String,
+    apps_url: Option<String>,
     token: String,
 }
 
-fn local(path: &Path) -> Outcome<Option<Target>> {
+/// A server of this machine.
+struct Local {
+    target: Target,
+    /// Where its apps answer.
+    apps: Option<Address>,
+}
+
+impl Local {
+    /// Whether an address is one of its.
+    fn is_at(&self, address: &Address) -> bool {
+        let own = |own: &Address| own == address || own.same_local(address);
+        own(&self.target.address) || self.apps.as_ref().is_some_and(own)
+    }
+}
+
+fn local(path: &Path) -> Outcome<Option<Local>> {
     let Some(text) = private::read(path)? else {
         return Ok(None);
     };
     let broken = |why: String| Failure::new(format!("{} cannot be read: {why}", path.display()));
     let file: LocalFile = serde_json::from_str(&text).map_err(|e| broken(e.to_string()))?;
-    Ok(Some(Target {
-        address: file.url.parse().map_err(broken)?,
-        token: Some(Token::parse(&file.token)?),
-        origin: Origin::Local(path.to_owned()),
+    let apps = file.apps_url.map(|url| url.parse()).transpose();
+    Ok(Some(Local {
+        target: Target {
+            address: file.url.parse().map_err(broken)?,
+            found: true,
+            token: Some(Token::parse(&file.token)?),
+            origin: Origin::Local(path.to_owned()),
+        },
+        apps: apps.map_err(broken)?,
     }))
 }
 
 /// The server of this machine and user that was started last.
-fn newest(env: &Environment) -> Outcome<Option<Target>> {
+fn newest(env: &Environment) -> Outcome<Option<Local>> {
     match env.state() {
         Some(state) => local(&state.join("local.json")),
         None => Ok(None),
@@ -79,7 +103,8 @@ fn newest(env: &Environment) -> Outcome<Option<Target>> {
 }
 
 fn of_data(data: &Path) -> Outcome<Target> {
-    local(&data.join("credentials.json"))?.ok_or_else(|| {
+    let local = local(&data.join("credentials.json"))?;
+    local.map(|local| local.target).ok_or_else(|| {
         Failure::new(format!(
             "no server runs with its data in {}",
             data.display()
@@ -93,6 +118,7 @@ fn named(address: Address, env: &Environment) -> Outcome<Target> {
     if let Some(token) = environment_token(env, Some(&address))? {
         return Ok(Target {
             address,
+            found: false,
             token: Some(token),
             origin: Origin::Environment,
         });
@@ -100,19 +126,18 @@ fn named(address: Address, env: &Environment) -> Outcome<Target> {
     if env.config().is_some()
         && let Some(profile) = Profiles::load(env)?.of_server(&address)
     {
-        return Ok(Target {
-            address: profile.address,
-            token: Some(profile.token),
-            origin: Origin::Profile(profile.name),
-        });
+        return Ok(Target::of_profile(profile));
     }
-    let local = newest(env)?;
-    let same = |t: &Target| t.address == address || t.address.same_local(&address);
-    Ok(local.filter(same).unwrap_or(Target {
-        address,
-        token: None,
-        origin: Origin::Nowhere,
-    }))
+    let local = newest(env)?.filter(|local| local.is_at(&address));
+    Ok(local.map_or(
+        Target {
+            address,
+            found: false,
+            token: None,
+            origin: Origin::Nowhere,
+        },
+        |local| local.target,
+    ))
 }
 
 /// `PICLOUD_TOKEN`, if it belongs to this server. It was issued by the server of `PICLOUD_URL`;
@@ -143,12 +168,7 @@ pub(crate) fn target(connection: &Connection, env: &Environment) -> Outcome<Targ
         return of_data(data);
     }
     if let Some(name) = &connection.profile {
-        let profile = Profiles::load(env)?.get(name)?;
-        return Ok(Target {
-            address: profile.address,
-            token: Some(profile.token),
-            origin: Origin::Profile(profile.name),
-        });
+        return Ok(Target::of_profile(Profiles::load(env)?.get(name)?));
     }
     if let Some(url) = &connection.url {
         return named(url.clone(), env);
@@ -160,23 +180,54 @@ pub(crate) fn target(connection: &Connection, env: &Environment) -> Outcome<Targ
     if env.config().is_some()
         && let Some(profile) = Profiles::load(env)?.chosen()?
     {
-        return Ok(Target {
-            address: profile.address,
-            token: Some(profile.token),
-            origin: Origin::Profile(profile.name),
-        });
+        return Ok(Target::of_profile(profile));
     }
-    newest(env)?.ok_or_else(|| {
+    let newest = newest(env)?.map(|local| local.target);
+    newest.ok_or_else(|| {
         Failure::new("there is no server to talk to: none runs on this machine as this user, and none is signed in to")
             .next("start one with `picloud serve`, or sign in to one with `pic login http://HOST:8080`")
     })
 }
 
 impl Target {
+    fn of_profile(profile: Profile) -> Self {
+        Self {
+            found: profile.asked.is_some(),
+            address: profile.address,
+            token: Some(profile.token),
+            origin: Origin::Profile(profile.name),
+        }
+    }
+
+    /// The same server by the address of its control plane. A token goes to the host it was issued
+    /// for, on whichever port, and to no other that this one names.
+    fn found(self) -> Outcome<Self> {
+        if self.found {
+            return Ok(self);
+        }
+        let address = discovery::control_plane(&self.address)?;
+        if self.token.is_some() && !address.same_host(&self.address) {
+            return Err(Failure::new(format!(
+                "the control plane of {} is at {address}, and the token of {} is sent to no other \
+                 host than its own",
+                self.address, self.origin
+            ))
+            .next(format!(
+                "name {address} instead, if the token is of that server"
+            )));
+        }
+        Ok(Self {
+            address,
+            found: true,
+            ..self
+        })
+    }
+
     /// A client without a look at whether there is a token.
-    pub(crate) fn client(self) -> Client {
-        let address = &self.address;
-        let sign_in = match &self.origin {
+    pub(crate) fn client(self) -> Outcome<Client> {
+        let found = self.found()?;
+        let address = &found.address;
+        let sign_in = match &found.origin {
             Origin::Local(path) => format!(
                 "{} is of a server that has stopped; start it again, or `pic login {address}`",
                 path.display()
@@ -187,7 +238,7 @@ impl Target {
             }
             Origin::Nowhere => format!("`pic login {address}`"),
         };
-        Client::new(self.address, self.token, sign_in)
+        Ok(Client::new(found.address, found.token, sign_in))
     }
 }
 
@@ -205,7 +256,7 @@ pub(crate) fn connect(connection: &Connection, env: &Environment) -> Outcome<Cli
         return Err(Failure::new(format!("not signed in at {address}{why}"))
             .next(format!("`pic login {address}`")));
     }
-    Ok(target.client())
+    target.client()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The small commands: each does one thing and exits.
 
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use node::config::{Config, ConfigArgs, Environment, Layers};
 use store::Store;
 
 use crate::error::CommandError;
+use crate::listeners::reachable;
 use crate::wire::store_config;
 
 /// How long a health check waits for each step.
@@ -60,14 +61,4 @@ fn ask(address: SocketAddr) -> std::io::Result<String> {
     let mut answer = [0; 64];
     let length = stream.read(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer[..length]).into_owned())
-}
-
-/// The address on which this machine reaches a listener.
-pub(crate) fn reachable(listener: SocketAddr) -> SocketAddr {
-    let ip = match listener.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listener.port())
 }

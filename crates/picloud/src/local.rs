@@ -19,10 +19,12 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
-    /// For a server that answers on `url` with its data in `directory`.
-    pub(crate) fn new(url: &str, token: &Secret, directory: &Path) -> Self {
+    /// For a server whose control plane answers on `url` and whose apps answer on `apps_url`, with
+    /// its data in `directory`.
+    pub(crate) fn new(url: &str, apps_url: &str, token: &Secret, directory: &Path) -> Self {
         let value = serde_json::json!({
             "url": url,
+            "apps_url": apps_url,
             "token": token.expose(),
             "pid": std::process::id(),
             "data_dir": directory,

@@ -1,8 +1,8 @@
 //! PiCloud: manager, orchestrator and executor in one program.
 
-mod admin_page;
 mod commands;
 mod error;
+mod listeners;
 mod local;
 mod serve;
 mod welcome;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use node::config::{Config, ConfigArgs, Environment, InternalListen, Layers};
+use node::config::{Config, ConfigArgs, Environment, Layers};
 use node::{Stop, TaskKind, Tasks, Threads};
 use orchestrator_core::{IngressConfig, Orchestrator, Recorder};
 use shared::clock::{Clock as _, SystemClock};
@@ -15,8 +15,9 @@ use store::Store;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use crate::commands::{print, reachable};
+use crate::commands::print;
 use crate::error::CommandError;
+use crate::listeners::Listeners;
 use crate::local::{Credentials, LocalFiles};
 use crate::welcome::Welcome;
 use crate::wire::{self, Platform};
@@ -24,29 +25,19 @@ use crate::wire::{self, Platform};
 /// How long the control plane may take for what is left when the workers have ended.
 const CONTROL_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The sockets of a server.
-struct Listeners {
-    public: Vec<TcpListener>,
-    /// Where this machine reaches it.
-    url: String,
-    /// Where people reach it.
-    base_url: String,
-    internal: Option<TcpListener>,
-}
-
 /// Runs a server until it is told to stop.
 pub(crate) fn serve(args: &ConfigArgs) -> Result<ExitCode, CommandError> {
     let started = Instant::now();
     let env = Environment::of_process();
     let layers = Layers::gather(args, &env)?;
     let config = Config::check(&layers)?;
-    let ingress = wire::ingress_config(&config, &layers)?;
     node::telemetry::init(&config.log)?;
     use_zone_data(&env);
     if let Err(error) = node::raise_file_limit() {
         tracing::warn!(%error, "the limit of open files could not be raised");
     }
-    let listeners = listen(&config)?;
+    let listeners = Listeners::bind(&config)?;
+    let ingress = wire::ingress_config(&config, &layers, &listeners.places)?;
     let store = Store::open(&wire::store_config(&config))?;
     let runtime = node::control_runtime().map_err(CommandError::io("cannot start threads"))?;
     let stop = Stop::default();
@@ -90,23 +81,29 @@ fn run(
     stop: &Stop,
     started: Instant,
 ) -> Result<Arc<Recorder>, CommandError> {
-    let platform = Platform::assemble(config, ingress, store, &listeners.base_url, stop);
+    let Listeners {
+        public,
+        admin,
+        internal,
+        places,
+    } = listeners;
+    let platform = Platform::assemble(config, ingress, store, &places.apps, stop);
     let platform = runtime.block_on(platform)?;
-    let metrics = internal_url(listeners.internal.as_ref());
     let (ended, delivered) = watch::channel(false);
     let tasks = start_tasks(config, &platform.orchestrator, store, runtime, stop, ended);
     // Before it answers: whoever sees that it is ready may sign in.
     let token = platform.manager.issue_local_token();
-    let credentials = Credentials::new(&listeners.url, &token, &config.data_dir);
+    let (url, apps) = (&places.local_admin, &places.local_apps);
+    let credentials = Credentials::new(url, apps, &token, &config.data_dir);
     let files = LocalFiles::write(&credentials, &config.data_dir, env)
         .map_err(CommandError::io("cannot write the local credential"))?;
-    let internal = start_internal(&platform.orchestrator, listeners.internal, stop)?;
-    let workers = start_workers(&platform, listeners.public, runtime, stop, delivered)?;
+    let internal = start_internal(&platform.orchestrator, internal, stop)?;
+    let admin = start_admin(&platform, admin, runtime, stop)?;
+    let workers = start_workers(&platform, public, runtime, stop, delivered)?;
     let welcome = Welcome {
         data_dir: &config.data_dir,
         took: started.elapsed(),
-        url: &listeners.base_url,
-        metrics,
+        places: &places,
         setup: platform.manager.setup_token(),
     };
     if let Err(error) = print(&welcome.text()) {
@@ -115,6 +112,7 @@ fn run(
     runtime.block_on(stop.stopped());
     platform.orchestrator.health().drain();
     workers.join();
+    admin.join();
     internal.join();
     runtime.block_on(tasks.end());
     files.remove();
@@ -128,35 +126,6 @@ fn store_last(recorder: &Recorder) -> Result<(), CommandError> {
         tracing::error!(%error, "the last execution records could not be stored");
     }
     Ok(())
-}
-
-fn listen(config: &Config) -> Result<Listeners, CommandError> {
-    let on = |setting, address, workers| {
-        orchestrator_core::bind(address, workers)
-            .map_err(|error| CommandError::Listen { setting, error })
-    };
-    let public = on("listen", config.listen, config.workers)?;
-    let internal = match config.internal_listen {
-        InternalListen::Off => None,
-        InternalListen::At(address) => on("internal_listen", address, 1)?.pop(),
-    };
-    let address = public
-        .first()
-        .ok_or_else(|| CommandError::Service("there is no worker".to_owned()))?
-        .local_addr()
-        .map_err(CommandError::io("cannot read the listener's address"))?;
-    let base_url = config.public_url.clone();
-    Ok(Listeners {
-        url: format!("http://{}", reachable(address)),
-        base_url: base_url.unwrap_or_else(|| format!("http://localhost:{}", address.port())),
-        public,
-        internal,
-    })
-}
-
-fn internal_url(listener: Option<&TcpListener>) -> Option<String> {
-    let address = listener?.local_addr().ok()?;
-    Some(format!("http://{}/metrics", reachable(address)))
 }
 
 /// `ended` becomes true, or is dropped, when event handlers have ended: workers stay for them.
@@ -208,6 +177,25 @@ fn start_internal(
     let listeners = listener.into_iter().collect();
     Threads::start(TaskKind::InternalListener, listeners, stop, work)
         .map_err(CommandError::io("cannot start the internal listener"))
+}
+
+/// A thread of its own, so that the control plane answers while every worker is busy.
+fn start_admin(
+    platform: &Platform,
+    listener: Option<TcpListener>,
+    runtime: &Runtime,
+    stop: &Stop,
+) -> Result<Threads, CommandError> {
+    let control = platform.control_plane(runtime.handle().clone());
+    let ingress = platform.orchestrator.admin_ingress(control);
+    let watch = stop.watch();
+    let work = move |_, listener| {
+        let serving = orchestrator_core::serve(listener, Arc::clone(&ingress), watch.clone());
+        async move { serving.await.map_err(|error| error.to_string()) }
+    };
+    let listeners = listener.into_iter().collect();
+    Threads::start(TaskKind::AdminListener, listeners, stop, work)
+        .map_err(CommandError::io("cannot start the admin listener"))
 }
 
 fn start_workers(

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use manager_core::Secret;
 
+use crate::listeners::Places;
+
 /// What is shown.
 pub(crate) struct Welcome<'a> {
     pub(crate) data_dir: &'a Path,
     pub(crate) took: Duration,
-    /// Where people reach the instance.
-    pub(crate) url: &'a str,
-    /// Where the internal listener shows metrics.
-    pub(crate) metrics: Option<String>,
+    /// Where people reach it.
+    pub(crate) places: &'a Places,
     /// As long as there is no owner.
     pub(crate) setup: Option<Secret>,
 }
@@ -30,17 +30,19 @@ impl Welcome<'_> {
         let mut line = |name: &str, value: &str| {
             writeln!(text, "{name:<12} {value}").expect("writing to a string does not fail");
         };
-        line("Address", self.url);
-        if let Some(metrics) = &self.metrics {
-            line("Metrics", metrics);
+        let Places { admin, apps, .. } = self.places;
+        let admin = &admin.origin;
+        match &self.setup {
+            Some(token) => {
+                let token = token.expose();
+                let note = "(one time; no default password)";
+                line("Dashboard", &format!("{admin}/setup?token={token}  {note}"));
+            }
+            None => line("Dashboard", &admin.to_string()),
         }
-        if let Some(token) = &self.setup {
-            let token = token.expose();
-            line("Setup", &format!("{}/admin/setup?token={token}", self.url));
-            line(
-                "",
-                "(one time, makes the owner account; there is no default password)",
-            );
+        line("Apps", &apps.to_string());
+        if let Some(metrics) = &self.places.metrics {
+            line("Metrics", metrics);
         }
         line(
             "Try",

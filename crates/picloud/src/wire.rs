@@ -18,6 +18,7 @@ use orchestrator_core::{
 use services_core::Services;
 use shared::clock::SharedClock;
 use shared::id::AppId;
+use shared::origin::Origin;
 use shared::seam::BoxFuture;
 use store::handover::BacklogLimit;
 use store::{Database, Store, StoreConfig};
@@ -26,8 +27,8 @@ use tokio_stream::wrappers::WatchStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tower::ServiceExt as _;
 
-use crate::admin_page;
 use crate::error::CommandError;
+use crate::listeners::Places;
 
 /// The program's version.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -45,10 +46,11 @@ impl Platform {
         config: &Config,
         ingress: IngressConfig,
         store: &Store,
-        base_url: &str,
+        public_url: &Origin,
         stop: &Stop,
     ) -> Result<Self, CommandError> {
         let clock: SharedClock = store.clock();
+        let admin_url = ingress.admin.origin.clone();
         let services = Arc::new(Services::new(store.clone(), Arc::clone(&clock)));
         let host = ScriptHost::new(services);
         let door = HostDoor::new(Arc::clone(&host) as _);
@@ -87,7 +89,8 @@ impl Platform {
             attempts: attempts(orchestrator.attempts(), stop.clone()),
         };
         let manager = ManagerConfig {
-            base_url: base_url.to_owned(),
+            public_url: public_url.clone(),
+            admin_url,
             ceiling: config.ceiling,
             version: VERSION.to_owned(),
             clock,
@@ -141,6 +144,7 @@ pub(crate) fn dispatch_config(config: &Config) -> DispatchConfig {
 pub(crate) fn ingress_config(
     config: &Config,
     layers: &Layers,
+    places: &Places,
 ) -> Result<IngressConfig, ConfigError> {
     let networks = config.trusted_proxies.iter().map(|text| {
         let network = text.parse::<Network>();
@@ -156,6 +160,7 @@ pub(crate) fn ingress_config(
         }),
         drain: config.shutdown_timeout,
         trusted_proxies: networks.collect::<Result<_, _>>()?,
+        admin: places.admin.clone(),
         ..IngressConfig::default()
     })
 }
@@ -163,14 +168,10 @@ pub(crate) fn ingress_config(
 fn control_handler(manager: &Arc<Manager>) -> ControlHandler {
     let router = manager_core::router(manager);
     Arc::new(move |mut request: Request<BoxBody>, peer: PeerInfo| {
-        if admin_page::answers(request.uri().path()) {
-            let page = admin_page::answer(&request);
-            return Box::pin(std::future::ready(page));
-        }
         request.extensions_mut().insert(peer.request);
         request.extensions_mut().insert(manager_core::PeerInfo {
             address: peer.ip,
-            https: peer.scheme == "https",
+            origin: peer.origin,
         });
         // Boxed here: inside of the block below the compiler cannot prove that it may move between
         // threads.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::origin::Origin;
 use crate::script_error::{Diagnostic, LimitKind, ScriptError, ScriptErrorKind};
 
 pub mod code;
@@ -142,6 +143,9 @@ impl Error {
     }
 }
 
+/// Where the pages about errors are on the admin origin.
+pub const ERROR_PAGES: &str = "/docs/errors";
+
 /// The body of every error answer: `application/problem+json` (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -172,7 +176,7 @@ impl Problem {
     /// The problem that tells a client about `error`.
     pub fn of(error: &Error, request_id: Option<String>) -> Self {
         Self {
-            type_: format!("/docs/errors/{}", error.code),
+            type_: format!("{ERROR_PAGES}/{}", error.code),
             title: error.kind.title().to_owned(),
             status: error.kind.status().as_u16(),
             code: error.code.to_owned(),
@@ -180,6 +184,15 @@ impl Problem {
             request_id,
             diagnostics: error.diagnostics.clone(),
         }
+    }
+
+    /// The same problem with a `type` that leads to its page on the admin origin.
+    #[must_use]
+    pub fn explained_at(mut self, admin: &Origin) -> Self {
+        if self.type_.starts_with(ERROR_PAGES) {
+            self.type_ = format!("{admin}{}", self.type_);
+        }
+        self
     }
 
     /// The JSON text of this problem.

@@ -1,6 +1,7 @@
 //! One run of a script: what goes in, what comes out.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::event::{Cause, EventInput};
 use crate::id::{AppId, ContentHash, ExecutionId, RequestId};
 use crate::limits::Limits;
 use crate::name::{AppSlug, EnvName, FunctionName, ModuleName, ScriptName};
+use crate::origin::without_session;
 use crate::routing::Params;
 use crate::script_error::ScriptError;
 use std::pin::Pin;
@@ -141,6 +143,26 @@ impl TriggerKind {
     }
 }
 
+/// A request's headers as a script may see them: without the platform's cookies, wherever the
+/// request comes from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ScriptHeaders(http::HeaderMap);
+
+impl From<http::HeaderMap> for ScriptHeaders {
+    fn from(mut headers: http::HeaderMap) -> Self {
+        without_session(&mut headers);
+        Self(headers)
+    }
+}
+
+impl Deref for ScriptHeaders {
+    type Target = http::HeaderMap;
+
+    fn deref(&self) -> &http::HeaderMap {
+        &self.0
+    }
+}
+
 /// A request as the script sees it; nothing is parsed until the script asks.
 #[derive(Clone, Debug)]
 pub struct HttpInput {
@@ -153,7 +175,7 @@ pub struct HttpInput {
     /// Host without port, lower case.
     pub host: Arc<str>,
     /// Headers.
-    pub headers: http::HeaderMap,
+    pub headers: ScriptHeaders,
     /// Path parameters of the route.
     pub params: Params,
     /// The client's address.

@@ -17,6 +17,7 @@ pub mod limits;
 pub mod manifest;
 pub mod moment;
 pub mod name;
+pub mod origin;
 pub mod record;
 pub mod release;
 pub mod retry;

@@ -10,9 +10,11 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 mod pattern;
+mod reserved;
 mod table;
 
 pub use pattern::{MAX_PATH_BYTES, MAX_SEGMENTS, PathPattern, PatternError, Segment};
+pub use reserved::{WELL_KNOWN, reserved};
 pub use table::{Conflict, Match, Params, RouteTable};
 
 /// Request methods a route may name. `ANY` stands for all of them.

@@ -121,6 +121,7 @@ struct Running {
     /// Kept open: a server whose output is closed could fail for that reason.
     _output: BufReader<ChildStdout>,
     url: String,
+    admin_url: String,
     token: String,
     setup_token: Option<String>,
     metrics: String,
@@ -138,6 +139,8 @@ impl Running {
             .arg("serve")
             .args([
                 "--listen",
+                "127.0.0.1:0",
+                "--admin-listen",
                 "127.0.0.1:0",
                 "--internal-listen",
                 "127.0.0.1:0",
@@ -169,9 +172,10 @@ impl Running {
             Some(value.to_owned())
         };
         Self {
-            url: text("url"),
+            url: text("apps_url"),
+            admin_url: text("url"),
             token: text("token"),
-            setup_token: after("/admin/setup?token="),
+            setup_token: after("/setup?token="),
             metrics: after("Metrics").expect("the server prints where its metrics are"),
             child,
             _output: output,
@@ -205,9 +209,14 @@ impl Server {
         self.running.as_ref().expect("the server runs")
     }
 
-    /// Where it answers, without a slash at the end.
+    /// Where its apps answer, without a slash at the end.
     pub fn url(&self) -> &str {
         &self.running().url
+    }
+
+    /// Where its control plane answers, without a slash at the end.
+    pub fn admin_url(&self) -> &str {
+        &self.running().admin_url
     }
 
     /// The credential of the machine's own user.

@@ -74,12 +74,12 @@ fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
-/// Where a request comes from: what ingress says, else the instance's own URL.
+/// Where a request comes from: what ingress says, else the control plane's own address.
 fn peer_of(parts: &Parts, manager: &Manager) -> PeerInfo {
-    let known = parts.extensions.get::<PeerInfo>().copied();
+    let known = parts.extensions.get::<PeerInfo>().cloned();
     known.unwrap_or_else(|| PeerInfo {
         address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        https: manager.base().is_https(),
+        origin: manager.config().admin_url.clone(),
     })
 }
 
@@ -87,12 +87,13 @@ impl FromRequestParts<Arc<Manager>> for Public {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, manager: &Arc<Manager>) -> ApiResult<Self> {
+        let peer = peer_of(parts, manager);
         if !is_safe(&parts.method) {
-            refuse_cross_site(&parts.headers)?;
+            refuse_cross_site(&parts.headers, &peer.origin)?;
         }
         Ok(Self {
             manager: Arc::clone(manager),
-            peer: peer_of(parts, manager),
+            peer,
         })
     }
 }
@@ -139,10 +140,11 @@ async fn identify<C: Capability>(
     manager: &Manager,
 ) -> ApiResult<(Principal, PeerInfo)> {
     let peer = peer_of(parts, manager);
-    let principal = authenticate(manager, &parts.headers, peer.https).await?;
+    let principal = authenticate(manager, &parts.headers, peer.origin.is_https()).await?;
     // Only cookies are sent without the sender's intention.
-    if principal.via == Via::Session && (C::GUARD_READS || !is_safe(&parts.method)) {
-        require_same_origin(&parts.headers)?;
+    if principal.via == Via::Session {
+        let safe = is_safe(&parts.method);
+        require_same_origin(&parts.headers, &peer.origin, safe, C::GUARD_READS)?;
     }
     principal.require::<C>()?;
     Ok((principal, peer))

@@ -12,7 +12,7 @@ use shared::id::{AppId, UserId};
 use store::people::{self, TokenRow, UserRow};
 
 use super::capability::{Capability, includes};
-use super::session::session_secret;
+use super::session::session_secrets;
 use crate::error::{ApiError, ApiResult};
 use crate::manager::Manager;
 use crate::secret::{self, SecretKind};
@@ -150,22 +150,38 @@ pub(super) async fn authenticate(
             )),
         };
     }
-    match session_secret(headers, https) {
-        Some(secret) => by_session(manager, &secret).await,
-        None => Err(ApiError::unauthenticated(
+    let secrets = session_secrets(headers, https);
+    if secrets.is_empty() {
+        return Err(ApiError::unauthenticated(
             "sign in, or send an API token: `Authorization: Bearer pic_…`",
-        )),
+        ));
     }
+    by_session(manager, secrets).await
 }
 
-async fn by_session(manager: &Manager, secret: &str) -> ApiResult<Principal> {
-    let (hash, now) = (secret::hash(secret), manager.clock().now());
-    let user = manager
-        .store()
-        .read::<_, ApiError>(move |conn| Ok(people::session_user(conn, &hash, now)?))
-        .await?;
-    user.map(|user| Principal::person(user, Via::Session))
-        .ok_or_else(|| ApiError::unauthenticated("the session has ended; sign in again"))
+/// The person of the sessions a request carries; those that are not known count for nothing.
+async fn by_session(manager: &Manager, secrets: Vec<String>) -> ApiResult<Principal> {
+    let now = manager.clock().now();
+    let users = manager.store().read::<_, ApiError>(move |conn| {
+        let mut users: Vec<UserRow> = Vec::new();
+        for secret in &secrets {
+            let user = people::session_user(conn, &secret::hash(secret), now)?;
+            let new = user.filter(|user| users.iter().all(|known| known.id != user.id));
+            users.extend(new);
+        }
+        Ok(users)
+    });
+    let mut users = users.await?;
+    match (users.pop(), users.is_empty()) {
+        (Some(user), true) => Ok(Principal::person(user, Via::Session)),
+        (Some(_), false) => Err(ApiError::unauthenticated(
+            "the request carries sessions of several people; remove this host's cookies and sign \
+             in again",
+        )),
+        (None, _) => Err(ApiError::unauthenticated(
+            "the session has ended; sign in again",
+        )),
+    }
 }
 
 async fn by_local(manager: &Manager, secret: &str) -> ApiResult<Principal> {

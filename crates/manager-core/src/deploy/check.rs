@@ -11,6 +11,7 @@ use shared::limits::{LimitSettings, Limits, fixed};
 use shared::release::{Cors, RouteSpec, Snapshot};
 use shared::routing::RouteTable;
 
+use super::reserved::platforms;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{DESCRIPTION, check_text};
 
@@ -159,6 +160,9 @@ pub(super) fn routes(next: &Snapshot) -> ApiResult<RouteTable<()>> {
     for route in &next.routes {
         if !next.scripts.contains_key(&route.script) {
             let reason = format!("the release has no script `{}`", route.script);
+            return Err(bad_route(route, &reason));
+        }
+        if let Some(reason) = platforms(&route.path) {
             return Err(bad_route(route, &reason));
         }
         let inserted = table.insert(route.method, route.path.clone(), ());

@@ -8,6 +8,7 @@ use shared::release::Snapshot;
 use shared::routing::{Method, RouteTable};
 use shared::trigger::{MAX_TRIGGERS, Source, TriggerSpec};
 
+use super::reserved::platforms;
 use crate::error::{ApiError, ApiResult};
 
 /// Characters of a trigger's key in a message.
@@ -53,6 +54,9 @@ pub(super) fn fit(next: &Snapshot, mut routes: RouteTable<()>) -> ApiResult<()> 
         match &trigger.source {
             Source::DeadLetter { of: Some(script) } => there(next, &key, script)?,
             Source::Webhook(webhook) => {
+                if let Some(reason) = platforms(&webhook.path) {
+                    return Err(bad(&key, &reason));
+                }
                 let inserted = routes.insert(Method::Post, webhook.path.clone(), ());
                 inserted.map_err(|conflict| bad(&key, &conflict.to_string()))?;
             }

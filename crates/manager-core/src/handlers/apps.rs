@@ -10,6 +10,7 @@ use shared::name::{AppSlug, DomainName};
 use store::apps::{self, AppRow};
 
 use crate::auth::{Authorized, CanAdmin, CanDeploy, CanRead, InApp, audit};
+use crate::base_url::url_of_app;
 use crate::deploy::check_limits;
 use crate::error::{ApiError, ApiResult, taken};
 use crate::extract::{Created, DESCRIPTION, IfMatch, Json, Query, Tagged, check_text};
@@ -24,7 +25,7 @@ fn view(manager: &Manager, app: &AppRow, domains: &[DomainName]) -> App {
         default: app.is_default,
         limits: app.limits.clone(),
         active_release: app.active_release,
-        url: manager.base().of_app(app, domains),
+        url: url_of_app(&manager.config().public_url, app, domains),
         created_at: time(app.created_at),
         updated_at: time(app.updated_at),
     }

@@ -7,6 +7,7 @@ use shared::routing::{Match, Method, RouteTable};
 use shared::trigger::Source;
 
 use crate::auth::{CanRead, InApp};
+use crate::base_url::url_of_app;
 use crate::error::{ApiError, ApiResult};
 use crate::extract::Json;
 use crate::model::{active_snapshot, domains_of};
@@ -24,7 +25,7 @@ pub(crate) async fn list(caller: InApp<CanRead>) -> ApiResult<Json<Page<Route>>>
             Ok((active_snapshot(conn, &app)?, domains_of(conn, app.id)?))
         })
         .await?;
-    let base = caller.manager.base().of_app(&caller.app, &domains);
+    let base = url_of_app(&caller.manager.config().public_url, &caller.app, &domains);
     let view = |route: RouteSpec| Route {
         url: format!("{base}{}", route.path),
         route,

@@ -12,7 +12,7 @@ use store::{Conn, StoreError};
 use super::tokens::view_one;
 use crate::auth::{
     Authorized, Principal, Public, SESSION_LIFE, SignedIn, Via, audit, clear_cookie,
-    session_cookie, session_secret,
+    session_cookie, session_secrets,
 };
 use crate::error::{ApiError, ApiResult};
 use crate::extract::Json;
@@ -93,7 +93,7 @@ pub(crate) async fn sign_in(
         .await?;
     let cookie = [(
         header::SET_COOKIE,
-        session_cookie(&secret, caller.peer.https),
+        session_cookie(&secret, caller.peer.origin.is_https()),
     )];
     Ok((StatusCode::CREATED, cookie, Json(me)).into_response())
 }
@@ -105,23 +105,25 @@ pub(crate) async fn sign_out(
     caller: Authorized<SignedIn>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let secret = session_secret(&headers, caller.peer.https);
-    let secret = secret.filter(|_| caller.principal.via == Via::Session);
-    let secret = secret.ok_or_else(|| {
-        ApiError::not_found(
+    let https = caller.peer.origin.is_https();
+    if caller.principal.via != Via::Session {
+        return Err(ApiError::not_found(
             "the request has no session; delete a token with DELETE /tokens/{token}",
-        )
-    })?;
+        ));
+    }
+    let secrets = session_secrets(&headers, https);
     let (person, now) = (caller.principal, caller.manager.clock().now());
     caller
         .manager
         .store()
         .write::<_, ApiError>(move |conn| {
-            people::delete_session(conn, &secret::hash(&secret))?;
+            for secret in &secrets {
+                people::delete_session(conn, &secret::hash(secret))?;
+            }
             Ok(audit(conn, &person, now, "sessions.delete", &person.email)?)
         })
         .await?;
-    let cookie = [(header::SET_COOKIE, clear_cookie(caller.peer.https))];
+    let cookie = [(header::SET_COOKIE, clear_cookie(https))];
     Ok((StatusCode::NO_CONTENT, cookie).into_response())
 }
 

@@ -89,7 +89,7 @@ pub(crate) async fn create_owner(
     manager.forget_setup_token();
     let cookie = [(
         header::SET_COOKIE,
-        session_cookie(&secret, caller.peer.https),
+        session_cookie(&secret, caller.peer.origin.is_https()),
     )];
     Ok((StatusCode::CREATED, cookie, Json(me.view(None))).into_response())
 }

@@ -27,7 +27,7 @@ const COLLECTED: usize = 8 << 20;
 
 /// Headers a script may not set on the control plane's own host: those of the connection, and
 /// those that reach beyond the answer.
-const REFUSED: [HeaderName; 9] = [
+const REFUSED: [HeaderName; 13] = [
     header::CONNECTION,
     header::TRANSFER_ENCODING,
     header::CONTENT_LENGTH,
@@ -37,6 +37,10 @@ const REFUSED: [HeaderName; 9] = [
     header::STRICT_TRANSPORT_SECURITY,
     HeaderName::from_static("clear-site-data"),
     HeaderName::from_static("service-worker-allowed"),
+    HeaderName::from_static("alt-svc"),
+    HeaderName::from_static("nel"),
+    HeaderName::from_static("report-to"),
+    HeaderName::from_static("reporting-endpoints"),
 ];
 
 /// The whole answer as data: for editors and test panels.

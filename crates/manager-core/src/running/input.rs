@@ -32,12 +32,16 @@ pub(super) fn plain() -> RunHttp {
     }
 }
 
-const fn scheme(peer: PeerInfo) -> &'static str {
-    if peer.https { "https" } else { "http" }
+fn scheme(peer: &PeerInfo) -> &'static str {
+    if peer.origin.is_https() {
+        "https"
+    } else {
+        "http"
+    }
 }
 
 /// The request a caller describes.
-pub(super) fn described(request: RunHttp, app: &AppRow, peer: PeerInfo) -> ApiResult<HttpInput> {
+pub(super) fn described(request: RunHttp, app: &AppRow, peer: &PeerInfo) -> ApiResult<HttpInput> {
     let method = match request.method.unwrap_or(Method::Get) {
         Method::Any => {
             return Err(ApiError::invalid(
@@ -56,7 +60,7 @@ pub(super) fn described(request: RunHttp, app: &AppRow, peer: PeerInfo) -> ApiRe
         uri: uri(request.path.as_deref().unwrap_or("/"))?,
         scheme: scheme(peer),
         host: format!("{}.localhost", app.slug).into(),
-        headers: headers(&request.headers)?,
+        headers: headers(&request.headers)?.into(),
         params: request.params.into_iter().collect(),
         ip: peer.address,
         body: body.into(),
@@ -107,7 +111,7 @@ pub(super) fn forwarded(
     body: Bytes,
     script: &ScriptName,
     app: &AppRow,
-    peer: PeerInfo,
+    peer: &PeerInfo,
 ) -> ApiResult<HttpInput> {
     let mut headers = parts.headers;
     // The script must never see the credential that called it.
@@ -123,7 +127,7 @@ pub(super) fn forwarded(
         uri: uri.map_err(|_bad_uri| ApiError::invalid("the query cannot be read"))?,
         scheme: scheme(peer),
         host: format!("{}.localhost", app.slug).into(),
-        headers,
+        headers: headers.into(),
         params: Vec::new(),
         ip: peer.address,
         body,

@@ -339,20 +339,25 @@ async fn routes_must_fit_together() {
         json!([{"path": "/x", "script": "a", "cors": {"origins": ["https://a.b/path"]}}]),
         json!([{"path": "/x", "script": "a", "cors": {"origins": ["*"], "headers": ["a b"]}}]),
         json!([{"path": "/x", "script": "a", "cors": {}}]),
+        json!([{"path": "/livez", "script": "a"}]),
+        json!([{"path": "/files/*path", "script": "a"}]),
+        json!([{"path": "/.well-known/picloud", "script": "a"}]),
     ] {
         deploy(two(routes)).await.problem(400, "invalid_routes");
     }
     for routes in [
         json!([{"path": "no-slash", "script": "a"}]),
-        json!([{"path": "/livez", "script": "a"}]),
         json!([{"path": "/x", "script": "a", "method": "TRACE"}]),
         json!([{"path": "/x", "script": "a", "colour": "red"}]),
     ] {
         deploy(two(routes)).await.problem(400, "invalid_json");
     }
     // A script whose default route is the platform's needs one of its own.
-    let admin = json!({"scripts": {"admin": {"source": "1"}}});
-    deploy(admin).await.problem(400, "invalid_routes");
+    let files = json!({"scripts": {"files": {"source": "1"}}});
+    deploy(files).await.problem(400, "invalid_routes");
+    let hook = json!({"scripts": {"a": {"source": "1"}}, "routes": [{"path": "/x", "script": "a"}],
+        "triggers": [{"kind": "webhook", "path": "/email-inbound/x", "secret": "KEY", "script": "a"}]});
+    deploy(hook).await.problem(400, "invalid_triggers");
     assert_eq!(world.active().await, None);
     let good = json!([{"path": "/x/:a", "script": "a"}, {"method": "GET", "path": "/x/y",
         "script": "b", "cors": {"origins": ["https://shop.example.com"], "credentials": true}}]);

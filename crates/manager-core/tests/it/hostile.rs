@@ -312,7 +312,7 @@ async fn unknown_paths_and_methods_are_problems() {
         world.send(Ask::new(method, "").raw_path(path).auth(&world.local))
     };
     for path in [
-        "/",
+        "/admin",
         "/api",
         "/api/v1",
         "/api/v1/",

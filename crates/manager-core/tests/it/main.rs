@@ -12,6 +12,7 @@ mod fakes;
 mod hostile;
 mod matrix;
 mod observe;
+mod pages;
 mod releases;
 mod requests;
 mod runs;

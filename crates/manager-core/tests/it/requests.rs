@@ -32,7 +32,7 @@ fn stored() -> Bytes {
         uri: "/orders".parse().unwrap(),
         scheme: "http",
         host: Arc::from("shop.localhost"),
-        headers,
+        headers: headers.into(),
         params: Vec::new(),
         ip: [127, 0, 0, 1].into(),
         body: Bytes::from_static(b"{\"total\": 5}"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::world::{Ask, EMAIL, PASSWORD, Reply, World};
+use crate::world::{ADMIN, Ask, EMAIL, PASSWORD, Reply, World};
 
 fn sign_in(email: &str, password: &str) -> Ask {
     Ask::new("POST", "/sessions").json(&json!({"email": email, "password": password}))
@@ -98,14 +98,14 @@ async fn a_session_starts_and_ends() {
     let signed_in = world.send(sign_in(EMAIL, PASSWORD)).await.expect(201);
     let set = signed_in.header("set-cookie");
     assert!(set.starts_with("picloud_session=pic_ses_"), "{set}");
-    assert!(set.contains("HttpOnly") && set.contains("SameSite=Lax") && set.contains("Path=/"));
+    assert!(set.contains("HttpOnly") && set.contains("SameSite=Strict") && set.contains("Path=/"));
     assert!(!set.contains("Secure"));
     let cookie = cookie(&signed_in);
     let me = || Ask::new("GET", "/me").header("cookie", &cookie);
     world.send(me()).await.expect(200);
     let out = Ask::new("DELETE", "/sessions/current")
         .header("cookie", &cookie)
-        .header("sec-fetch-site", "same-origin");
+        .header("origin", ADMIN);
     let out = world.send(out).await.expect(204);
     assert!(out.header("set-cookie").contains("Max-Age=0"));
     world.send(me()).await.problem(401, "unauthenticated");
@@ -142,7 +142,7 @@ async fn over_https_the_cookie_is_bound_to_the_host() {
 }
 
 #[tokio::test]
-async fn a_cookie_alone_changes_nothing() {
+async fn a_cookie_changes_something_from_a_page_of_this_origin_only() {
     let world = World::with_owner().await;
     let cookie = cookie(&world.send(sign_in(EMAIL, PASSWORD)).await.expect(201));
     let ask = |headers: &[(&str, &str)]| {
@@ -154,44 +154,104 @@ async fn a_cookie_alone_changes_nothing() {
     };
     for headers in [
         &[][..],
+        &[("sec-fetch-site", "same-origin")],
+        &[("sec-fetch-site", "none")],
         &[("sec-fetch-site", "cross-site")],
-        &[("sec-fetch-site", "same-site")],
-        &[("origin", "null"), ("host", "localhost:8080")],
+        &[("origin", "null")],
+        &[("origin", "http://evil.example")],
+        &[("origin", "http://localhost:8081.evil.example")],
+        // A page of an app: the same host and site, another port.
+        &[("origin", "http://localhost:8080")],
         &[
-            ("origin", "http://evil.example"),
+            ("origin", "http://localhost:8080"),
             ("host", "localhost:8080"),
         ],
+        &[("origin", "http://localhost")],
+        &[("origin", "https://localhost:8081")],
+        &[("origin", "http://shop.localhost:8081")],
+        &[("origin", ADMIN), ("sec-fetch-site", "same-site")],
+        &[("origin", ADMIN), ("sec-fetch-site", "cross-site")],
+        &[("origin", ADMIN), ("origin", "http://evil.example")],
         &[
-            ("origin", "http://localhost:8080.evil.example"),
-            ("host", "localhost:8080"),
-        ],
-        &[
-            ("sec-fetch-site", "cross-site"),
             ("origin", "http://a"),
             ("host", "a"),
+            ("sec-fetch-site", "same-origin"),
         ],
     ] {
         ask(headers).await.problem(403, "cross_site");
     }
-    ask(&[
+    ask(&[("origin", ADMIN)]).await.expect(201);
+    let both = [("origin", ADMIN), ("sec-fetch-site", "same-origin")];
+    ask(&both).await.problem(409, "already_exists");
+}
+
+#[tokio::test]
+async fn a_cookie_reads_nothing_for_a_page_of_another_origin() {
+    let world = World::with_owner().await;
+    let cookie = cookie(&world.send(sign_in(EMAIL, PASSWORD)).await.expect(201));
+    let get = |path: &str, headers: &[(&str, &str)]| {
+        let ask = Ask::new("GET", path).header("cookie", &cookie);
+        let ask = headers
+            .iter()
+            .fold(ask, |ask, (name, value)| ask.header(name, value));
+        world.send(ask)
+    };
+    for own in [
+        &[][..],
+        &[("sec-fetch-site", "same-origin")],
+        &[("sec-fetch-site", "none")],
+        &[("origin", ADMIN)],
+    ] {
+        get("/apps", own).await.expect(200);
+    }
+    for other in [
+        ("sec-fetch-site", "same-site"),
+        ("sec-fetch-site", "cross-site"),
         ("origin", "http://localhost:8080"),
-        ("host", "localhost:8080"),
-    ])
-    .await
-    .expect(201);
-    // A read has no effects, but for a direct call of a script.
-    let get = |path: &str| world.send(Ask::new("GET", path).header("cookie", &cookie));
-    get("/apps").await.expect(200);
-    get("/apps/shop/scripts/hello/invoke")
-        .await
-        .problem(403, "cross_site");
+        ("origin", "null"),
+    ] {
+        get("/apps", &[other]).await.problem(403, "cross_site");
+    }
+    // A direct call of a script has effects.
+    let call = "/apps/shop/scripts/hello/invoke";
+    for headers in [&[][..], &[("sec-fetch-site", "none")]] {
+        get(call, headers).await.problem(403, "cross_site");
+    }
+    let own = [("sec-fetch-site", "same-origin")];
+    get(call, &own).await.problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_cookie_that_another_page_of_the_host_added_hides_nothing() {
+    let world = World::with_owner().await;
+    let own = cookie(&world.send(sign_in(EMAIL, PASSWORD)).await.expect(201));
+    let old = cookie(&world.send(sign_in(EMAIL, PASSWORD)).await.expect(201));
+    let out = Ask::new("DELETE", "/sessions/current").header("cookie", &old);
+    world.send(out.header("origin", ADMIN)).await.expect(204);
+    for cookies in [
+        format!("{old}; {own}"),
+        format!("picloud_session=rubbish; {own}"),
+        format!("{own}; {own}; {old}"),
+    ] {
+        let me = Ask::new("GET", "/me").header("cookie", &cookies);
+        world.send(me).await.expect(200);
+    }
+    let me = Ask::new("GET", "/me").header("cookie", &old);
+    world.send(me).await.problem(401, "unauthenticated");
 }
 
 #[tokio::test]
 async fn nobody_is_signed_in_from_another_site() {
     let world = World::with_owner().await;
-    let ask = sign_in(EMAIL, PASSWORD).header("sec-fetch-site", "cross-site");
-    world.send(ask).await.problem(403, "cross_site");
+    for (name, value) in [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+        ("origin", "http://localhost:8080"),
+        ("origin", "null"),
+    ] {
+        let ask = sign_in(EMAIL, PASSWORD).header(name, value);
+        world.send(ask).await.problem(403, "cross_site");
+    }
     let form = Ask::new("POST", "/sessions").bytes(
         "text/plain",
         format!(r#"{{"email":"{EMAIL}","password":"{PASSWORD}"}}"#),

@@ -19,6 +19,8 @@ use tower::ServiceExt as _;
 use crate::fakes::{Arc2, FakeCatalog, FakeRunner, FakeValidator, attempts_tail, tail};
 
 pub(crate) const EMAIL: &str = "ada@example.com";
+/// The control plane's origin.
+pub(crate) const ADMIN: &str = "http://localhost:8081";
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// An instance.
@@ -34,6 +36,11 @@ pub(crate) struct World {
     pub(crate) local: String,
     router: Router,
     _dir: TempDir,
+}
+
+/// Whether a problem answers a request that came by TLS.
+fn https(problem: &Problem) -> bool {
+    problem.type_.starts_with("https://localhost/docs/errors/")
 }
 
 /// An answer.
@@ -141,9 +148,14 @@ impl Ask {
             request = request.header(name, value);
         }
         let mut request = request.body(Body::from(self.body)).ok()?;
+        let origin = if self.https {
+            "https://localhost"
+        } else {
+            ADMIN
+        };
         request.extensions_mut().insert(PeerInfo {
             address: self.address,
-            https: self.https,
+            origin: origin.parse().unwrap(),
         });
         Some(request)
     }
@@ -175,7 +187,8 @@ impl World {
             attempts: attempts_tail(Arc::clone(&attempts)),
         };
         let config = ManagerConfig {
-            base_url: "http://localhost:8080".to_owned(),
+            public_url: "http://localhost:8080".parse().unwrap(),
+            admin_url: ADMIN.parse().unwrap(),
             ceiling: Limits::default_ceiling(),
             version: "0.0.0-test".to_owned(),
             clock: clock.clone(),
@@ -240,8 +253,13 @@ impl World {
         };
         assert!(reply.header("x-request-id").starts_with("req_"), "{path}");
         assert_eq!(reply.header("x-content-type-options"), "nosniff");
-        let sandboxed = reply.headers.contains_key("content-security-policy");
-        if reply.status.as_u16() >= 400 && !head && !sandboxed {
+        for name in ["cross-origin-resource-policy", "cross-origin-opener-policy"] {
+            assert_eq!(reply.header(name), "same-origin", "{path}");
+        }
+        assert_eq!(reply.header("x-frame-options"), "DENY", "{path}");
+        let policy = reply.header("content-security-policy");
+        assert!(!policy.is_empty(), "{path}");
+        if reply.status.as_u16() >= 400 && !head && policy != "sandbox" {
             assert_eq!(
                 reply.header("content-type"),
                 "application/problem+json",
@@ -255,6 +273,10 @@ impl World {
             );
             assert_eq!(problem.status, reply.status.as_u16());
             if problem.code != code::THROWN {
+                assert!(
+                    problem.type_.starts_with(ADMIN) || https(&problem),
+                    "{path}"
+                );
                 assert_eq!(
                     problem.request_id.as_deref(),
                     Some(reply.header("x-request-id"))

@@ -18,12 +18,18 @@ pub struct ConfigArgs {
     /// Address of the public listener
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
+    /// Address of the admin listener, or `off`
+    #[arg(long, value_name = "ADDRESS")]
+    pub admin_listen: Option<String>,
     /// Address of the internal listener, or `off`
     #[arg(long, value_name = "ADDRESS")]
     pub internal_listen: Option<String>,
-    /// Where people reach this instance
+    /// Where people reach the apps
     #[arg(long, value_name = "URL")]
     pub public_url: Option<String>,
+    /// Where people reach the admin origin
+    #[arg(long, value_name = "URL")]
+    pub admin_url: Option<String>,
     /// Worker threads
     #[arg(long, value_name = "N")]
     pub workers: Option<String>,
@@ -58,12 +64,14 @@ impl ConfigArgs {
         let named = [
             ("data_dir", "--data", &self.data),
             ("listen", "--listen", &self.listen),
+            ("admin_listen", "--admin-listen", &self.admin_listen),
             (
                 "internal_listen",
                 "--internal-listen",
                 &self.internal_listen,
             ),
             ("public_url", "--public-url", &self.public_url),
+            ("admin_url", "--admin-url", &self.admin_url),
             ("workers", "--workers", &self.workers),
             ("database.url", "--database-url", &self.database_url),
             ("log.format", "--log-format", &self.log_format),

@@ -39,16 +39,30 @@ pub const KEYS: &[Key] = &[
         "./data",
         "Directory of the embedded database, its backups and the local credential",
     ),
-    key("listen", "0.0.0.0:8080", "Address of the public listener"),
+    key(
+        "listen",
+        "0.0.0.0:8080",
+        "Address of the public listener: the apps",
+    ),
+    key(
+        "admin_listen",
+        "0.0.0.0:8081",
+        "Address of the admin listener: dashboard, API and its docs; or `off`, when `admin_url` has a host of its own",
+    ),
     key(
         "internal_listen",
-        "127.0.0.1:8081",
+        "127.0.0.1:8082",
         "Address of /metrics, or `off`",
     ),
     key(
         "public_url",
         "auto",
-        "Where people reach this instance; `auto`: localhost with the listener's port",
+        "Where people reach the apps; `auto`: localhost with the listener's port",
+    ),
+    key(
+        "admin_url",
+        "auto",
+        "Where people reach the admin origin; a host of its own answers on the public listener too; `auto`: the admin listener",
     ),
     key(
         "workers",

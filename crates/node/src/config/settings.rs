@@ -7,9 +7,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use shared::limits::Limits;
+use shared::origin::{Origin, OriginError};
 use shared::units::{parse_duration, parse_size};
 
-use super::{ConfigError, Layers};
+use super::{ConfigError, Layers, origins};
 
 /// Most worker threads.
 const WORKERS: usize = 256;
@@ -32,9 +33,9 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// The internal listener.
+/// A listener there need not be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InternalListen {
+pub enum Listen {
     /// There is none.
     Off,
     /// Here.
@@ -103,10 +104,14 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The public listener.
     pub listen: SocketAddr,
+    /// The admin listener.
+    pub admin_listen: Listen,
     /// The internal listener.
-    pub internal_listen: InternalListen,
-    /// Where people reach this instance; absent: localhost with the listener's port.
-    pub public_url: Option<String>,
+    pub internal_listen: Listen,
+    /// Where people reach the apps; absent: localhost with the listener's port.
+    pub public_url: Option<Origin>,
+    /// Where people reach the control plane; absent: the admin listener.
+    pub admin_url: Option<Origin>,
     /// Worker threads.
     pub workers: usize,
     /// Time to stop.
@@ -135,14 +140,13 @@ impl Config {
     /// Checks all values.
     pub fn check(layers: &Layers) -> Result<Self, ConfigError> {
         let of = Reader(layers);
-        Ok(Self {
+        let config = Self {
             data_dir: PathBuf::from(of.not_empty("data_dir")?),
             listen: of.address("listen")?,
-            internal_listen: match of.text("internal_listen") {
-                "off" => InternalListen::Off,
-                _ => InternalListen::At(of.address("internal_listen")?),
-            },
-            public_url: of.public_url()?,
+            admin_listen: of.listen("admin_listen")?,
+            internal_listen: of.listen("internal_listen")?,
+            public_url: of.origin("public_url")?,
+            admin_url: of.origin("admin_url")?,
             workers: of.workers()?,
             shutdown_timeout: of.duration("shutdown_timeout")?,
             trusted_proxies: match of.text("trusted_proxies") {
@@ -179,7 +183,9 @@ impl Config {
                 host_calls: of.count("ceiling.host_calls")?,
                 concurrency: of.count("ceiling.concurrency")?,
             },
-        })
+        };
+        origins::check(&config, layers)?;
+        Ok(config)
     }
 }
 
@@ -273,23 +279,20 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn public_url(&self) -> Result<Option<String>, ConfigError> {
-        let key = "public_url";
-        let text = self.text(key);
-        if text == "auto" {
-            return Ok(None);
+    fn listen(&self, key: &'static str) -> Result<Listen, ConfigError> {
+        match self.text(key) {
+            "off" => Ok(Listen::Off),
+            _ => Ok(Listen::At(self.address(key)?)),
         }
-        let rest = text
-            .strip_prefix("https://")
-            .or_else(|| text.strip_prefix("http://"));
-        match rest.map(|rest| rest.trim_end_matches('/')) {
-            Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', ' ']) => {
-                Ok(Some(text.trim_end_matches('/').to_owned()))
-            }
-            _ => self.fail(
-                key,
-                "write a URL without a path, like https://cloud.example.com",
-            ),
+    }
+
+    fn origin(&self, key: &'static str) -> Result<Option<Origin>, ConfigError> {
+        match self.text(key) {
+            "auto" => Ok(None),
+            text => match text.parse() {
+                Ok(origin) => Ok(Some(origin)),
+                Err(error) => self.fail(key, OriginError::to_string(&error)),
+            },
         }
     }
 

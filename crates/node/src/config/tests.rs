@@ -97,6 +97,14 @@ fn a_wrong_value_names_key_source_and_what_would_be_right() {
         ("workers", "many", "whole number"),
         ("public_url", "ftp://x", "https://cloud.example.com"),
         ("public_url", "https://x/path", "https://cloud.example.com"),
+        (
+            "admin_url",
+            "admin.example.com",
+            "https://cloud.example.com",
+        ),
+        ("admin_listen", "0.0.0.0:8080", "another port"),
+        ("internal_listen", "127.0.0.1:8081", "`admin_listen`"),
+        ("admin_listen", "off", "admin_url"),
         ("shutdown_timeout", "0s", "more than zero"),
         ("ceiling.memory", "lots", "32MiB"),
         ("database.url", "mysql://u:hunter2@h/d", "postgres://"),
@@ -157,4 +165,43 @@ fn a_file_that_is_missing_or_not_toml_is_an_error() {
         ..ConfigArgs::default()
     };
     assert!(error(&args, &Environment::default()).contains("line 1"));
+}
+
+#[test]
+fn the_control_plane_has_an_origin_of_its_own() {
+    let set = |values: &[&str]| {
+        let args = ConfigArgs {
+            set: values.iter().map(|value| (*value).to_owned()).collect(),
+            ..ConfigArgs::default()
+        };
+        load(&args, &Environment::default())
+    };
+    let host = |values: &[&str]| set(values).unwrap().admin_host().map(ToString::to_string);
+    let own = Some("admin.example.com".to_owned());
+    let (url, off) = ("admin_url=https://admin.example.com", "admin_listen=off");
+    assert_eq!(host(&[url]), own);
+    assert_eq!(host(&[url, off]), own);
+    assert_eq!(host(&[url, "public_url=https://example.com"]), own);
+    // These name the admin listener; the public one is the apps'.
+    let shared = "public_url=https://admin.example.com:8443";
+    assert_eq!(host(&[url, shared]), None);
+    for named in [
+        "http://localhost:8081",
+        "http://10.0.0.7:8081",
+        "http://[::1]:8081",
+    ] {
+        assert_eq!(host(&[&format!("admin_url={named}")]), None, "{named}");
+    }
+    for (wrong, key) in [
+        (&[url, shared, off][..], "admin_listen"),
+        (&["admin_url=http://localhost:9000", off], "admin_listen"),
+        (&[url, "public_url=https://admin.example.com"], "admin_url"),
+        (
+            &[url, "public_url=http://admin.example.com:443"],
+            "admin_url",
+        ),
+    ] {
+        let error = set(wrong).unwrap_err().to_string();
+        assert!(error.starts_with(key), "{wrong:?}: {error}");
+    }
 }

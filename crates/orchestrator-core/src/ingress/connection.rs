@@ -21,6 +21,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::Ingress;
 use super::client_io::{Awaited, ClientIo, Pace};
+use super::control::AdminPlace;
 use super::round::{Line, Round};
 
 /// Becomes true when the server stops.
@@ -36,8 +37,9 @@ const STREAMS: u32 = 250;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What the connections of one worker share.
-#[derive(Default)]
 struct Worker {
+    /// A copy, so that workers do not count references on one another's cache.
+    admin: Rc<AdminPlace>,
     stopping: Cell<bool>,
     /// Who to tell that the server stops.
     wakers: RefCell<HashMap<u64, Waker>>,
@@ -46,6 +48,16 @@ struct Worker {
 }
 
 impl Worker {
+    fn new(admin: &AdminPlace) -> Self {
+        Self {
+            admin: Rc::new(admin.clone()),
+            stopping: Cell::default(),
+            wakers: RefCell::default(),
+            next: Cell::default(),
+            round: Rc::default(),
+        }
+    }
+
     fn stop(&self) {
         self.stopping.set(true);
         for waker in self.wakers.take().into_values() {
@@ -64,7 +76,7 @@ pub async fn serve(
     mut shutdown: Shutdown,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
-    let worker = Rc::new(Worker::default());
+    let worker = Rc::new(Worker::new(&ingress.config.admin));
     let mut connections = JoinSet::new();
     let round = Rc::clone(&worker.round);
     let rounds = tokio::task::spawn_local(poll_fn(move |cx| round.poll_rounds(cx)));
@@ -154,7 +166,8 @@ async fn connection(
     let io = TokioIo::new(io);
     let service = service_fn({
         let (pace, ingress) = (Rc::clone(&pace), Arc::clone(&ingress));
-        move |request| ingress.handle(request, peer, &pace)
+        let admin = Rc::clone(&open.worker.admin);
+        move |request| ingress.handle(request, peer, &pace, &admin)
     });
     // Errors of single connections (resets, malformed requests) are the clients' own.
     if http2 {

@@ -10,6 +10,7 @@ use http_body::Frame;
 use shared::error::{Error, Kind, Problem};
 use shared::id::RequestId;
 use shared::invocation::{Outcome, ResponseBody, StreamItem};
+use shared::origin::{Origin, mentions_session};
 use shared::routing::Method;
 use shared::script_error::{PublicError, ScriptError};
 use shared::seam::Execution;
@@ -25,13 +26,8 @@ const NOT_THE_SCRIPTS: [HeaderName; 5] = [
     header::UPGRADE,
     header::TRAILER,
 ];
-/// Lets pages with scripts work without sharing an origin with the control plane's session.
-const SANDBOX: &str = "sandbox allow-forms allow-scripts allow-popups";
-/// What the control plane's cookies start with; scripts on a shared host may not set them.
-const PLATFORM_COOKIES: [&str; 2] = ["__Host-picloud", "picloud_"];
-
-/// Types no browser runs: what most answers have, and nothing else.
-const INERT: [&str; 2] = ["text/plain; charset=utf-8", "application/json"];
+/// Types of most answers, which have no other header.
+const COMMON: [&str; 2] = ["text/plain; charset=utf-8", "application/json"];
 
 /// Bytes of an id: prefix, underscore, 32 digits.
 const ID_BYTES: usize = RequestId::PREFIX.len() + 33;
@@ -75,7 +71,7 @@ pub(super) fn problem(error: &Error, id: RequestId) -> Response<Body> {
 fn problem_with(error: &Error, status: StatusCode, id: RequestId) -> Response<Body> {
     let mut problem = Problem::of(error, Some(id.to_string()));
     problem.status = status.as_u16();
-    let mut response = as_json(&problem, status);
+    let mut response = as_json(problem, status);
     let headers = response.headers_mut();
     match error.kind {
         Kind::TooManyRequests | Kind::Unavailable => {
@@ -89,12 +85,39 @@ fn problem_with(error: &Error, status: StatusCode, id: RequestId) -> Response<Bo
     response
 }
 
-fn as_json(problem: &Problem, status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::from(Bytes::from(problem.to_json())));
+/// A problem on its way to the client. It is written at last: its `type` leads to the admin origin,
+/// and only the request knows where its client finds that.
+#[derive(Clone)]
+struct Untold {
+    problem: Problem,
+    /// Its length counts, not its text.
+    head: bool,
+}
+
+fn as_json(problem: Problem, status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::default());
     *response.status_mut() = status;
     let kind = HeaderValue::from_static(Problem::MEDIA_TYPE);
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    let head = false;
+    response.extensions_mut().insert(Untold { problem, head });
     response
+}
+
+/// Writes the answer's problem, if it is one.
+pub(super) fn tell(response: &mut Response<Body>, admin: impl FnOnce() -> Origin) {
+    let Some(Untold { problem, head }) = response.extensions_mut().remove() else {
+        return;
+    };
+    let text = problem.explained_at(&admin()).to_json();
+    if head {
+        let length = HeaderValue::from(text.len());
+        response
+            .headers_mut()
+            .insert(header::CONTENT_LENGTH, length);
+    } else {
+        response.body_mut().fill(Bytes::from(text));
+    }
 }
 
 /// 404 for a path without routes, else 405 with the methods it has.
@@ -116,6 +139,10 @@ pub(super) fn not_allowed(allow: &[Method], method: &HttpMethod, id: RequestId) 
 
 /// The same answer for HEAD: the headers of a GET, no body.
 pub(super) fn drop_body(response: &mut Response<Body>) {
+    if let Some(untold) = response.extensions_mut().get_mut::<Untold>() {
+        untold.head = true;
+        return;
+    }
     if let Some(length) = response.body_mut().empty() {
         response
             .headers_mut()
@@ -124,17 +151,13 @@ pub(super) fn drop_body(response: &mut Response<Body>) {
 }
 
 /// A script's outcome as an answer; records the run when it has ended.
-pub(super) fn of_outcome(
-    outcome: Outcome,
-    run: &mut Run<dyn Execution>,
-    own: bool,
-) -> Response<Body> {
-    let mut response = answer_of(outcome, run, own);
+pub(super) fn of_outcome(outcome: Outcome, run: &mut Run<dyn Execution>) -> Response<Body> {
+    let mut response = answer_of(outcome, run);
     response.body_mut().of_script = true;
     response
 }
 
-fn answer_of(outcome: Outcome, run: &mut Run<dyn Execution>, own: bool) -> Response<Body> {
+fn answer_of(outcome: Outcome, run: &mut Run<dyn Execution>) -> Response<Body> {
     let id = run.request();
     let id = id.expect("the run was only just started and has not ended");
     // 1xx is not for scripts: it would promise another answer.
@@ -162,59 +185,33 @@ fn answer_of(outcome: Outcome, run: &mut Run<dyn Execution>, own: bool) -> Respo
     };
     let mut response = Response::new(body);
     *response.status_mut() = script.status;
-    *response.headers_mut() = clean(script.headers, own);
+    *response.headers_mut() = clean(script.headers);
     response
 }
 
-/// A script's headers without those that would break the connection or reach the platform.
-fn clean(mut headers: HeaderMap, own: bool) -> HeaderMap {
+/// A script's headers without those that would break the connection or pass for the platform's.
+fn clean(mut headers: HeaderMap) -> HeaderMap {
     let kind = headers.get(header::CONTENT_TYPE);
-    if headers.len() == 1 && kind.is_some_and(|kind| INERT.iter().any(|inert| kind == inert)) {
+    if headers.len() == 1 && kind.is_some_and(|kind| COMMON.iter().any(|common| kind == common)) {
         return headers;
     }
     for name in &NOT_THE_SCRIPTS {
         headers.remove(name);
     }
-    if own {
-        return headers;
-    }
-    let active = headers.get(header::CONTENT_TYPE).is_some_and(|kind| {
-        let kind = kind.as_bytes().to_ascii_lowercase();
-        kind.starts_with(b"text/html") || contains(&kind, b"svg") || contains(&kind, b"xml")
-    });
-    if active {
-        headers.append(
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(SANDBOX),
-        );
-    }
-    let platform = |cookie: &HeaderValue| {
-        // Browsers skip blanks before a name, and take `=name=value` for `name=value`.
-        let name = cookie.as_bytes().trim_ascii_start();
-        let name = name.strip_prefix(b"=").unwrap_or(name).trim_ascii_start();
-        PLATFORM_COOKIES.iter().any(|own| {
-            let start = name.get(..own.len());
-            start.is_some_and(|start| start.eq_ignore_ascii_case(own.as_bytes()))
-        })
+    let platforms = |cookie: &HeaderValue| {
+        let pair = cookie.as_bytes().split(|byte| *byte == b';').next();
+        pair.is_some_and(mentions_session)
     };
-    if headers.get_all(header::SET_COOKIE).iter().any(platform) {
+    if headers.get_all(header::SET_COOKIE).iter().any(platforms) {
         tracing::warn!("a script tried to set the platform's cookie; it was removed");
-        let kept: Vec<HeaderValue> = headers
-            .get_all(header::SET_COOKIE)
-            .iter()
-            .filter(|cookie| !platform(cookie))
-            .cloned()
-            .collect();
+        let all = headers.get_all(header::SET_COOKIE).iter();
+        let kept: Vec<HeaderValue> = all.filter(|cookie| !platforms(cookie)).cloned().collect();
         headers.remove(header::SET_COOKIE);
         for cookie in kept {
             headers.append(header::SET_COOKIE, cookie);
         }
     }
     headers
-}
-
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window == part)
 }
 
 fn script_failed() -> Error {
@@ -234,7 +231,7 @@ fn thrown(public: &PublicError, id: RequestId) -> Response<Body> {
         request_id: Some(id.to_string()),
         diagnostics: Vec::new(),
     };
-    as_json(&problem, status)
+    as_json(problem, status)
 }
 
 /// A streamed body.

@@ -27,8 +27,6 @@ pub(super) struct Run {
     pub(super) route: Arc<LiveRoute>,
     pub(super) params: Params,
     pub(super) facts: Facts,
-    /// The host is the app's own.
-    pub(super) own: bool,
     pub(super) last: Last,
 }
 
@@ -90,7 +88,6 @@ impl Ingress {
             route,
             params,
             facts,
-            own,
             last,
         } = run;
         let target = (parts.method.clone(), parts.uri.clone());
@@ -109,7 +106,7 @@ impl Ingress {
             started_at,
             places,
         });
-        Box::new(Started { run, own, last })
+        Box::new(Started { run, last })
     }
 
     fn admit(&self, app: &LiveApp, route: &LiveRoute, now: Timestamp) -> Result<Places, Error> {
@@ -161,7 +158,6 @@ impl Ingress {
 /// A run, and how its answer is sent.
 pub(super) struct Started {
     run: runs::Run<dyn Execution>,
-    own: bool,
     last: Last,
 }
 
@@ -169,7 +165,7 @@ impl Started {
     /// Its answer; once.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<Body>> {
         let outcome = ready!(self.run.poll(cx));
-        let mut response = reply::of_outcome(outcome, &mut self.run, self.own);
+        let mut response = reply::of_outcome(outcome, &mut self.run);
         response.body_mut().places = self.run.places();
         self.last.apply(&mut response);
         Poll::Ready(response)
@@ -182,7 +178,7 @@ fn http_input(parts: Parts, params: Params, body: Bytes, facts: Facts) -> HttpIn
         uri: parts.uri,
         scheme: facts.scheme,
         host: facts.host,
-        headers: parts.headers,
+        headers: parts.headers.into(),
         params,
         ip: facts.ip,
         body,

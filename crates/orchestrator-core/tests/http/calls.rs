@@ -142,7 +142,7 @@ fn direct(app: AppId, draft: Option<&str>) -> DirectRun {
             uri: "/here?secret=1".parse().unwrap(),
             scheme: "http",
             host: "shop.localhost".into(),
-            headers: http::HeaderMap::new(),
+            headers: shared::invocation::ScriptHeaders::default(),
             params: Vec::new(),
             ip: [127, 0, 0, 1].into(),
             body: Bytes::new(),

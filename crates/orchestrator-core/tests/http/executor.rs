@@ -122,8 +122,14 @@ fn echo(http: &HttpInput) -> String {
         "ip": http.ip.to_string(),
         "params": http.params,
         "body": http.body.len(),
+        "cookies": cookies(http),
     })
     .to_string()
+}
+
+fn cookies(http: &HttpInput) -> Vec<&str> {
+    let all = http.headers.get_all("cookie").iter();
+    all.map(|value| value.to_str().unwrap()).collect()
 }
 
 fn headers() -> Outcome {
@@ -139,10 +145,10 @@ fn headers() -> Outcome {
     }
     for cookie in [
         "sid=1",
-        "__Host-picloud=evil",
+        "__Host-picloud_session=evil; Path=/; Secure",
         " picloud_session=evil",
         "=picloud_session=evil",
-        "__host-PICLOUD_x=evil",
+        "__host-PICLOUD_SESSION=evil",
     ] {
         headers.append("set-cookie", HeaderValue::from_static(cookie));
     }

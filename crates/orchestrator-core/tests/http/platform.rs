@@ -62,7 +62,7 @@ fn the_platforms_own_answers_are_counted_by_status() {
     for (method, host, path, status) in [
         ("GET", "shop.localhost", "/livez", 200),
         ("GET", "bad host", "/", 400),
-        ("GET", "shop.localhost", "/api/v1/apps", 404),
+        ("GET", "nobody.localhost", "/", 404),
         ("BREW", "shop.localhost", "/", 405),
         (
             "GET",
@@ -169,7 +169,7 @@ fn stopping_does_not_wait_for_ever() {
 }
 
 #[derive(Clone)]
-struct OnRuntime;
+pub(crate) struct OnRuntime;
 
 impl<F: Future<Output: Send> + Send + 'static> hyper::rt::Executor<F> for OnRuntime {
     fn execute(&self, future: F) {

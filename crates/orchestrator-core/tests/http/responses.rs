@@ -1,9 +1,8 @@
 //! From a script's outcome to bytes.
 
 use std::io::{Read, Write};
-use std::sync::Arc;
 
-use crate::server::{Answer, Server, Setup, all_to_main};
+use crate::server::Server;
 
 #[test]
 fn failures_tell_the_client_no_internals() {
@@ -41,26 +40,6 @@ fn a_script_cannot_break_the_connection_with_headers_or_status() {
         server.shop(&format!("status {status}"));
         assert_eq!(server.get("/").status, seen, "{status}");
     }
-}
-
-#[test]
-fn on_a_shared_host_pages_are_sandboxed_and_platform_cookies_removed() {
-    let server = Server::start();
-    let app = server.app("shop", true);
-    server.deploy(app, &[("main", "html <p>")], &all_to_main());
-    let policy = |host: &str| {
-        let answer = server.send("GET", host, "/", "");
-        answer.header("content-security-policy").map(str::to_owned)
-    };
-    assert!(policy("localhost").unwrap().starts_with("sandbox"));
-    assert_eq!(policy("shop.localhost"), None);
-    server.deploy(app, &[("main", "headers")], &all_to_main());
-    let cookies = |host: &str| {
-        let answer = server.send("GET", host, "/", "");
-        answer.headers("set-cookie").len()
-    };
-    assert_eq!(cookies("localhost"), 1);
-    assert_eq!(cookies("shop.localhost"), 5);
 }
 
 #[test]
@@ -136,62 +115,4 @@ fn a_panic_ends_one_connection_only() {
     let request = b"GET /bad HTTP/1.1\r\nHost: shop.localhost\r\n\r\n";
     assert_eq!(server.raw(request), b"");
     assert_eq!(server.get("/good").body, "fine");
-}
-
-#[test]
-fn the_control_plane_answers_its_paths_on_hosts_that_are_not_an_apps_own() {
-    let handler: orchestrator_core::ControlHandler = Arc::new(|request, peer| {
-        Box::pin(async move {
-            use http_body_util::BodyExt as _;
-            let path = request.uri().path().to_owned();
-            assert!(!path.ends_with("/panic"));
-            let body = request.into_body().collect().await;
-            let size = body.map_or_else(|e| e.to_string(), |b| b.to_bytes().len().to_string());
-            let text = format!("{path} {size} {} {} {}", peer.ip, peer.host, peer.scheme);
-            let text = http_body_util::Full::from(text);
-            let text = text.map_err(|never| match never {});
-            http::Response::new(orchestrator_core::BoxBody::new(text))
-        })
-    });
-    let server = Server::with(Setup {
-        control: Some(handler),
-        ..Setup::default()
-    });
-    let app = server.app("shop", true);
-    server.deploy(app, &[("main", "text user")], &all_to_main());
-    for path in [
-        "/api/v1",
-        "/api/v1/apps",
-        "/admin",
-        "/admin/",
-        "/docs/errors/no_route",
-    ] {
-        let own = server.send("GET", "localhost", path, "");
-        assert_eq!(own.body, format!("{path} 0 127.0.0.1 localhost http"));
-        let elsewhere = server.get(path);
-        assert_eq!(
-            (elsewhere.status, &*elsewhere.code()),
-            (404, "not_on_this_host"),
-            "{path}"
-        );
-    }
-    for path in ["/administrator", "/api/v12", "/api/v2", "/docs"] {
-        assert_eq!(
-            server.send("GET", "localhost", path, "").body,
-            "user",
-            "{path}"
-        );
-    }
-    let failed = server.send("GET", "localhost", "/api/v1/panic", "");
-    assert_eq!((failed.status, &*failed.code()), (500, "internal"));
-    let large = vec![b'x'; 9 << 20];
-    let mut request = b"POST /api/v1/x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
-        Content-Length: 9437184\r\n\r\n"
-        .to_vec();
-    request.extend(large);
-    assert!(
-        Answer::parse(&server.raw(&request))
-            .body
-            .contains("larger than 8 MiB")
-    );
 }

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use orchestrator_core::{
-    CatalogHandle, ControlPlane, IngressConfig, Orchestrator, OrchestratorConfig, bind, serve,
+    CatalogHandle, ControlPlane, Ingress, IngressConfig, Orchestrator, OrchestratorConfig, bind,
+    serve,
 };
 use sha2::{Digest as _, Sha256};
 use shared::clock::{SystemClock, Timestamp};
@@ -31,7 +32,10 @@ pub(crate) struct Server {
     pub(crate) fake: Fake,
     pub(crate) runtime: Runtime,
     pub(crate) stop: watch::Sender<bool>,
+    /// Where the control plane answers, if there is one.
+    pub(crate) admin: Option<SocketAddr>,
     worker: Option<std::thread::JoinHandle<()>>,
+    admin_listener: Option<std::thread::JoinHandle<()>>,
     _directory: tempfile::TempDir,
 }
 
@@ -85,22 +89,13 @@ impl Server {
             handler,
             runtime: runtime.handle().clone(),
         });
-        let ingress = orchestrator.ingress(control);
-        let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0)), 1)
-            .unwrap()
-            .remove(0);
-        let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
-        let worker = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            let local = tokio::task::LocalSet::new();
-            local
-                .block_on(&runtime, serve(listener, ingress, stopped))
-                .unwrap();
+        let admin = control.clone().map(|control| {
+            let ingress = orchestrator.admin_ingress(control);
+            listen(ingress, stopped.clone())
         });
+        let (admin, admin_listener) = admin.unzip();
+        let (address, worker) = listen(orchestrator.ingress(control), stopped);
         Self {
             address,
             orchestrator,
@@ -108,7 +103,9 @@ impl Server {
             fake,
             runtime,
             stop,
+            admin,
             worker: Some(worker),
+            admin_listener,
             _directory: directory,
         }
     }
@@ -267,6 +264,17 @@ impl Server {
         answer
     }
 
+    /// `GET` on the admin listener.
+    pub(crate) fn admin_get(&self, host: &str, path: &str, headers: &str) -> Answer {
+        let mut stream = TcpStream::connect(self.admin.unwrap()).unwrap();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        Answer::parse(&answer)
+    }
+
     /// One request on its own connection.
     pub(crate) fn send(&self, method: &str, host: &str, path: &str, headers: &str) -> Answer {
         let request = format!(
@@ -296,14 +304,33 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.stop.send_replace(true);
         self.fake.release.add_permits(1_000);
-        if let Some(worker) = self.worker.take()
-            && worker.join().is_err()
-            && !std::thread::panicking()
-        {
-            panic!("the worker panicked");
+        for thread in [self.worker.take(), self.admin_listener.take()] {
+            let panicked = thread.is_some_and(|thread| thread.join().is_err());
+            assert!(!panicked || std::thread::panicking(), "a listener panicked");
         }
         self.store.close();
     }
+}
+
+/// Serves on a free port, on a thread of its own.
+fn listen(
+    ingress: Arc<Ingress>,
+    stopped: watch::Receiver<bool>,
+) -> (SocketAddr, std::thread::JoinHandle<()>) {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let listener = bind(any, 1).unwrap().remove(0);
+    let address = listener.local_addr().unwrap();
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let local = tokio::task::LocalSet::new();
+        local
+            .block_on(&runtime, serve(listener, ingress, stopped))
+            .unwrap();
+    });
+    (address, thread)
 }
 
 /// One route, `/` and everything below, answered by `main`.

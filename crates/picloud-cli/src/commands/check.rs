@@ -40,7 +40,7 @@ pub(crate) fn run(context: &Context, args: &CheckArgs) -> Outcome {
     let signed_in = || {
         let target = session::target(&context.connection, &context.env).ok()?;
         target.token.as_ref()?;
-        Some(target.client())
+        target.client().ok()
     };
     let named = context.connection.url.is_some()
         || context.connection.profile.is_some()

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use serde_json::json;
-use shared::error::{Problem, code};
+use shared::error::{ERROR_PAGES, Problem, code};
 use shared::limits::fixed;
 use shared::routing::Method;
 use ureq::http::Response;
@@ -210,8 +210,8 @@ fn refusal(body: &[u8]) -> Option<Failure> {
         code::SCRIPT_LIMIT,
         code::SCRIPT_TIMEOUT,
     ];
-    let own = problem.type_ == format!("/docs/errors/{}", problem.code)
-        && !by_script.contains(&problem.code.as_str());
+    let page = format!("{ERROR_PAGES}/{}", problem.code);
+    let own = problem.type_.ends_with(&page) && !by_script.contains(&problem.code.as_str());
     own.then(|| Failure::Refused {
         problem: Box::new(problem),
         next: None,

@@ -7,6 +7,7 @@ use shared::api::Me;
 use crate::address::Address;
 use crate::client::{Client, Token};
 use crate::context::Context;
+use crate::discovery;
 use crate::error::{Failure, Outcome};
 use crate::profiles::{Profile, Profiles as Stored};
 use crate::prompt;
@@ -56,18 +57,31 @@ pub(crate) fn login(context: &Context, args: &LoginArgs) -> Outcome {
         (Some(address), _) | (None, Some(address)) => address.clone(),
         (None, None) => session::target(&context.connection, &context.env)?.address,
     };
+    let asked = address;
     let mut profiles = Stored::load(&context.env)?;
-    if prompt::can_ask() {
-        ui.say(format!("signing in at {address}"));
+    let ask = || Token::parse(&prompt::secret("token")?);
+    // People are told before they give a token where it will go.
+    let piped = if prompt::can_ask() {
+        None
+    } else {
+        Some(ask()?)
+    };
+    let address = discovery::control_plane(&asked)?;
+    if piped.is_none() || !address.same_host(&asked) {
+        ui.note(format!("signing in at {address}"));
     }
-    let token = Token::parse(&prompt::secret("token")?)?;
+    let token = match piped {
+        Some(token) => token,
+        None => ask()?,
+    };
     let advice = "check the token, and that this server issued it".to_owned();
     let client = Client::new(address.clone(), Some(token.clone()), advice);
     let me: Me = client.get("/me")?;
-    let name = args.name.clone().unwrap_or_else(|| address.authority());
+    let name = args.name.clone().unwrap_or_else(|| asked.authority());
     profiles.keep(&Profile {
         name: name.clone(),
         address: address.clone(),
+        asked: Some(asked),
         token,
     })?;
     if ui.json {

@@ -74,25 +74,134 @@ fn flags_come_before_the_environment_before_the_profile_before_the_local_server(
         let who = person.pic(&args).expect(0).json();
         who["url"].as_str().unwrap().to_owned()
     };
-    assert_eq!(asked(&person, &[]), local.url());
+    assert_eq!(asked(&person, &[]), local.admin_url());
     person
         .pipe(&secrets[0], &["login", flag.url(), "--name", "one"])
         .expect(0);
     person
         .pipe(&secrets[2], &["login", profile.url()])
         .expect(0);
-    assert_eq!(asked(&person, &[]), profile.url());
+    assert_eq!(asked(&person, &[]), profile.admin_url());
     let person = person
         .with("PICLOUD_URL", variable.url())
         .with("PICLOUD_TOKEN", &secrets[1]);
-    assert_eq!(asked(&person, &[]), variable.url());
-    assert_eq!(asked(&person, &["--url", flag.url()]), flag.url());
-    assert_eq!(asked(&person, &["--profile", "one"]), flag.url());
+    assert_eq!(asked(&person, &[]), variable.admin_url());
+    for url in [flag.url(), flag.admin_url()] {
+        assert_eq!(asked(&person, &["--url", url]), flag.admin_url());
+    }
+    assert_eq!(asked(&person, &["--profile", "one"]), flag.admin_url());
     let data = local.data();
     assert_eq!(
         asked(&person, &["--data", data.to_str().unwrap()]),
-        local.url()
+        local.admin_url()
     );
+    let unset = person.with("PICLOUD_URL", "").with("PICLOUD_TOKEN", "");
+    for url in [local.url(), local.admin_url()] {
+        assert_eq!(asked(&unset, &["--url", url]), local.admin_url());
+    }
+}
+
+#[test]
+fn either_address_of_a_server_leads_to_its_control_plane() {
+    let server = server();
+    let secret = token(&server, &["deploy"]);
+    for url in [server.url(), server.admin_url()] {
+        let person = Person::stranger();
+        person.pipe(&secret, &["login", url]).expect(0);
+        person.pipe("1", &["deploy", "x", "-"]).expect(0);
+        let who = person.pic(&["whoami", "--json"]).expect(0).json();
+        assert_eq!(who["url"], server.admin_url());
+        person.pic(&["--url", url, "apps", "ls"]).expect(0);
+        let person = Person::stranger()
+            .with("PICLOUD_URL", url)
+            .with("PICLOUD_TOKEN", &secret);
+        person.pic(&["apps", "ls"]).expect(0);
+    }
+}
+
+/// An app that answers every path, as an app may.
+const EVERYTHING: &str = "manifest = 1
+app = \"all\"
+[scripts.all]
+file = \"all.rhai\"
+[[routes]]
+path = \"/*rest\"
+script = \"all\"
+";
+
+#[test]
+fn an_app_never_gets_a_token() {
+    let server = server();
+    let secret = token(&server, &["admin"]);
+    let local = Person::of(&server);
+    local.write("picloud.toml", EVERYTHING);
+    local.write(
+        "all.rhai",
+        "kv::collection(\"seen\").set(req.path, req.headers[\"authorization\"] ?? \"none\"); 1",
+    );
+    local.pic(&["deploy"]).expect(0);
+    let person = Person::stranger()
+        .with("PICLOUD_URL", server.url())
+        .with("PICLOUD_TOKEN", &secret);
+    person.pic(&["whoami"]).expect(0);
+    // A profile of an earlier version, which knew one address only.
+    let profile = format!(
+        r#"{{"current":"old","profiles":{{"old":{{"url":"{}","token":"{secret}"}}}}}}"#,
+        server.url()
+    );
+    let old = Person::stranger();
+    fs::create_dir_all(old.credentials().parent().unwrap()).unwrap();
+    fs::write(old.credentials(), profile).unwrap();
+    fs::set_permissions(old.credentials(), fs::Permissions::from_mode(0o600)).unwrap();
+    old.pic(&["whoami"]).expect(0);
+    let seen = local.pic(&["executions", "ls", "--json"]).expect(0).json();
+    assert_eq!(seen["items"].as_array().unwrap().len(), 0, "{seen}");
+}
+
+#[test]
+fn a_token_is_not_sent_to_another_host_that_its_server_names() {
+    let elsewhere = r#"{"admin_url":"http://elsewhere.example:8081"}"#;
+    let (url, _came) = listener(format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{elsewhere}",
+        elsewhere.len()
+    ));
+    let person = Person::stranger()
+        .with("PICLOUD_URL", &url)
+        .with("PICLOUD_TOKEN", "pic_x");
+    person
+        .pic(&["apps", "ls"])
+        .expect(1)
+        .says("is sent to no other host");
+    let (other, _came) = listener("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_owned());
+    let person = Person::stranger();
+    person
+        .pipe("pic_x", &["login", &other])
+        .expect(1)
+        .says("no PiCloud answers");
+}
+
+#[test]
+fn the_owner_account_is_made_with_what_the_server_printed() {
+    let server = server();
+    let person = Person::stranger();
+    let printed = |token: &str| format!("{}/setup?token={token}", server.admin_url());
+    let wrong = printed("pic_set_wrong");
+    let args = ["setup", &wrong, "--email", "ada@example.com"];
+    person.pipe("a long enough password", &args).expect(1);
+    let right = printed(server.setup_token().unwrap());
+    let args = ["setup", &right, "--email", "ada@example.com"];
+    person.pipe("short", &args).expect(1).says("10");
+    person
+        .pipe("a long enough password\n", &args)
+        .expect(0)
+        .says("ada@example.com");
+    let session =
+        serde_json::json!({"email": "ada@example.com", "password": "a long enough password"});
+    server.api("POST", "/sessions", &session).expect(201);
+    person
+        .pic(&["setup", server.url(), "--email", "x@y.z"])
+        .expect(2)
+        .says("/setup?token=");
 }
 
 #[test]
@@ -119,10 +228,9 @@ fn a_token_goes_to_no_other_host() {
         .with("PICLOUD_URL", &first)
         .with("PICLOUD_TOKEN", &secret);
     person.pic(&["apps", "ls"]).expect(1);
-    assert!(
-        asked.recv().unwrap().contains(&secret),
-        "its own server gets it"
-    );
+    let first = asked.recv().unwrap();
+    assert!(first.starts_with("GET /.well-known/picloud"), "{first}");
+    assert!(!first.contains(&secret), "nobody gets it who is not known");
     assert!(came.try_recv().is_err(), "the other one got nothing");
 }
 

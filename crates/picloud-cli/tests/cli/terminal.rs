@@ -89,9 +89,10 @@ fn a_hidden_answer_is_not_shown_and_can_be_mended() {
 
 #[test]
 fn whoever_gives_up_has_a_terminal_that_shows_what_they_type() {
+    let server = server();
     let person = Person::stranger();
     for key in ["\u{3}", "\u{4}"] {
-        let mut terminal = Terminal::start(&person, &["login", "http://127.0.0.1:1"]);
+        let mut terminal = Terminal::start(&person, &["login", server.url()]);
         terminal.answer(key);
         terminal.until("given up");
         assert_eq!(terminal.child.wait().unwrap().code(), Some(1));

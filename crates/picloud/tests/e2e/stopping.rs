@@ -9,7 +9,7 @@ use crate::support::{deploy, setup, started};
 
 /// An open live tail: its head has come.
 fn follow(server: &Server, path: &str) -> BufReader<TcpStream> {
-    let mut stream = TcpStream::connect(server.address()).unwrap();
+    let mut stream = TcpStream::connect(server.admin_address()).unwrap();
     let token = server.token();
     let head = format!("GET /api/v1{path} HTTP/1.1\r\nHost: localhost\r\n");
     let head = format!("{head}Authorization: Bearer {token}\r\n\r\n");

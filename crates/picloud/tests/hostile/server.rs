@@ -24,6 +24,7 @@ pub(crate) struct Server {
     data: TempDir,
     agent: Agent,
     pub url: String,
+    admin_url: String,
     token: String,
 }
 
@@ -47,6 +48,7 @@ impl Server {
             .arg("--data")
             .arg(data.path().join("data"))
             .args(["--listen", "127.0.0.1:0", "--internal-listen", "off"])
+            .args(["--admin-listen", "127.0.0.1:0"])
             .env_remove("DATABASE_URL")
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a file can be shared"))
@@ -55,7 +57,7 @@ impl Server {
             .expect("the server starts");
         let credentials = data.path().join("data/credentials.json");
         let started = Instant::now();
-        let (url, token) = loop {
+        let (url, admin_url, token) = loop {
             if let Some(found) = read_credentials(&credentials)
                 && agent()
                     .get(format!("{}/readyz", found.0))
@@ -83,6 +85,7 @@ impl Server {
             data,
             agent: agent(),
             url,
+            admin_url,
             token,
         }
     }
@@ -126,7 +129,7 @@ impl Server {
     ) -> Result<(u16, Value), String> {
         let request = http::Request::builder()
             .method(method)
-            .uri(format!("{}/api/v1{path}", self.url))
+            .uri(format!("{}/api/v1{path}", self.admin_url))
             .header("authorization", format!("Bearer {}", self.token))
             .header("content-type", "application/json")
             .body(body.map(Value::to_string).unwrap_or_default())
@@ -173,8 +176,8 @@ impl Drop for Server {
     }
 }
 
-fn read_credentials(path: &Path) -> Option<(String, String)> {
+fn read_credentials(path: &Path) -> Option<(String, String, String)> {
     let value: Value = serde_json::from_str(&fs::read_to_string(path).ok()?).ok()?;
     let text = |key: &str| Some(value.get(key)?.as_str()?.trim_end_matches('/').to_owned());
-    Some((text("url")?, text("token")?))
+    Some((text("apps_url")?, text("url")?, text("token")?))
 }

@@ -72,8 +72,6 @@ codes! {
     NO_ROUTE = "no_route";
     /// The thing is not there.
     NOT_FOUND = "not_found";
-    /// The platform's own paths do not answer on an app's host.
-    NOT_ON_THIS_HOST = "not_on_this_host";
     /// A change is stored but this server could not load it.
     NOT_LIVE = "not_live";
     /// The server is at its limit.

@@ -80,7 +80,7 @@ impl StoredRequest {
                 "http"
             },
             host: Arc::from(stored.host),
-            headers,
+            headers: headers.into(),
             params: stored.params,
             ip: stored.ip,
             body: STANDARD.decode(&stored.body).ok()?.into(),
@@ -148,7 +148,7 @@ pub fn edited(stored: &[u8], given: &Map<String, Value>) -> Result<Bytes, String
                     http.uri.path()
                 ));
             }
-            "headers" => http.headers = headers_edited(&http.headers, value)?,
+            "headers" => http.headers = headers_edited(&http.headers, value)?.into(),
             "body" => {
                 let text = value.as_str().ok_or("`body` is a text")?;
                 http.body = text.to_owned().into();
@@ -220,7 +220,7 @@ mod tests {
             uri: "/orders?token=secret".parse().unwrap(),
             scheme: "https",
             host: Arc::from("shop.localhost"),
-            headers,
+            headers: headers.into(),
             params: Vec::new(),
             ip: [127, 0, 0, 1].into(),
             body: Bytes::from_static(b"{\"n\":1}"),

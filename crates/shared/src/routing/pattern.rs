@@ -63,11 +63,6 @@ impl PathPattern {
     }
 }
 
-/// Paths the platform answers itself on every host.
-const RESERVED: &[&str] = &["livez", "readyz", "version", "metrics"];
-/// First segments that belong to the platform.
-const RESERVED_PREFIXES: &[&str] = &["admin", "realtime", "email-inbound"];
-
 fn name_ok(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 64
@@ -118,12 +113,6 @@ fn parse(text: &str) -> Result<Vec<Segment>, &'static str> {
     let parts: Vec<&str> = rest.split('/').collect();
     if parts.len() > MAX_SEGMENTS {
         return Err("it has more than 32 segments");
-    }
-    if (parts.len() == 1 && RESERVED.contains(&parts[0])) || RESERVED_PREFIXES.contains(&parts[0]) {
-        return Err("that path belongs to the platform");
-    }
-    if parts[0] == "api" && parts.get(1) == Some(&"v1") {
-        return Err("/api/v1 belongs to the platform");
     }
     let mut segments = Vec::with_capacity(parts.len());
     for (i, part) in parts.iter().enumerate() {

@@ -427,29 +427,13 @@ mod tests {
     #[test]
     fn bad_patterns_are_refused() {
         for bad in [
-            "",
-            "a",
-            "//",
-            "/a/",
-            "/a//b",
-            "/:",
-            "/:1",
-            "/*a/b",
-            "/*",
-            "/..",
-            "/a/./b",
-            "/é",
-            "/a b",
-            "/%41",
-            "/:x/:x",
-            "/livez",
-            "/api/v1/apps",
-            "/admin",
-            "/a\0",
+            "", "a", "//", "/a/", "/a//b", "/:", "/:1", "/*a/b", "/*", "/..", "/a/./b", "/é",
+            "/a b", "/%41", "/:x/:x", "/a\0",
         ] {
             assert!(bad.parse::<PathPattern>().is_err(), "{bad:?}");
         }
-        assert!("/api/orders".parse::<PathPattern>().is_ok());
+        // Who may have a path is not a question of its form.
+        assert!("/livez".parse::<PathPattern>().is_ok());
     }
 
     proptest! {

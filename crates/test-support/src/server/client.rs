@@ -138,6 +138,26 @@ impl Server {
         self.request("GET", path, &[], "")
     }
 
+    /// Sends a request to a path of the admin origin.
+    ///
+    /// # Panics
+    /// When no answer comes; the message holds the server's log.
+    pub fn admin(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Vec<u8>>,
+    ) -> Reply {
+        send(
+            method,
+            &format!("{}{path}", self.admin_url()),
+            headers,
+            body,
+        )
+        .unwrap_or_else(|error| panic!("{method} {path}: {error}\n{}", self.log()))
+    }
+
     /// Calls an operation of the admin API as the machine's own user.
     pub fn api(&self, method: &str, path: &str, body: &Value) -> Reply {
         let token = format!("Bearer {}", self.token());
@@ -148,7 +168,7 @@ impl Server {
             headers.push(("content-type", "application/json"));
             body.to_string().into_bytes()
         };
-        self.request(method, &format!("/api/v1{path}"), &headers, body)
+        self.admin(method, &format!("/api/v1{path}"), &headers, body)
     }
 
     /// Makes an app and gives it all hosts that nobody claimed.

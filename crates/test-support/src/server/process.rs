@@ -14,6 +14,13 @@ fn number(text: &str, key: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
+fn socket(url: &str) -> SocketAddr {
+    let address = url.strip_prefix("http://").map(str::parse);
+    address
+        .and_then(Result::ok)
+        .unwrap_or_else(|| panic!("{url} is no address"))
+}
+
 impl Server {
     fn status(&self, key: &str) -> u64 {
         let path = format!("/proc/{}/status", self.pid());
@@ -46,10 +53,15 @@ impl Server {
     /// # Panics
     /// When its URL is not an address.
     pub fn address(&self) -> SocketAddr {
-        let address = self.url().strip_prefix("http://").map(str::parse);
-        address
-            .and_then(Result::ok)
-            .unwrap_or_else(|| panic!("{} is no address", self.url()))
+        socket(self.url())
+    }
+
+    /// Where its control plane listens.
+    ///
+    /// # Panics
+    /// When its URL is not one of an address.
+    pub fn admin_address(&self) -> SocketAddr {
+        socket(self.admin_url())
     }
 }
 

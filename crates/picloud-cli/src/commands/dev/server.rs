@@ -57,7 +57,8 @@ impl Server {
             .arg("--data")
             .arg(data)
             .args(["--listen", &format!("127.0.0.1:{port}")])
-            .args(["--internal-listen", "off", "--log-format", "text"])
+            .args(["--admin-listen", "127.0.0.1:0", "--internal-listen", "off"])
+            .args(["--log-format", "text"])
             // The live tail keeps a connection open until the server ends, which is no news.
             .args([
                 "--log-level",

@@ -1,0 +1,188 @@
+//! The control plane: where its origin is, and how its requests get there.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use serde_json::json;
+use shared::error::Error;
+use shared::id::RequestId;
+use shared::limits::fixed::ADMIN_BODY_BYTES;
+use shared::origin::{Origin, split_authority};
+use shared::routing::WELL_KNOWN;
+use shared::seam::BoxFuture;
+
+use super::{Facts, Ingress, Step, body_in, peer, reply};
+use crate::body::{Body, BoxBody};
+
+/// Who asks the control plane.
+#[derive(Clone, Debug)]
+pub struct PeerInfo {
+    /// The client's address, as far as trusted proxies tell.
+    pub ip: IpAddr,
+    /// The origin the client asked, as its browser sees it.
+    pub origin: Origin,
+    /// The request's id, which the client gets as `X-Request-Id`.
+    pub request: RequestId,
+}
+
+/// Answers one request to the control plane.
+pub type ControlHandler =
+    Arc<dyn Fn(Request<BoxBody>, PeerInfo) -> BoxFuture<Response<BoxBody>> + Send + Sync>;
+
+/// Answers everything on the admin origin.
+#[derive(Clone)]
+pub struct ControlPlane {
+    /// What answers.
+    pub handler: ControlHandler,
+    /// Where it runs: never on a worker. A change that has begun is finished even when its client
+    /// goes away.
+    pub runtime: tokio::runtime::Handle,
+}
+
+/// On which hosts the admin origin is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminReach {
+    /// On one only.
+    Named,
+    /// On those by which this machine reaches itself.
+    Loopback,
+    /// On all by which people reach this machine.
+    AnyHost,
+}
+
+impl AdminReach {
+    fn includes(self, host: &str) -> bool {
+        let loops = |ip: Ipv4Addr| ip.is_loopback();
+        match self {
+            Self::Named => false,
+            Self::Loopback => host == "localhost" || host.parse().is_ok_and(loops),
+            Self::AnyHost => true,
+        }
+    }
+}
+
+/// Where the admin origin is.
+#[derive(Clone, Debug)]
+pub struct AdminPlace {
+    /// Where it is for everybody, or for those on this machine.
+    pub origin: Origin,
+    /// Its operator said so (`admin_url`): requests to this host and port come by it, whatever
+    /// a proxy in between tells.
+    pub named: bool,
+    /// On which other hosts it has the port of `origin`.
+    pub reach: AdminReach,
+    /// The host of the public listener that is its own, if it has one.
+    pub host: Option<Arc<str>>,
+}
+
+impl AdminPlace {
+    /// Where somebody finds it who asked for a host that is not an app's own.
+    pub(super) fn seen_from(&self, host: Option<&str>) -> Origin {
+        match host {
+            Some(host) if self.reach.includes(host) => self.origin.on(host),
+            _ => self.origin.clone(),
+        }
+    }
+
+    /// The origin of a request that came to the control plane.
+    fn of_request(&self, authority: &str, https: bool) -> Option<Origin> {
+        let (host, port) = split_authority(authority)?;
+        let named = Origin::new(self.origin.is_https(), Arc::clone(&host), port);
+        if self.named && named == self.origin {
+            return Some(named);
+        }
+        Some(Origin::new(https, host, port))
+    }
+}
+
+impl Ingress {
+    /// A request on the admin origin.
+    pub(super) fn admin(
+        &self,
+        request: Request<Incoming>,
+        ip: IpAddr,
+        https: bool,
+        id: RequestId,
+    ) -> Result<Step, Error> {
+        let authority = peer::authority_of(&request)?;
+        let origin = self.config.admin.of_request(authority, https);
+        let origin = origin.ok_or_else(peer::bad_host)?;
+        if request.uri().path() == WELL_KNOWN {
+            return Ok(well_known(request.method(), &origin).into());
+        }
+        let control = self.control.as_ref().ok_or_else(Error::internal)?;
+        let patience = self.config.client_patience;
+        let request = request.map(|body| {
+            let body = body_in::Paced::new(body, ADMIN_BODY_BYTES, patience);
+            BoxBody::new(body.map_err(Into::into))
+        });
+        let peer = PeerInfo {
+            ip,
+            origin,
+            request: id,
+        };
+        let answer = control.runtime.spawn((control.handler)(request, peer));
+        Ok(Step::Later(Box::pin(async move {
+            match answer.await {
+                Ok(response) => Ok(response.map(Body::from)),
+                Err(error) => {
+                    tracing::error!(%error, request = %id, "the control plane failed");
+                    Err(Error::internal())
+                }
+            }
+        })))
+    }
+}
+
+/// `/.well-known/picloud`: where the admin origin is.
+pub(super) fn well_known(method: &Method, admin: &Origin) -> Response<Body> {
+    let admin_url = admin.to_string();
+    let api = format!("{admin_url}/api/v1");
+    let text = json!({ "admin_url": admin_url, "api": api }).to_string() + "\n";
+    let mut response = Response::new(Body::default());
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    match *method {
+        Method::GET | Method::HEAD => {
+            let json = HeaderValue::from_static("application/json");
+            headers.insert(header::CONTENT_TYPE, json);
+            *response.body_mut() = Body::from(Bytes::from(text));
+            if method == Method::HEAD {
+                reply::drop_body(&mut response);
+            }
+        }
+        _ => {
+            headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+        }
+    }
+    response
+}
+
+/// Whether a request looks for the dashboard where no app has that path.
+pub(super) fn looks_for_admin(method: &Method, path: &str) -> bool {
+    matches!(*method, Method::GET | Method::HEAD) && matches!(path, "/admin" | "/admin/")
+}
+
+/// Leads a browser to the dashboard.
+pub(super) fn to_admin(admin: &Origin) -> Response<Body> {
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    let headers = response.headers_mut();
+    if let Ok(location) = HeaderValue::try_from(format!("{admin}/")) {
+        headers.insert(header::LOCATION, location);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+impl Facts {
+    /// The host, unless it is an app's own: there the admin origin has no port.
+    pub(super) fn shared_host(&self) -> Option<Arc<str>> {
+        (!self.own_host).then(|| Arc::clone(&self.host))
+    }
+}
