@@ -164,7 +164,7 @@ impl Dispatcher {
         let state = State {
             polled_at: None,
             waiting: patiently(|| waiting::Waiting::load(self)).await?,
-            cron: patiently(|| cron::Cron::load(self)).await?,
+            cron: cron::Cron::new(),
             nodes,
             plan: Plan::default(),
             settling: settling::Settling::default(),
@@ -236,7 +236,7 @@ impl State {
             Event::Finished(finished) => self.finished(*finished, now),
             Event::Settled(settled) => self.settled(settled, now),
             Event::Claimed(claimed) => self.claimed(claimed, now),
-            Event::Cron(fired) => self.cron.fired(fired),
+            Event::Cron(fired) => self.fired(fired),
             Event::Nodes(seen) => self.seen(seen, now),
         }
     }
@@ -263,6 +263,7 @@ impl State {
     /// Starts everything that can be started now.
     fn act(&mut self) {
         let now = self.now();
+        self.watch_clock(now);
         self.poll();
         self.plan.wake(now);
         self.start_attempts(now);

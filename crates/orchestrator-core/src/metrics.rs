@@ -58,6 +58,7 @@ struct Deliveries {
     failed: Counter,
     dead: Counter,
     stale: Counter,
+    ticks_skipped: Counter,
     waited: DurationHistogram,
 }
 
@@ -131,6 +132,11 @@ impl Deliveries {
                 "Attempts whose end counted for nothing because another process had taken over",
                 &self.stale,
             ),
+            (
+                "schedule_ticks_skipped",
+                "Times of schedules at which nothing ran because the last run went on",
+                &self.ticks_skipped,
+            ),
         ] {
             registry.register(name, help, counter.clone());
         }
@@ -164,6 +170,11 @@ impl Metrics {
         if dead {
             self.deliveries.dead.inc();
         }
+    }
+
+    /// Counts times of schedules at which nothing ran because the last run went on.
+    pub(crate) fn ticks_skipped(&self, count: u64) {
+        self.deliveries.ticks_skipped.inc_by(count);
     }
 
     /// Notes when the first event that is not handled is or was due.

@@ -31,6 +31,8 @@ mod reads;
 mod recorded;
 #[path = "e2e/runs.rs"]
 mod runs;
+#[path = "e2e/schedules.rs"]
+mod schedules;
 #[path = "e2e/stopping.rs"]
 mod stopping;
 #[path = "e2e/support.rs"]

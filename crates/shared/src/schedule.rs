@@ -28,7 +28,9 @@ use jiff::civil::{Date, DateTime, Time};
 use crate::clock::Timestamp;
 use crate::zone::{Instants, Zone};
 
-pub use firing::{CatchUp, Firing, GRACE, MAX_FIRED, firing};
+pub use firing::{
+    CatchUp, Firing, GRACE, MAX_CAUGHT_UP, MAX_FIRED, MAX_QUEUED, Overlap, Tick, due_anew, firing,
+};
 pub use parse::{MAX_EXPRESSION_BYTES, ScheduleError};
 
 /// A cron expression in a time zone. It has at least one run.

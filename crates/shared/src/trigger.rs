@@ -10,7 +10,7 @@ use crate::invocation::TriggerKind;
 use crate::name::{CollectionName, EnvName, FunctionName, QueueName, ScriptName, TopicPattern};
 use crate::retry::RetryPolicy;
 use crate::routing::PathPattern;
-use crate::schedule::{CatchUp, Schedule};
+use crate::schedule::{CatchUp, Overlap, Schedule};
 use crate::webhook::Provider;
 
 /// Triggers of one app.
@@ -64,6 +64,8 @@ pub struct CronSource {
     pub timezone: Option<String>,
     /// What becomes of times at which no server ran; the default when absent.
     pub catch_up: Option<CatchUp>,
+    /// What becomes of a time that is due while the last run goes on; the default when absent.
+    pub overlap: Option<Overlap>,
 }
 
 impl CronSource {
@@ -75,6 +77,11 @@ impl CronSource {
     /// What becomes of missed times.
     pub fn catch_up(&self) -> CatchUp {
         self.catch_up.unwrap_or_default()
+    }
+
+    /// What becomes of a time that is due while the last run goes on.
+    pub fn overlap(&self) -> Overlap {
+        self.overlap.unwrap_or_default()
     }
 
     /// The schedule; `None` when this program cannot read what an older one took.

@@ -28,6 +28,7 @@ const MIGRATIONS: &[Migration] = migrations![
     3 "0003_kv",
     4 "0004_events",
     5 "0005_deployments",
+    6 "0006_schedules",
 ];
 
 /// The newest schema this program knows.

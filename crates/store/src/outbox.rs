@@ -5,6 +5,7 @@
 //! changes hands: an answer that comes too late changes nothing.
 
 mod claim;
+mod clock;
 mod emit;
 mod once;
 mod recover;
@@ -21,6 +22,7 @@ use crate::error::StoreError;
 use crate::handover::{Backlog, Hold, Notice};
 
 pub use claim::{Due, Span, claim, due, overdue, waiting_apps};
+pub use clock::pull_back;
 pub(crate) use emit::{Consumers, Key, change, death, emit_among, listeners, tell, tick};
 pub use emit::{Emitted, Event, Once, Release, Request, Sent, To, emit, message};
 pub use once::sent_before;

@@ -79,11 +79,27 @@ impl Setup {
     /// When libfaketime is missing.
     #[must_use]
     pub fn clock_off_by(self, seconds: i64) -> Self {
+        self.wrong_clock()
+            .variable("FAKETIME", &format!("{seconds:+}s"))
+    }
+
+    /// With a clock that is wrong by what a file says, like `+365d` or `+0`, whenever it is read.
+    /// Only the time of day is: timers are right.
+    ///
+    /// # Panics
+    /// When libfaketime is missing.
+    #[must_use]
+    pub fn clock_of(self, file: &Path) -> Self {
+        self.wrong_clock()
+            .variable("FAKETIME_TIMESTAMP_FILE", &file.display().to_string())
+            .variable("FAKETIME_NO_CACHE", "1")
+    }
+
+    fn wrong_clock(self) -> Self {
         let library = process::faketime().unwrap_or_else(|| {
             panic!("a server with a wrong clock needs `apt-get install libfaketime`")
         });
         self.variable("LD_PRELOAD", &library.display().to_string())
-            .variable("FAKETIME", &format!("{seconds:+}s"))
             .variable("FAKETIME_DONT_FAKE_MONOTONIC", "1")
             // A killed process would leave its shared memory behind.
             .variable("FAKETIME_DISABLE_SHM", "1")

@@ -7,7 +7,7 @@ use shared::clock::Timestamp;
 use shared::name::AppSlug;
 use shared::schedule::Schedule;
 use shared::trigger::{Source, TriggerSpec};
-use store::schedules;
+use store::schedules::{self, ScheduleRow};
 
 use crate::auth::{CanRead, InApp};
 use crate::error::{ApiError, ApiResult};
@@ -22,15 +22,17 @@ fn runs(schedule: &Schedule, now: Timestamp) -> Vec<String> {
     next.into_iter().map(time).collect()
 }
 
-fn view(spec: TriggerSpec, due: &BTreeMap<String, Timestamp>, now: Timestamp) -> Trigger {
+fn view(spec: TriggerSpec, rows: &BTreeMap<String, ScheduleRow>, now: Timestamp) -> Trigger {
     let key = spec.key();
+    let row = rows.get(&key);
     let schedule = match &spec.source {
         Source::Cron(cron) => cron.parsed(),
         _ => None,
     };
     Trigger {
-        next_run: due.get(&key).copied().map(time),
+        next_run: row.and_then(|row| row.next_due_at).map(time),
         next_runs: schedule.map_or_else(Vec::new, |schedule| runs(&schedule, now)),
+        skipped: row.map(|row| row.skipped),
         key,
         spec,
     }
@@ -47,7 +49,8 @@ fn view(spec: TriggerSpec, due: &BTreeMap<String, Timestamp>, now: Timestamp) ->
             "next_run": "2026-02-02T05:00:00.000000Z",
             "next_runs": ["2026-02-02T05:00:00.000000Z", "2026-02-03T05:00:00.000000Z",
                 "2026-02-04T05:00:00.000000Z", "2026-02-05T05:00:00.000000Z",
-                "2026-02-06T05:00:00.000000Z"]}], "next_cursor": null}))))]
+                "2026-02-06T05:00:00.000000Z"],
+            "skipped": 0}], "next_cursor": null}))))]
 pub(crate) async fn list(caller: InApp<CanRead>) -> ApiResult<Json<Page<Trigger>>> {
     let app = caller.app;
     let (snapshot, schedules) = caller
@@ -57,14 +60,12 @@ pub(crate) async fn list(caller: InApp<CanRead>) -> ApiResult<Json<Page<Trigger>
             Ok((active_snapshot(conn, &app)?, schedules::list(conn, app.id)?))
         })
         .await?;
-    let due = schedules
-        .into_iter()
-        .filter_map(|row| Some((row.key, row.next_due_at?)))
-        .collect();
+    let schedules = schedules.into_iter().map(|row| (row.key.clone(), row));
+    let schedules = schedules.collect();
     let now = caller.manager.clock().now();
     let triggers = snapshot.triggers.into_iter();
     Ok(Json(Page {
-        items: triggers.map(|spec| view(spec, &due, now)).collect(),
+        items: triggers.map(|spec| view(spec, &schedules, now)).collect(),
         next_cursor: None,
     }))
 }

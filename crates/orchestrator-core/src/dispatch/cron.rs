@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::clock::{SharedClock, Timestamp};
-use store::{StoreError, schedules};
+use shared::schedule::GRACE;
+use store::{Store, StoreError, outbox, schedules};
 
-use super::{Dispatcher, Event, Mailbox};
+use super::{Dispatcher, Event, Mailbox, State};
 
 /// Schedules looked at in one round.
 const ROUND: i64 = 100;
@@ -14,30 +15,56 @@ const ROUND: i64 = 100;
 const AWAY: Duration = Duration::from_secs(1);
 
 /// When the next schedule is due.
-#[derive(Default)]
 pub(super) struct Cron {
     next: Option<Timestamp>,
     firing: bool,
     look: bool,
+    /// Whether the clock may have been wrong when due times were written.
+    anew: bool,
+    /// The latest time the clock has shown.
+    shown: Option<Timestamp>,
 }
 
 /// What a round has found.
 pub(super) struct Fired {
-    next: Result<Option<Timestamp>, StoreError>,
+    round: Result<Round, StoreError>,
     now: Timestamp,
+    anew: bool,
+}
+
+/// A round of all schedules that are due.
+struct Round {
+    next: Option<Timestamp>,
+    /// Ticks that do not run because the last run goes on.
+    skipped: u64,
 }
 
 impl Cron {
-    pub(super) async fn load(parts: &Dispatcher) -> Result<Self, StoreError> {
-        Ok(Self {
-            next: parts.store.read(schedules::next_due).await?,
-            ..Self::default()
-        })
+    /// Nothing is known yet, nor whether the clock was right when the last process ended.
+    pub(super) fn new() -> Self {
+        Self {
+            next: None,
+            firing: false,
+            look: true,
+            anew: true,
+            shown: None,
+        }
     }
 
     /// Schedules may have changed.
     pub(super) fn look(&mut self) {
         self.look = true;
+    }
+
+    /// Whether the clock shows a time so much before what it has shown that it was wrong. Due times
+    /// are then computed anew.
+    fn is_set_back(&mut self, now: Timestamp) -> bool {
+        let shown = *self.shown.get_or_insert(now);
+        let back = shown.since(now) > GRACE;
+        self.shown = Some(if back { now } else { shown.max(now) });
+        self.anew |= back;
+        self.look |= back;
+        back
     }
 
     pub(super) fn next_due(&self) -> Option<Timestamp> {
@@ -51,35 +78,72 @@ impl Cron {
         }
         self.firing = true;
         self.look = false;
+        let anew = std::mem::take(&mut self.anew);
         let (store, clock) = (parts.store.clone(), Arc::clone(&parts.clock));
         events.report(async move {
-            let next = round(&store, clock).await;
-            Event::Cron(Fired { next, now })
+            let round = round(&store, clock, anew).await;
+            Event::Cron(Fired { round, now, anew })
         });
-    }
-
-    pub(super) fn fired(&mut self, fired: Fired) {
-        self.firing = false;
-        self.next = match fired.next {
-            Ok(next) => next,
-            Err(error) => {
-                tracing::warn!(%error, "schedules cannot be fired; trying again");
-                Some(fired.now.plus(AWAY))
-            }
-        };
     }
 }
 
-async fn round(store: &store::Store, clock: SharedClock) -> Result<Option<Timestamp>, StoreError> {
+impl State {
+    /// Notes what the clock shows; what waits for times of a clock that was wrong waits no longer.
+    pub(super) fn watch_clock(&mut self, now: Timestamp) {
+        if !self.cron.is_set_back(now) {
+            return;
+        }
+        tracing::warn!(now = %now.to_rfc3339(), "the clock was set back; due times are computed anew");
+        self.plan.set_back(now);
+        self.settling.set_back();
+        self.waiting.set_back();
+    }
+
+    pub(super) fn fired(&mut self, fired: Fired) {
+        let cron = &mut self.cron;
+        cron.firing = false;
+        match fired.round {
+            Ok(round) => {
+                cron.next = round.next;
+                self.parts.metrics.ticks_skipped(round.skipped);
+                if fired.anew {
+                    self.waiting.look();
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "schedules cannot be fired; trying again");
+                cron.next = Some(fired.now.plus(AWAY));
+                cron.anew |= fired.anew;
+            }
+        }
+    }
+}
+
+/// Fires what is due; first computes due times anew if they may be of a clock that was wrong.
+async fn round(store: &Store, clock: SharedClock, anew: bool) -> Result<Round, StoreError> {
     let time = store.clock();
     let read = store.read(move |conn| {
         // A time has come when it has for all: nobody fires early because its own clock is wrong.
         time.measure(conn)?;
         let now = clock.now();
-        Ok::<_, StoreError>((now, schedules::due(conn, now, ROUND)?))
+        let misplaced = if anew {
+            schedules::misplaced(conn, now)?
+        } else {
+            Vec::new()
+        };
+        Ok::<_, StoreError>((now, misplaced, schedules::due(conn, now, ROUND)?))
     });
-    let (now, due) = read.await?;
-    let mut stuck = false;
+    let (now, misplaced, due) = read.await?;
+    if anew {
+        let write = store.write(move |conn| {
+            for (row, due) in &misplaced {
+                schedules::place(conn, row, *due)?;
+            }
+            outbox::pull_back(conn, now)
+        });
+        write.await?;
+    }
+    let (mut stuck, mut skipped) = (false, 0);
     for row in due {
         // Each in a transaction of its own: one that cannot be fired does not hold up the others.
         let key = row.key.clone();
@@ -87,7 +151,7 @@ async fn round(store: &store::Store, clock: SharedClock) -> Result<Option<Timest
             .write(move |conn| schedules::fire(conn, &row, now))
             .await;
         match fired {
-            Ok(_events) => {}
+            Ok(fired) => skipped += fired.skipped,
             Err(error) if error.is_temporary() => return Err(error),
             Err(error) => {
                 tracing::error!(schedule = %key, %error, "a schedule cannot be fired");
@@ -98,5 +162,8 @@ async fn round(store: &store::Store, clock: SharedClock) -> Result<Option<Timest
     let next = store.read(schedules::next_due).await?;
     // One that cannot be fired stays due; it must not keep this going round.
     let earliest = if stuck { now.plus(AWAY) } else { now };
-    Ok(next.map(|next| next.max(earliest)))
+    Ok(Round {
+        next: next.map(|next| next.max(earliest)),
+        skipped,
+    })
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use shared::clock::Timestamp;
 use shared::id::AppId;
+use shared::schedule::GRACE;
 use store::outbox::Delivery;
 
 /// Deliveries that ran when a process ended and may run at the same time again.
@@ -274,6 +275,30 @@ impl Plan {
         }
         self.lanes.remove(&lane);
         true
+    }
+
+    /// The clock was ahead and is right now: what waits here for one of its times does not wait. A
+    /// process keeps nothing for longer than moments.
+    pub(crate) fn set_back(&mut self, now: Timestamp) {
+        let end = now.plus(GRACE);
+        let far = self.delayed.split_off(&(end, i64::MAX));
+        for mut delivery in far.into_values() {
+            delivery.due_at = now;
+            self.again(delivery, now);
+        }
+        let mut moved = Vec::new();
+        for delivery in self.lanes.values_mut().flat_map(BTreeMap::values_mut) {
+            if delivery.due_at > end {
+                delivery.due_at = now;
+                moved.push(delivery.clone());
+            }
+        }
+        for delivery in &moved {
+            self.note(delivery);
+        }
+        for until in self.closed.values_mut() {
+            *until = (*until).min(end);
+        }
     }
 
     /// Takes everything out that is not running: for the end, or when the lease is lost.

@@ -55,6 +55,11 @@ impl Settling {
         self.done.is_empty() && self.failed.is_empty()
     }
 
+    /// The clock was set back: a pause is over.
+    pub(super) fn set_back(&mut self) {
+        self.pause_until = None;
+    }
+
     /// When to try again.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         if self.writing || self.is_empty() {

@@ -176,6 +176,12 @@ impl Waiting {
         self.look = true;
     }
 
+    /// The clock was set back: all apps are to be looked at, and now.
+    pub(super) fn set_back(&mut self) {
+        self.look = true;
+        self.look_after = None;
+    }
+
     /// When the next claim is due. Apps without room in memory are looked at when there is.
     pub(super) fn next_due(&self, parts: &Dispatcher) -> Option<Timestamp> {
         if self.claiming {

@@ -88,10 +88,11 @@ pub(crate) fn run(context: &Context, command: &Triggers) -> Outcome {
             waits_for(spec),
             handler(spec.script.as_str(), function),
             next,
+            trigger.skipped.map_or_else(String::new, |n| n.to_string()),
         ]
     };
     let rows: Vec<_> = page.items.iter().map(row).collect();
-    let head = ["KIND", "WAITS FOR", "SCRIPT", "NEXT RUN (UTC)"];
+    let head = ["KIND", "WAITS FOR", "SCRIPT", "NEXT RUN (UTC)", "SKIPPED"];
     context.ui.table(&head, &rows)?;
     Ok(())
 }

@@ -40,7 +40,7 @@ fn deploy(server: &Server, fire: bool) {
     }
     let trigger = |handler: &String| {
         json!({"kind": "cron", "schedule": "* * * * * *", "catch_up": "all",
-               "script": "tick", "handler": handler})
+               "overlap": "queue", "script": "tick", "handler": handler})
     };
     let all: Vec<Value> = handlers().iter().map(trigger).collect();
     let release = json!({

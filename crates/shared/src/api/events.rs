@@ -18,6 +18,8 @@ wire! {
         next_run: Option<String>,
         /// `cron`: the next five times its schedule has.
         next_runs: Vec<String>,
+        /// `cron`: how many times were skipped because the last run went on; null for other kinds.
+        skipped: Option<u64>,
     }
 
     /// `POST /apps/{app}/triggers/preview`: when a schedule would run.

@@ -322,10 +322,12 @@ fn waits_for(facts: &mut Facts, source: &Source) {
             schedule,
             timezone,
             catch_up,
+            overlap,
         }) => {
             facts.value("schedule", schedule);
             facts.optional("timezone", timezone.as_ref());
             facts.optional("catch_up", catch_up.as_ref());
+            facts.optional("overlap", overlap.as_ref());
         }
         Source::DeadLetter { of } => facts.optional("of", of.as_ref()),
         Source::Webhook(WebhookSource {

@@ -11,7 +11,7 @@ use super::{CronSource, Source, TriggerSpec, WebhookSource};
 use crate::name::{CollectionName, EnvName, FunctionName, QueueName, ScriptName, TopicPattern};
 use crate::retry::RetryPolicy;
 use crate::routing::PathPattern;
-use crate::schedule::CatchUp;
+use crate::schedule::{CatchUp, Overlap};
 use crate::webhook::Provider;
 
 /// The kinds of triggers.
@@ -62,6 +62,9 @@ pub(super) struct Flat {
     /// What becomes of times at which no server ran; `last` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     catch_up: Option<CatchUp>,
+    /// What becomes of a time that is due while the last run goes on; `skip` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    overlap: Option<Overlap>,
     /// Only events of this script; of every script when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     of: Option<ScriptName>,
@@ -135,7 +138,7 @@ fn list(kinds: &[Kind]) -> String {
 
 impl Flat {
     /// The settings that not every kind has. A new one does not compile before it is here.
-    pub(super) fn settings(&self) -> [Setting; 11] {
+    pub(super) fn settings(&self) -> [Setting; 12] {
         let Self {
             kind: _,
             script: _,
@@ -147,6 +150,7 @@ impl Flat {
             schedule,
             timezone,
             catch_up,
+            overlap,
             of,
             path,
             provider,
@@ -163,6 +167,7 @@ impl Flat {
             setting("schedule", schedule.is_some(), &[Kind::Cron]),
             setting("timezone", timezone.is_some(), &[Kind::Cron]),
             setting("catch_up", catch_up.is_some(), &[Kind::Cron]),
+            setting("overlap", overlap.is_some(), &[Kind::Cron]),
             setting("of", of.is_some(), &[Kind::DeadLetter]),
             setting("path", path.is_some(), &[Kind::Webhook]),
             setting("provider", provider.is_some(), &[Kind::Webhook]),
@@ -183,6 +188,7 @@ impl Flat {
             schedule: None,
             timezone: None,
             catch_up: None,
+            overlap: None,
             of: None,
             path: None,
             provider: None,
@@ -211,6 +217,7 @@ impl Flat {
                 schedule: self.schedule.ok_or("schedule")?,
                 timezone: self.timezone,
                 catch_up: self.catch_up,
+                overlap: self.overlap,
             }),
             Kind::DeadLetter => Source::DeadLetter { of: self.of },
             Kind::Webhook => Source::Webhook(WebhookSource {
@@ -300,10 +307,12 @@ impl From<TriggerSpec> for Flat {
                 schedule,
                 timezone,
                 catch_up,
+                overlap,
             }) => Self {
                 schedule: Some(schedule),
                 timezone,
                 catch_up,
+                overlap,
                 ..Self::of(Kind::Cron, script)
             },
             Source::DeadLetter { of } => Self {
@@ -338,7 +347,7 @@ mod tests {
         r#"{"kind":"kv","script":"a","handler":"h","collection":"c","prefix":"p/"}"#,
         r#"{"kind":"queue","script":"a","queue":"q","retry":{"attempts":2,"backoff":"fixed","base":"2s","max":"1h"}}"#,
         r#"{"kind":"pubsub","script":"a","topic":"t.*","concurrency":3}"#,
-        r#"{"kind":"cron","script":"a","schedule":"0 6 * * *","timezone":"Europe/Berlin","catch_up":"skip"}"#,
+        r#"{"kind":"cron","script":"a","schedule":"0 6 * * *","timezone":"Europe/Berlin","catch_up":"skip","overlap":"queue"}"#,
         r#"{"kind":"dead_letter","script":"a","of":"b"}"#,
         r#"{"kind":"webhook","script":"a","path":"/x","provider":"github","secret":"S"}"#,
         r#"{"kind":"deploy","script":"a"}"#,
@@ -381,7 +390,7 @@ mod tests {
                 tried += 1;
             }
         }
-        assert_eq!(tried, 11 * 6);
+        assert_eq!(tried, 12 * 6);
     }
 
     #[test]

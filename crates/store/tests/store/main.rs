@@ -23,6 +23,7 @@ mod people;
 mod power;
 mod races;
 mod releases;
+mod schedules;
 mod schema;
 mod support;
 mod transactions;

@@ -13,8 +13,7 @@ on_both![
     a_trigger_cannot_name_a_script_of_another_app,
 ];
 
-const EVERY_MINUTE: &str =
-    r#"{"kind": "cron", "script": "a", "schedule": "* * * * *", "catch_up": "all"}"#;
+const EVERY_MINUTE: &str = r#"{"kind": "cron", "script": "a", "schedule": "* * * * *", "catch_up": "all", "overlap": "queue"}"#;
 
 fn a_schedule_fires_once_however_many_try(db: &Db) {
     let app = app_with(db, "shop", &[EVERY_MINUTE]);
@@ -30,7 +29,7 @@ fn a_schedule_fires_once_however_many_try(db: &Db) {
         let row = row.clone();
         crate::support::block_on(store.write(move |conn| schedules::fire(conn, &row, due)))
     });
-    let events: usize = fired.into_iter().map(|e| e.unwrap().len()).sum();
+    let events: usize = fired.into_iter().map(|f| f.unwrap().events.len()).sum();
     assert_eq!(events, 1);
     let delivery = all(db, app).remove(0);
     let fields: serde_json::Value = serde_json::from_slice(&delivery.payload).unwrap();
@@ -46,6 +45,7 @@ fn a_schedule_fires_once_however_many_try(db: &Db) {
         .remove(0);
     assert_eq!(
         db.write(move |conn| schedules::fire(conn, &row, late))
+            .events
             .len(),
         3
     );

@@ -257,3 +257,40 @@ fn the_first_due_is_known_while_it_waits_runs_and_comes_again() {
     plan.clear();
     assert_eq!((plan.first_due(), plan.held()), (None, 0));
 }
+
+#[test]
+fn a_clock_that_is_set_back_lets_go_what_waits_for_its_wrong_times() {
+    let ahead = NOW.plus(Duration::from_hours(24 * 365));
+    let at = |seq, key, due_at| Delivery {
+        due_at,
+        ..delivery(seq, 1, key)
+    };
+    let mut plan = Plan::default();
+    plan.add(at(1, Some("x"), NOW), ahead);
+    let first = start(&mut plan, 10).remove(0);
+    plan.add(at(2, Some("x"), ahead), ahead);
+    plan.add(at(3, None, ahead.plus(Duration::from_secs(1))), ahead);
+    plan.add(at(4, Some("y"), NOW), ahead);
+    assert_eq!(seqs(&start(&mut plan, 10)), [4]);
+    // Right now, three wait for a time in a year: one of them behind the first of its lane.
+    plan.ended(&first);
+    plan.again(
+        Delivery {
+            due_at: ahead.plus(Duration::from_secs(2)),
+            ..first
+        },
+        ahead,
+    );
+    plan.wake(NOW);
+    assert!(start(&mut plan, 10).is_empty());
+    plan.set_back(NOW);
+    let started = start(&mut plan, 10);
+    assert_eq!(seqs(&started), [3, 1]);
+    assert_eq!(plan.first_due(), Some(NOW));
+    finish(&mut plan, &started[1]);
+    assert_eq!(seqs(&start(&mut plan, 10)), [2]);
+    // A pause of moments is one.
+    plan.add(at(5, None, NOW.plus(Duration::from_secs(2))), NOW);
+    plan.set_back(NOW);
+    assert!(start(&mut plan, 10).is_empty());
+}
