@@ -16,6 +16,8 @@ use shared::limits::fixed;
 
 use crate::error::{ApiError, ApiResult};
 
+/// Most bytes of a [`Small`] body.
+const SMALL_BYTES: usize = 4 << 10;
 /// How long a client may take to send a body.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -31,6 +33,22 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
             return Err(not_json());
         }
         let bytes = read_body(request.into_body(), fixed::ADMIN_BODY_BYTES).await?;
+        parsed(&bytes).map(Self)
+    }
+}
+
+/// A small JSON body, for operations that everybody may call.
+#[derive(Debug)]
+pub(crate) struct Small<T>(pub(crate) T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Small<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> ApiResult<Self> {
+        if !is_json(request.headers()) {
+            return Err(not_json());
+        }
+        let bytes = read_body(request.into_body(), SMALL_BYTES).await?;
         parsed(&bytes).map(Self)
     }
 }

@@ -22,6 +22,7 @@ mod password;
 mod running;
 mod secret;
 mod throttle;
+mod turns;
 
 pub use error_pages::ERROR_PAGES;
 pub use manager::{

@@ -1,29 +1,24 @@
-//! Passwords: Argon2id at OWASP's parameters, two at a time.
+//! Passwords: Argon2id at OWASP's parameters, few at a time.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
-use shared::error::{Kind, code};
-use tokio::sync::Semaphore;
 
 use crate::error::{ApiError, ApiResult};
+use crate::throttle::Caller;
+use crate::turns::Turns;
 
-/// Hashes computed at once: each takes 19 MiB, and small machines have two cores.
-const AT_ONCE: usize = 2;
-/// Callers waiting for their turn.
-const WAITING: usize = 16;
 /// Fewest characters of a new password.
 const MIN_CHARS: usize = 10;
 /// Most bytes of a password.
 const MAX_BYTES: usize = 1_024;
 
 /// Hashes and verifies passwords.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Passwords {
-    turn: Arc<Semaphore>,
-    queue: Semaphore,
+    turns: Turns,
 }
 
 fn argon2() -> Argon2<'static> {
@@ -40,15 +35,6 @@ fn hash_now(password: &str) -> Option<String> {
 fn nobody() -> &'static str {
     static NOBODY: OnceLock<String> = OnceLock::new();
     NOBODY.get_or_init(|| hash_now("nobody has this password").unwrap_or_default())
-}
-
-impl Default for Passwords {
-    fn default() -> Self {
-        Self {
-            turn: Arc::new(Semaphore::new(AT_ONCE)),
-            queue: Semaphore::new(AT_ONCE + WAITING),
-        }
-    }
 }
 
 impl Passwords {
@@ -69,17 +55,22 @@ impl Passwords {
     }
 
     /// The hash of a password, in PHC format.
-    pub(crate) async fn hash(&self, password: String) -> ApiResult<String> {
-        let hash = self.turn(move || hash_now(&password)).await?;
+    pub(crate) async fn hash(&self, password: String, caller: Caller) -> ApiResult<String> {
+        let hash = self.turn(caller, move || hash_now(&password)).await?;
         hash.ok_or_else(ApiError::internal)
     }
 
     /// Whether a password fits a hash; `false` after the same time when there is no hash.
-    pub(crate) async fn verify(&self, password: String, hash: Option<String>) -> ApiResult<bool> {
+    pub(crate) async fn verify(
+        &self,
+        password: String,
+        hash: Option<String>,
+        caller: Caller,
+    ) -> ApiResult<bool> {
         if password.len() > MAX_BYTES {
             return Ok(false);
         }
-        self.turn(move || {
+        self.turn(caller, move || {
             let known = hash.is_some();
             let text = hash.unwrap_or_else(|| nobody().to_owned());
             let fits = PasswordHash::new(&text)
@@ -91,19 +82,14 @@ impl Passwords {
 
     async fn turn<T: Send + 'static>(
         &self,
+        caller: Caller,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> ApiResult<T> {
-        let busy = || {
-            let detail = "too many people are signing in; try again in a second";
-            ApiError::new(Kind::TooManyRequests, code::BUSY, detail)
-        };
-        let _waiting = self.queue.try_acquire().map_err(|_full| busy())?;
-        let permit = Arc::clone(&self.turn).acquire_owned().await;
-        let permit = permit.map_err(|_closed| busy())?;
-        // The permit goes along: a caller who gives up does not free the processor.
+        let turn = self.turns.take(caller.lane, caller.network).await?;
+        // The turn goes along: a caller who gives up does not free the processor.
         let done = tokio::task::spawn_blocking(move || {
             let result = work();
-            drop(permit);
+            drop(turn);
             result
         });
         done.await.map_err(|error| {

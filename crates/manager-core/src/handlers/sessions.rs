@@ -15,7 +15,7 @@ use crate::auth::{
     session_cookie, session_secrets,
 };
 use crate::error::{ApiError, ApiResult};
-use crate::extract::Json;
+use crate::extract::{Json, Small};
 use crate::secret::{self, Secret, SecretKind};
 
 /// An e-mail address in lower case, as far as its form can be judged.
@@ -58,7 +58,7 @@ pub(super) fn start_session(
     responses((status = 201, description = "Signed in by a cookie.", body = Me)))]
 pub(crate) async fn sign_in(
     caller: Public,
-    Json(body): Json<SignInRequest>,
+    Small(body): Small<SignInRequest>,
 ) -> ApiResult<Response> {
     let manager = &caller.manager;
     let refused = || {
@@ -66,21 +66,22 @@ pub(crate) async fn sign_in(
         ApiError::new(Kind::Unauthenticated, code::SIGN_IN_FAILED, detail)
     };
     let email = check_email(&body.email)?;
-    let buckets = manager.throttle().buckets(&email, caller.peer.address);
-    manager.throttle().attempt(&buckets)?;
+    let attempt = manager.throttle().attempt(&email, caller.peer.address)?;
     let wanted = email.clone();
     let user = manager
         .store()
         .read::<_, ApiError>(move |conn| Ok(people::user_by_email(conn, &wanted)?))
         .await?;
     let hash = user.as_ref().map(|user| user.password_hash.clone());
-    if !manager.passwords().verify(body.password, hash).await? {
+    let passwords = manager.passwords();
+    if !passwords
+        .verify(body.password, hash, attempt.caller)
+        .await?
+    {
         return Err(refused());
     }
     let user = user.ok_or_else(refused)?;
-    manager
-        .throttle()
-        .succeeded(&email, caller.peer.address, &buckets);
+    manager.throttle().succeeded(&attempt);
     let now = manager.clock().now();
     let person = Principal::signed_in(user);
     let me = person.view(None);

@@ -10,7 +10,7 @@ use store::people::{self, UserRow};
 use super::sessions::{check_email, start_session};
 use crate::auth::{Principal, Public, audit, session_cookie};
 use crate::error::{ApiError, ApiResult};
-use crate::extract::Json;
+use crate::extract::{Json, Small};
 use crate::password::Passwords;
 
 /// Bucket of attempts with setup tokens; no e-mail address looks like it.
@@ -45,14 +45,13 @@ pub(crate) async fn state(caller: Public) -> ApiResult<Json<SetupState>> {
     responses((status = 201, description = "The owner, signed in by a cookie.", body = Me)))]
 pub(crate) async fn create_owner(
     caller: Public,
-    Json(body): Json<SetupRequest>,
+    Small(body): Small<SetupRequest>,
 ) -> ApiResult<Response> {
     let manager = &caller.manager;
     if manager.setup_token().is_none() {
         return Err(done());
     }
-    let buckets = manager.throttle().buckets(BUCKET, caller.peer.address);
-    manager.throttle().attempt(&buckets)?;
+    let attempt = manager.throttle().attempt(BUCKET, caller.peer.address)?;
     if !manager.is_setup_token(&body.token) {
         return Err(ApiError::new(
             Kind::Unauthenticated,
@@ -60,16 +59,17 @@ pub(crate) async fn create_owner(
             "this is not the setup token the server printed when it started",
         ));
     }
-    manager
-        .throttle()
-        .succeeded(BUCKET, caller.peer.address, &buckets);
+    manager.throttle().succeeded(&attempt);
     let email = check_email(&body.email)?;
     Passwords::check_new(&body.password, &email)?;
     let now = manager.clock().now();
     let user = UserRow {
         id: UserId::new(now),
         email,
-        password_hash: manager.passwords().hash(body.password).await?,
+        password_hash: manager
+            .passwords()
+            .hash(body.password, attempt.caller)
+            .await?,
         role: "owner".to_owned(),
         created_at: now,
     };

@@ -1,5 +1,6 @@
 //! Setup, sessions, cookies, cross-site requests, throttling.
 
+use std::task::Poll;
 use std::time::Duration;
 
 use serde_json::json;
@@ -282,27 +283,77 @@ async fn unknown_people_and_wrong_passwords_look_the_same() {
 #[tokio::test]
 async fn guessing_passwords_is_slowed_down_and_the_owner_still_gets_in() {
     let world = World::with_owner().await;
-    let home = [192, 0, 2, 7];
-    world
-        .send(sign_in(EMAIL, PASSWORD).with_address(home))
-        .await
-        .expect(201);
-    let guess = |i: u8| world.send(sign_in(EMAIL, "guess").with_address([198, 51, 100, i]));
-    for i in 0..6 {
-        guess(i).await.problem(401, "sign_in_failed");
+    let from = |last: u8| [198, 51, 100, last];
+    let guess = || world.send(sign_in(EMAIL, "guess").with_address(from(1)));
+    for _ in 0..6 {
+        guess().await.problem(401, "sign_in_failed");
     }
-    guess(99).await.problem(429, "too_many_attempts");
-    // Even the right password has to wait, from an address nobody knows.
-    world
-        .send(sign_in(EMAIL, PASSWORD))
-        .await
-        .problem(429, "too_many_attempts");
-    world
-        .send(sign_in(EMAIL, PASSWORD).with_address(home))
-        .await
-        .expect(201);
+    guess().await.problem(429, "too_many_attempts");
+    // From there even the right password has to wait.
+    let right = || sign_in(EMAIL, PASSWORD);
+    let waits = world.send(right().with_address(from(1))).await;
+    waits.problem(429, "too_many_attempts");
+    world.send(right().with_address(from(2))).await.expect(201);
     world.clock.advance(Duration::from_secs(1));
-    world.send(sign_in(EMAIL, PASSWORD)).await.expect(201);
+    world.send(right().with_address(from(1))).await.expect(201);
+}
+
+/// Addresses that guess at the same time.
+const FLOOD: u16 = 1_000;
+
+/// Waits for all.
+async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut waiting: Vec<_> = futures.map(|future| Some(Box::pin(future))).collect();
+    let mut done = Vec::new();
+    std::future::poll_fn(move |cx| {
+        for slot in &mut waiting {
+            let polled = slot.as_mut().map(|future| future.as_mut().poll(cx));
+            if let Some(Poll::Ready(output)) = polled {
+                *slot = None;
+                done.push(output);
+            }
+        }
+        if waiting.iter().all(Option::is_none) {
+            return Poll::Ready(std::mem::take(&mut done));
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_owner_signs_in_from_anywhere_during_a_flood() {
+    let world = World::with_owner().await;
+    let home = || sign_in(EMAIL, PASSWORD).with_address([192, 0, 2, 7]);
+    world.send(home()).await.expect(201);
+    let guess = async |n: u16| {
+        let [high, low] = n.to_be_bytes();
+        let ask = sign_in(EMAIL, "a wrong password").with_address([10, 0, high, low]);
+        world.send(ask).await.status.as_u16()
+    };
+    let flood = all((0..FLOOD).map(guess));
+    let known = async { world.send(home()).await.status.as_u16() };
+    let elsewhere = sign_in(EMAIL, PASSWORD).with_address([203, 0, 113, 9]);
+    let fresh = async { world.send(elsewhere).await.status.as_u16() };
+    tokio::select! {
+        biased;
+        _ = flood => panic!("the owner waited for all of it"),
+        both = async { tokio::join!(known, fresh) } => assert_eq!(both, (201, 201)),
+    }
+    // Each of them has had its guess, and waits.
+    let again = sign_in(EMAIL, "another").with_address([10, 0, 3, 1]);
+    world.send(again).await.problem(429, "too_many_attempts");
+}
+
+#[tokio::test]
+async fn what_everybody_may_send_is_small() {
+    let world = World::new().await;
+    let long = "x".repeat(5_000);
+    let body = json!({"email": EMAIL, "password": long, "token": "x"});
+    for path in ["/sessions", "/setup"] {
+        let ask = Ask::new("POST", path).json(&body);
+        world.send(ask).await.problem(413, "body_too_large");
+    }
 }
 
 #[tokio::test]
