@@ -4,7 +4,7 @@
 //! does not know, and machines without data, have the copy in this program. Zone files are read when
 //! a zone is asked for, and looked at again some minutes later, so an update needs no restart; no
 //! thread waits for that. This is the only file access of this crate
-//! (`docs/adr/0024-zone-data-of-the-machine.md`).
+//! (`docs/adr/0026-zone-data-of-the-machine.md`).
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
