@@ -61,7 +61,15 @@ const OWNED: &[(&str, &[&str])] = &[
     ("axum", &["manager-core"]),
     ("utoipa-axum", &["manager-core"]),
     ("argon2", &["manager-core"]),
-    ("ureq", &["picloud-cli", "test-support", "picloud-bench"]),
+    (
+        "ureq",
+        &[
+            "services-core",
+            "picloud-cli",
+            "test-support",
+            "picloud-bench",
+        ],
+    ),
     ("clap", &["node", "picloud", "picloud-cli", "picloud-bench"]),
     ("tracing-subscriber", &["node"]),
     ("jiff", &["shared"]),

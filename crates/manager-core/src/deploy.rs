@@ -147,11 +147,7 @@ impl Deploy {
             self.manager.up_to_date(self.app).await?;
             None
         };
-        let base = url_of_app(
-            &self.manager.config().public_url,
-            &draft.app,
-            &draft.domains,
-        );
+        let base = url_of_app(self.manager.config(), &draft.app, &draft.domains);
         let url = |route: &shared::release::RouteSpec| format!("{base}{}", route.path);
         Ok(Some(Deployed {
             release,

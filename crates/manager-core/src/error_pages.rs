@@ -19,7 +19,7 @@ macro_rules! pages {
 pages! {
     "already_exists" "already_set_up" "app_busy" "app_rate" "bad_host" "body_broken" "body_too_large"
     "body_too_slow" "busy" "contents_missing" "cross_site" "database_away" "deploy_contended"
-    "deployment_broken" "deployment_unreadable" "env_full" "internal" "invalid_json"
+    "deployment_broken" "deployment_unreadable" "domain_reserved" "domain_unproven" "env_full" "internal" "invalid_json"
     "invalid_query" "invalid_release" "invalid_routes" "invalid_triggers" "invalid_value"
     "limit_out_of_range"
     "method_not_allowed" "no_app" "no_owner" "no_route" "not_found" "not_live"

@@ -26,7 +26,7 @@ mod turns;
 
 pub use error_pages::ERROR_PAGES;
 pub use manager::{
-    AttemptEvent, AttemptStream, Attempts, Manager, ManagerConfig, Parts, PeerInfo, Tail,
+    AttemptEvent, AttemptStream, Attempts, Manager, ManagerConfig, Parts, PeerInfo, Prove, Tail,
     TailEvent, TailStream,
 };
 pub use operations::{openapi_json, router};

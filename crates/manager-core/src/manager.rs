@@ -9,18 +9,23 @@ use shared::clock::{SharedClock, Timestamp};
 use shared::error::{Error, Kind, code};
 use shared::id::AppId;
 use shared::limits::Limits;
-use shared::origin::Origin;
+use shared::name::DomainName;
+use shared::origin::{DomainProof, Origin, OwnHosts};
 use shared::record::AttemptRecord;
 use shared::seam::{Catalog, Raised, Runner, ScriptValidator};
 use store::executions::LogRow;
 use store::people::SecretHash;
 use store::{Change, Store, StoreError, deployment, people};
+use tokio::sync::Semaphore;
 use tokio_stream::Stream;
 
 use crate::error::{ApiError, ApiResult};
 use crate::password::Passwords;
 use crate::secret::{self, Secret, SecretKind};
 use crate::throttle::Throttle;
+
+/// Proofs of domains looked for at the same time: each waits for somebody else's server.
+const PROOFS: usize = 1;
 
 /// What comes down a live tail of an app's log.
 #[derive(Clone, Debug)]
@@ -52,6 +57,9 @@ pub type Attempts = Arc<dyn Fn(AppId) -> AttemptStream + Send + Sync>;
 /// Opens a live tail of one app's log.
 pub type Tail = Arc<dyn Fn(AppId) -> TailStream + Send + Sync>;
 
+/// Asks a domain's web server for a proof; the error says what it did instead. May block.
+pub type Prove = Arc<dyn Fn(&DomainName, &DomainProof) -> Result<(), String> + Send + Sync>;
+
 /// Where a request comes from, as far as trusted proxies tell. Ingress puts it into the
 /// request's extensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +77,8 @@ pub struct ManagerConfig {
     pub public_url: Origin,
     /// Where people reach the control plane, like `http://localhost:8081`.
     pub admin_url: Origin,
+    /// Hosts that no app may claim.
+    pub own_hosts: Arc<OwnHosts>,
     /// The highest limits a script can ask for.
     pub ceiling: Limits,
     /// The program's version.
@@ -92,6 +102,8 @@ pub struct Parts {
     pub tail: Tail,
     /// Opens live tails of events.
     pub attempts: Attempts,
+    /// Looks for the proofs of domains.
+    pub prove: Prove,
 }
 
 impl fmt::Debug for Parts {
@@ -113,6 +125,7 @@ pub struct Manager {
     /// In memory only: a new start prints a new one.
     setup: Mutex<Option<Secret>>,
     local: Mutex<Option<SecretHash>>,
+    proofs: Semaphore,
 }
 
 impl Manager {
@@ -128,6 +141,7 @@ impl Manager {
             started_at: config.clock.now(),
             setup: Mutex::new(setup),
             local: Mutex::default(),
+            proofs: Semaphore::new(PROOFS),
             config,
         }))
     }
@@ -144,6 +158,25 @@ impl Manager {
         let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
         *local = Some(secret.hash());
         secret
+    }
+
+    /// Whether a domain's web server answers with the proof.
+    pub(crate) async fn prove(
+        &self,
+        domain: &DomainName,
+        proof: &DomainProof,
+    ) -> ApiResult<Result<(), String>> {
+        let Ok(_turn) = self.proofs.try_acquire() else {
+            let detail = "the proof of another domain is looked for; try again in some seconds";
+            return Err(ApiError::new(Kind::TooManyRequests, code::BUSY, detail));
+        };
+        let prove = Arc::clone(&self.parts.prove);
+        let (domain, proof) = (domain.clone(), proof.clone());
+        let looked = tokio::task::spawn_blocking(move || prove(&domain, &proof)).await;
+        looked.map_err(|error| {
+            tracing::error!(%error, "looking for a proof failed");
+            ApiError::internal()
+        })
     }
 
     pub(crate) fn is_local(&self, text: &str) -> bool {

@@ -5,6 +5,7 @@
 
 pub mod config;
 mod files;
+pub mod machine;
 mod process;
 mod signals;
 pub mod tasks;

@@ -15,6 +15,7 @@ use shared::id::{AppId, ContentHash};
 use shared::invocation::{AppContext, ModuleSet, ScriptImage};
 use shared::limits::Limits;
 use shared::name::{AppSlug, DomainName, EnvName, FunctionName, ScriptName};
+use shared::origin::OwnHosts;
 use shared::release::{Cors, RouteAuth};
 use shared::routing::RouteTable;
 use shared::seam::{BoxFuture, Executor, Raised};
@@ -125,10 +126,12 @@ impl Live {
 }
 
 /// Bounds the catalog applies.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Bounds {
     pub(crate) ceiling: Limits,
     pub(crate) app_concurrency: u32,
+    /// Hosts that are no app's, whoever claimed them.
+    pub(crate) own_hosts: Arc<OwnHosts>,
 }
 
 /// Loads deployments and swaps them in.

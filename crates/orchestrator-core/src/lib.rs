@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use shared::clock::SharedClock;
 use shared::limits::Limits;
+use shared::origin::OwnHosts;
 use shared::seam::{Executor, Runner};
 use store::Store;
 
@@ -53,6 +54,8 @@ pub struct OrchestratorConfig {
     pub ceiling: Limits,
     /// Requests under way per app.
     pub app_concurrency: u32,
+    /// Hosts that are no app's, whoever claimed them.
+    pub own_hosts: Arc<OwnHosts>,
     /// The program's version.
     pub version: String,
 }
@@ -86,6 +89,7 @@ impl Orchestrator {
         let bounds = catalog::Bounds {
             ceiling: config.ceiling,
             app_concurrency: config.app_concurrency,
+            own_hosts: Arc::clone(&config.own_hosts),
         };
         let catalog = LiveCatalog::new(
             store.clone(),

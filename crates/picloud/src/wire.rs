@@ -18,7 +18,7 @@ use orchestrator_core::{
 use services_core::Services;
 use shared::clock::SharedClock;
 use shared::id::AppId;
-use shared::origin::Origin;
+use shared::origin::{Origin, OwnHosts};
 use shared::seam::BoxFuture;
 use store::handover::BacklogLimit;
 use store::{Database, Store, StoreConfig};
@@ -50,6 +50,7 @@ impl Platform {
         stop: &Stop,
     ) -> Result<Self, CommandError> {
         let clock: SharedClock = store.clock();
+        let own_hosts = Arc::new(own_hosts(config));
         let admin_url = ingress.admin.origin.clone();
         let services = Arc::new(Services::new(store.clone(), Arc::clone(&clock)));
         let host = ScriptHost::new(services);
@@ -67,6 +68,7 @@ impl Platform {
                 ingress,
                 ceiling: config.ceiling,
                 app_concurrency: config.admission.app_concurrency,
+                own_hosts: Arc::clone(&own_hosts),
                 version: VERSION.to_owned(),
             },
             store.clone(),
@@ -87,10 +89,12 @@ impl Platform {
             validator: Arc::new(executor.validator()),
             tail: tail(orchestrator.recorder(), stop.clone()),
             attempts: attempts(orchestrator.attempts(), stop.clone()),
+            prove: Arc::new(services_core::domain_proof),
         };
         let manager = ManagerConfig {
             public_url: public_url.clone(),
             admin_url,
+            own_hosts,
             ceiling: config.ceiling,
             version: VERSION.to_owned(),
             clock,
@@ -111,6 +115,12 @@ impl Platform {
             runtime,
         }
     }
+}
+
+/// Hosts that no app may claim.
+fn own_hosts(config: &Config) -> OwnHosts {
+    let (admin, public) = (config.admin_url.as_ref(), config.public_url.as_ref());
+    OwnHosts::new(admin, public, node::machine::names())
 }
 
 /// How to open the store.

@@ -6,6 +6,7 @@
 
 mod asked;
 mod dead_letters;
+mod domain_proof;
 mod failure;
 mod invoke;
 mod kv;
@@ -18,6 +19,8 @@ use shared::clock::SharedClock;
 use shared::seam::{Caller, Host, HostAnswer};
 use shared::service::HostCall;
 use store::Store;
+
+pub use domain_proof::domain_proof;
 use store::outbox::Sent;
 
 use asked::Asked;

@@ -1,6 +1,7 @@
 //! Origins: scheme, host and port. The platform has one of its own, which no app shares.
 
 mod cookie;
+mod own;
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -9,6 +10,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 pub use cookie::{Cookie, mentions_session, without_session};
+pub use own::{DomainProof, OwnHosts};
 
 /// Where something answers, as browsers tell places apart.
 #[derive(Clone, PartialEq, Eq, Hash)]

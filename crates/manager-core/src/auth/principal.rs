@@ -92,6 +92,11 @@ impl Principal {
         self.scopes.iter().any(|held| includes(*held, scope))
     }
 
+    /// Whether the caller may act for the whole instance.
+    pub(crate) fn owns_instance(&self) -> bool {
+        self.bound_to().is_none() && self.has(Scope::Admin)
+    }
+
     /// Refuses callers without the scope of `C`.
     pub(super) fn require<C: Capability>(&self) -> ApiResult<()> {
         match C::SCOPE {

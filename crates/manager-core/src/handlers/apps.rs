@@ -3,7 +3,7 @@
 use http::StatusCode;
 use shared::api::{App, CreateAppRequest, Page, UpdateAppRequest};
 use shared::clock::Timestamp;
-use shared::error::code;
+use shared::error::{Kind, code};
 use shared::id::AppId;
 use shared::limits::LimitSettings;
 use shared::name::{AppSlug, DomainName};
@@ -25,7 +25,7 @@ fn view(manager: &Manager, app: &AppRow, domains: &[DomainName]) -> App {
         default: app.is_default,
         limits: app.limits.clone(),
         active_release: app.active_release,
-        url: url_of_app(&manager.config().public_url, app, domains),
+        url: url_of_app(manager.config(), app, domains),
         created_at: time(app.created_at),
         updated_at: time(app.updated_at),
     }
@@ -75,6 +75,7 @@ pub(crate) async fn create(
     Json(body): Json<CreateAppRequest>,
 ) -> ApiResult<Created<App>> {
     check_text("`description`", &body.description, DESCRIPTION)?;
+    check_name(&caller.manager, &body.name)?;
     let (person, now) = (caller.principal, caller.manager.clock().now());
     let app = caller
         .manager
@@ -162,9 +163,23 @@ pub(crate) async fn update(
     ))
 }
 
+/// An app answers on a host of its name, which must not be the instance's own.
+fn check_name(manager: &Manager, name: &AppSlug) -> ApiResult<()> {
+    match manager.config().own_hosts.refuse_name(name) {
+        Some(reason) => {
+            let detail = format!("an app cannot be called `{name}`: {reason}");
+            Err(ApiError::new(Kind::Conflict, code::DOMAIN_RESERVED, detail))
+        }
+        None => Ok(()),
+    }
+}
+
 fn check_update(caller: &InApp<CanDeploy>, body: &UpdateAppRequest) -> ApiResult<()> {
     if let Some(description) = &body.description {
         check_text("`description`", description, DESCRIPTION)?;
+    }
+    if let Some(name) = &body.name {
+        check_name(&caller.manager, name)?;
     }
     if let Some(limits) = &body.limits {
         check_limits("the app", limits, &caller.manager.config().ceiling)?;

@@ -2,7 +2,9 @@
 
 use http::StatusCode;
 use shared::api::{ClaimDomainRequest, Domain, Page};
+use shared::error::{Kind, code};
 use shared::name::{AppSlug, DomainName};
+use shared::origin::DomainProof;
 use store::apps;
 
 use crate::auth::{CanDeploy, CanRead, InApp, audit};
@@ -21,7 +23,9 @@ pub(crate) async fn list(caller: InApp<CanRead>) -> ApiResult<Json<Page<Domain>>
         .store()
         .read::<_, ApiError>(move |conn| Ok(apps::domains(conn, id)?))
         .await?;
+    let own = &caller.manager.config().own_hosts;
     let view = |(domain, at)| Domain {
+        refused: own.refuse(&domain),
         domain,
         created_at: time(at),
     };
@@ -31,7 +35,34 @@ pub(crate) async fn list(caller: InApp<CanRead>) -> ApiResult<Json<Page<Domain>>
     }))
 }
 
-/// Claim a domain. It belongs to one app of the instance only.
+/// Whether the caller may have the domain: the owner by their word, others by proof.
+async fn check(caller: &InApp<CanDeploy>, domain: &DomainName) -> ApiResult<()> {
+    let manager = &caller.manager;
+    if let Some(reason) = manager.config().own_hosts.refuse(domain) {
+        let detail = format!("{reason}; no app can claim it");
+        return Err(ApiError::new(Kind::Conflict, code::DOMAIN_RESERVED, detail));
+    }
+    if caller.principal.owns_instance() {
+        return Ok(());
+    }
+    let unproven = |detail| ApiError::new(Kind::Forbidden, code::DOMAIN_UNPROVEN, detail);
+    if domain.as_str().starts_with('*') {
+        let detail = "a wildcard cannot be proven; the owner of the instance claims it";
+        return Err(unproven(detail.to_owned()));
+    }
+    let proof = DomainProof::of(caller.app.id, domain);
+    let proven = manager.prove(domain, &proof).await?;
+    proven.map_err(|why| {
+        let (path, text) = (&proof.path, &proof.text);
+        unproven(format!(
+            "prove that `{domain}` is yours: let http://{domain}{path} answer with the text \
+             `{text}`, then claim it again; or ask the owner of the instance. Asked now: {why}"
+        ))
+    })
+}
+
+/// Claim a domain. It belongs to one app of the instance only. The owner claims any; with other
+/// tokens the domain's web server must answer with a proof, which the refusal describes.
 #[utoipa::path(post, path = "/apps/{app}/domains", operation_id = "claimDomain", tag = "domains",
     params(("app" = AppSlug, Path, description = "The app's name.")),
     request_body = ClaimDomainRequest,
@@ -40,6 +71,7 @@ pub(crate) async fn claim(
     caller: InApp<CanDeploy>,
     Json(body): Json<ClaimDomainRequest>,
 ) -> ApiResult<Created<Domain>> {
+    check(&caller, &body.domain).await?;
     let (person, now) = (caller.principal, caller.manager.clock().now());
     let (id, domain) = (caller.app.id, body.domain.clone());
     caller
@@ -60,6 +92,7 @@ pub(crate) async fn claim(
     let view = Domain {
         domain: body.domain,
         created_at: time(now),
+        refused: None,
     };
     Ok(Created(location, view))
 }

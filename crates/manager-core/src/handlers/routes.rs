@@ -25,7 +25,7 @@ pub(crate) async fn list(caller: InApp<CanRead>) -> ApiResult<Json<Page<Route>>>
             Ok((active_snapshot(conn, &app)?, domains_of(conn, app.id)?))
         })
         .await?;
-    let base = url_of_app(&caller.manager.config().public_url, &caller.app, &domains);
+    let base = url_of_app(caller.manager.config(), &caller.app, &domains);
     let view = |route: RouteSpec| Route {
         url: format!("{base}{}", route.path),
         route,

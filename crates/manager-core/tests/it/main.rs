@@ -6,6 +6,7 @@ mod apps;
 mod auth;
 mod deploy;
 mod documents;
+mod domains;
 mod env;
 mod events;
 mod fakes;

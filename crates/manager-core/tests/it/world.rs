@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use shared::clock::{ManualClock, Timestamp};
 use shared::error::{Problem, code};
 use shared::limits::Limits;
+use shared::origin::OwnHosts;
 use store::{Store, StoreConfig, StoreError, executions};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
@@ -32,10 +33,23 @@ pub(crate) struct World {
     pub(crate) runner: Arc<FakeRunner>,
     pub(crate) tail: Arc<Mutex<Vec<TailEvent>>>,
     pub(crate) attempts: Arc<Mutex<Vec<AttemptEvent>>>,
+    /// Whether web servers answer with the proofs of domains.
+    pub(crate) proves: Arc<Mutex<bool>>,
     /// `Bearer …` of the local credential.
     pub(crate) local: String,
     router: Router,
     _dir: TempDir,
+}
+
+/// As if `admin_url` and `public_url` were set.
+fn own_hosts() -> OwnHosts {
+    let (admin, public) = ("https://admin.example.net", "https://cloud.example.net");
+    let machine = ["machine.local", "dash.localhost"].map(str::to_owned);
+    OwnHosts::new(
+        Some(&admin.parse().unwrap()),
+        Some(&public.parse().unwrap()),
+        machine,
+    )
 }
 
 /// Whether a problem answers a request that came by TLS.
@@ -178,6 +192,8 @@ impl World {
         });
         let events = Arc::<Mutex<Vec<TailEvent>>>::default();
         let attempts = Arc::<Mutex<Vec<AttemptEvent>>>::default();
+        let proves = Arc::<Mutex<bool>>::default();
+        let answers = Arc::clone(&proves);
         let parts = Parts {
             store: store.clone(),
             catalog: Arc::new(Arc2(Arc::clone(&catalog))),
@@ -185,16 +201,24 @@ impl World {
             validator: Arc::new(FakeValidator),
             tail: tail(Arc::clone(&events)),
             attempts: attempts_tail(Arc::clone(&attempts)),
+            prove: Arc::new(move |_, _| {
+                let proves = *answers.lock().unwrap();
+                proves
+                    .then_some(())
+                    .ok_or_else(|| "nothing is there".to_owned())
+            }),
         };
         let config = ManagerConfig {
             public_url: "http://localhost:8080".parse().unwrap(),
             admin_url: ADMIN.parse().unwrap(),
+            own_hosts: Arc::new(own_hosts()),
             ceiling: Limits::default_ceiling(),
             version: "0.0.0-test".to_owned(),
             clock: clock.clone(),
         };
         let manager = Manager::new(config, parts).await.unwrap();
         Self {
+            proves,
             local: format!("Bearer {}", manager.issue_local_token().expose()),
             router: manager_core::router(&manager),
             clock,

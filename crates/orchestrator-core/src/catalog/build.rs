@@ -73,6 +73,16 @@ impl Prepared {
             };
             scripts.insert(name, Arc::new(live));
         }
+        let slug = &from.app.slug;
+        let mut domains = from.domains.clone();
+        // Settings may have changed since it was claimed.
+        domains.retain(|domain| {
+            let refused = bounds.own_hosts.refuse(domain);
+            if let Some(reason) = &refused {
+                tracing::warn!(app = %slug, %domain, reason, "a claimed domain is not served");
+            }
+            refused.is_none()
+        });
         let env = from.env.iter();
         Ok(LiveApp {
             context: Arc::new(AppContext {
@@ -90,7 +100,7 @@ impl Prepared {
             triggers: triggers(&from, &scripts)?,
             scripts,
             state: lasting.app(app, bounds.app_concurrency),
-            domains: from.domains,
+            domains,
             redirects: from.redirects,
             is_default: from.app.is_default,
         })

@@ -6,9 +6,11 @@ use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use orchestrator_core::{AdminPlace, AdminReach, BoxBody, ControlHandler};
 use serde_json::json;
+use shared::clock::Timestamp;
 use shared::event::request::StoredRequest;
 use shared::invocation::HttpInput;
-use store::Conn;
+use shared::origin::OwnHosts;
+use store::{Conn, apps};
 
 use crate::server::{Answer, Server, Setup, all_to_main};
 
@@ -326,5 +328,36 @@ fn pages_are_ordinary_pages_and_set_no_cookie_of_the_platform() {
         server.deploy(app, &[("main", "headers")], &all_to_main());
         let answer = server.send("GET", host, "/", "");
         assert_eq!(answer.headers("set-cookie"), ["sid=1"], "{host}");
+    }
+}
+
+#[test]
+fn a_claim_that_settings_have_overtaken_is_not_served() {
+    let admin = "https://admin.example.com".parse().unwrap();
+    let server = Server::with(Setup {
+        own_hosts: OwnHosts::new(Some(&admin), None, ["pi.local".to_owned()]),
+        ..Setup::default()
+    });
+    let app = server.shop("text mine");
+    for domain in [
+        "admin.example.com",
+        "*.example.com",
+        "pi.local",
+        "shop.example.org",
+    ] {
+        let domain = domain.parse().unwrap();
+        let claimed = server.store.change::<_, store::StoreError>(move |change| {
+            apps::claim_domain(change, app, &domain, Timestamp(1))
+        });
+        drop(server.runtime.block_on(claimed).unwrap());
+    }
+    server.refresh(app).unwrap();
+    for (host, status) in [
+        ("admin.example.com", 404),
+        ("other.example.com", 404),
+        ("pi.local", 404),
+        ("shop.example.org", 200),
+    ] {
+        assert_eq!(server.send("GET", host, "/", "").status, status, "{host}");
     }
 }

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use shared::clock::{SystemClock, Timestamp};
 use shared::id::{AppId, ContentHash, TokenId, UserId};
 use shared::limits::Limits;
+use shared::origin::OwnHosts;
 use shared::release::Snapshot;
 use shared::seam::{Catalog as _, Raised};
 use store::apps::{self, AppRow};
@@ -43,6 +44,7 @@ pub(crate) struct Server {
 pub(crate) struct Setup {
     pub(crate) ingress: IngressConfig,
     pub(crate) app_concurrency: u32,
+    pub(crate) own_hosts: OwnHosts,
     pub(crate) control: Option<orchestrator_core::ControlHandler>,
 }
 
@@ -51,6 +53,7 @@ impl Default for Setup {
         Self {
             ingress: IngressConfig::default(),
             app_concurrency: 1_000,
+            own_hosts: OwnHosts::default(),
             control: None,
         }
     }
@@ -80,6 +83,7 @@ impl Server {
             ingress: setup.ingress,
             ceiling: Limits::default_ceiling(),
             app_concurrency: setup.app_concurrency,
+            own_hosts: Arc::new(setup.own_hosts),
             version: "1.2.3".to_owned(),
         };
         let executor = Arc::new(fake.clone());

@@ -44,10 +44,16 @@ pub(crate) fn run(context: &Context, command: &Domains) -> Outcome {
                 ));
                 return Ok(());
             }
-            let row =
-                |d: &Domain| vec![d.domain.to_string(), super::logs::short_time(&d.created_at)];
+            let row = |d: &Domain| {
+                let state = d.refused.as_ref().map(|why| format!("not served: {why}"));
+                vec![
+                    d.domain.to_string(),
+                    super::logs::short_time(&d.created_at),
+                    state.unwrap_or_default(),
+                ]
+            };
             let rows: Vec<_> = page.items.iter().map(row).collect();
-            ui.table(&["DOMAIN", "CLAIMED"], &rows)?;
+            ui.table(&["DOMAIN", "CLAIMED", ""], &rows)?;
         }
         Domains::Add { domain } => {
             let app = context.app(&client)?;

@@ -69,11 +69,18 @@ wire! {
     }
 
     /// A claimed domain.
+    #[expect(
+        clippy::struct_field_names,
+        reason = "the name of the field is the API's"
+    )]
     struct Domain {
         /// The domain.
         domain: DomainName,
         /// When it was claimed.
         created_at: String,
+        /// Why requests to it do not reach the app; null when they do.
+        #[serde(default)]
+        refused: Option<String>,
     }
 
     /// An environment variable.

@@ -34,6 +34,10 @@ codes! {
     BODY_TOO_LARGE = "body_too_large";
     /// A request's body came too slowly.
     BODY_TOO_SLOW = "body_too_slow";
+    /// A domain is the instance's own.
+    DOMAIN_RESERVED = "domain_reserved";
+    /// Nothing shows that a domain is the caller's.
+    DOMAIN_UNPROVEN = "domain_unproven";
     /// The control plane has too much of it under way.
     BUSY = "busy";
     /// A deploy names contents the app does not have.
