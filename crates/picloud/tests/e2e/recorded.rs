@@ -135,7 +135,11 @@ impl<'a> App<'a> {
             Door::Event => get("/send"),
             Door::Draft => run,
         };
-        let mut stream = TcpStream::connect(self.server.address()).unwrap();
+        let address = match door {
+            Door::Draft => self.server.admin_address(),
+            Door::Request | Door::Async | Door::Event => self.server.address(),
+        };
+        let mut stream = TcpStream::connect(address).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         stream
     }
