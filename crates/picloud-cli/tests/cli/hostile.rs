@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 
 use serde_json::json;
 
-use crate::support::{MANIFEST, Person, listener, server};
+use crate::support::{MANIFEST, Person, control_plane, listener, server};
 
 /// Standard input, arguments, the exit status, and what is said.
 const HOSTILE: &[(&str, &[&str], i32, &str)] = &[
@@ -227,10 +227,10 @@ fn what_others_wrote_forges_no_line() {
          content-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     );
-    let (url, _came) = listener(answer);
+    let url = control_plane(answer);
     let stranger = Person::stranger().with("PICLOUD_TOKEN", "pic_x");
     harmless(&stranger.pic(&["--url", &url, "apps", "ls"]).expect(1));
-    let (url, _came) = listener(format!(
+    let url = control_plane(format!(
         "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{}",
         json!({ "items": [{ "domain": FORGED }] }).to_string().len(),
         json!({ "items": [{ "domain": FORGED }] })

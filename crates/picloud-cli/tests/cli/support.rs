@@ -250,10 +250,33 @@ pub(crate) fn token(server: &Server, scopes: &[&str]) -> String {
     made["secret"].as_str().unwrap().to_owned()
 }
 
-/// A server of another sort: it takes one connection, keeps what came, and gives an answer.
+/// A server of another sort: it keeps what comes, and gives an answer.
 pub(crate) fn listener(answer: String) -> (String, Receiver<String>) {
+    listening(move |_url, _request| answer.clone())
+}
+
+/// The address of a server that says where its control plane is, and answers anything else like
+/// this.
+pub(crate) fn control_plane(answer: String) -> String {
+    let answer = move |url: &str, request: &str| {
+        if !request.starts_with("GET /.well-known/picloud ") {
+            return answer.clone();
+        }
+        let body = json!({ "admin_url": url }).to_string();
+        let length = body.len();
+        format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}")
+    };
+    let (url, came) = listening(answer);
+    // Nobody asks what came, and the server goes on.
+    std::thread::spawn(move || came.iter().for_each(drop));
+    url
+}
+
+/// Answers each request at the address; what came.
+fn listening(answer: impl Fn(&str, &str) -> String + Send + 'static) -> (String, Receiver<String>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
+    let own = url.clone();
     let (send, came) = channel();
     std::thread::spawn(move || {
         for connection in listener.incoming() {
@@ -263,10 +286,9 @@ pub(crate) fn listener(answer: String) -> (String, Receiver<String>) {
             while !request.ends_with(b"\r\n\r\n") && connection.read(&mut byte).unwrap_or(0) == 1 {
                 request.push(byte[0]);
             }
-            if send
-                .send(String::from_utf8_lossy(&request).into_owned())
-                .is_err()
-            {
+            let request = String::from_utf8_lossy(&request).into_owned();
+            let answer = answer(&own, &request);
+            if send.send(request).is_err() {
                 return;
             }
             drop(connection.write_all(answer.as_bytes()));
