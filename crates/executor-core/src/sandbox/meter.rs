@@ -121,9 +121,9 @@ pub(crate) fn unmetered<R>(work: impl FnOnce() -> R) -> R {
 
 /// A value of the platform's memory, freed as what it is: it was charged to nobody.
 #[derive(Debug)]
-pub(crate) struct Outside<T>(Option<T>);
+pub(crate) struct Unmetered<T>(Option<T>);
 
-impl<T> Outside<T> {
+impl<T> Unmetered<T> {
     /// Wraps what was allocated inside [`unmetered`].
     pub(crate) fn new(value: T) -> Self {
         Self(Some(value))
@@ -135,13 +135,13 @@ impl<T> Outside<T> {
     }
 
     /// Another value made from this one.
-    pub(crate) fn map<U>(self, work: impl FnOnce(T) -> U) -> Outside<U> {
+    pub(crate) fn map<U>(self, work: impl FnOnce(T) -> U) -> Unmetered<U> {
         let value = self.into_inner();
-        Outside::new(unmetered(|| work(value)))
+        Unmetered::new(unmetered(|| work(value)))
     }
 }
 
-impl<T> Deref for Outside<T> {
+impl<T> Deref for Unmetered<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -149,13 +149,13 @@ impl<T> Deref for Outside<T> {
     }
 }
 
-impl<T> DerefMut for Outside<T> {
+impl<T> DerefMut for Unmetered<T> {
     fn deref_mut(&mut self) -> &mut T {
         self.0.as_mut().expect("only taken by value")
     }
 }
 
-impl<T> Drop for Outside<T> {
+impl<T> Drop for Unmetered<T> {
     fn drop(&mut self) {
         unmetered(|| self.0 = None);
     }

@@ -3,16 +3,16 @@
 use shared::service::{HostError, HostErrorKind, Service, ServiceKind};
 
 use crate::language::error::{Result, host_error};
-use crate::sandbox::meter::{Outside, unmetered};
+use crate::sandbox::meter::{Unmetered, unmetered};
 use crate::sandbox::wait;
 
 /// Asks a service and waits for its answer. What crosses is the platform's memory, on both ways:
 /// otherwise a script would pay for bytes somebody else frees, and be paid for bytes it did not
 /// allocate.
-pub(super) fn ask<S: Service>(call: impl FnOnce() -> S::Call) -> Result<Outside<S::Reply>> {
+pub(super) fn ask<S: Service>(call: impl FnOnce() -> S::Call) -> Result<Unmetered<S::Reply>> {
     let call = unmetered(|| S::wrap(call()));
     let reply = wait::host_call(call)?;
-    let reply = Outside::new(unmetered(|| S::unwrap(reply)));
+    let reply = Unmetered::new(unmetered(|| S::unwrap(reply)));
     if reply.is_none() {
         return Err(misunderstood(S::KIND));
     }
@@ -30,7 +30,7 @@ pub(super) fn ask_for<S: Service, R>(
 
 /// Takes what was asked for out of an answer.
 pub(super) fn answered<S: Service, R>(
-    mut reply: Outside<S::Reply>,
+    mut reply: Unmetered<S::Reply>,
     take: impl FnOnce(&mut S::Reply) -> Option<Result<R>>,
 ) -> Result<R> {
     take(&mut reply).unwrap_or_else(|| Err(misunderstood(S::KIND)))

@@ -14,7 +14,7 @@ use super::messages::{self, Options};
 use super::transaction;
 use crate::language::error::{Result, host_error, wrong};
 use crate::language::json::{Failure, decode_wrapped};
-use crate::sandbox::meter::Outside;
+use crate::sandbox::meter::Unmetered;
 use crate::sandbox::signal::StopReason;
 use crate::sandbox::{callee, context};
 
@@ -45,7 +45,7 @@ fn call_later(script: &str, args: &Dynamic, options: &Options) -> Result<Immutab
 }
 
 /// Runs a script on what this run has left, which pays for what that used.
-fn call_now(script: &ScriptName, args: Outside<Bytes>) -> RhaiResult {
+fn call_now(script: &ScriptName, args: Unmetered<Bytes>) -> RhaiResult {
     let call = || {
         InvokeCall::Call(Box::new(ScriptCall {
             script: script.clone(),

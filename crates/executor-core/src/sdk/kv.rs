@@ -1,22 +1,22 @@
 //! `kv`: the app's key-value store, by collection.
 
+mod options;
+
 use rhai::plugin::{Dynamic, ImmutableString, RhaiResult, export_module};
 use rhai::{Array, Blob, Map};
-use shared::kv::{KvCall, KvCondition, KvEntry, KvOp, KvRange, KvReply, KvUpdate, KvValue};
+use shared::kv::{KvCall, KvEntry, KvOp, KvReply, KvUpdate, KvValue};
 use shared::limits::fixed::{KV_BATCH, KV_KEY_BYTES, KV_VALUE_BYTES};
 use shared::name::CollectionName;
 use shared::service::Kv;
 
 use super::ask::{answered, ask};
-use super::{time, transaction};
+use super::transaction;
 use crate::language::cost::charge_bytes;
 use crate::language::error::{Result, wrong};
 use crate::language::json::{Failure, decode_metered, encode_metered};
 use crate::sandbox::context;
-use crate::sandbox::meter::{Outside, unmetered};
-
-/// Keys a list gives unless it is told otherwise.
-const PAGE: i64 = 100;
+use crate::sandbox::meter::{Unmetered, unmetered};
+use options::{SetOptions, list_options, set_options};
 
 /// What `kv::collection(name)` returns.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ fn call<R>(
             collection: collection.0.as_str().parse().expect("it was a name"),
             op: op(),
         });
-        transaction::kv::call(Outside::new(call))?
+        transaction::kv::call(Unmetered::new(call))?
     } else {
         ask::<Kv>(|| KvCall {
             collection: collection.0.clone(),
@@ -107,99 +107,6 @@ fn described(entry: &KvEntry) -> Result<Map> {
     ]))
 }
 
-struct SetOptions {
-    ttl_ms: Option<u64>,
-    condition: KvCondition,
-}
-
-fn set_options(options: &Map) -> Result<SetOptions> {
-    let mut parsed = SetOptions {
-        ttl_ms: None,
-        condition: KvCondition::None,
-    };
-    let mut conditions = 0;
-    for (name, value) in options {
-        match name.as_str() {
-            "ttl" => {
-                let ttl = time::duration(value, "ttl")?.as_millis();
-                if ttl == 0 {
-                    return Err(wrong(
-                        "ttl is at least one millisecond; delete with delete(key)",
-                    ));
-                }
-                parsed.ttl_ms = Some(u64::try_from(ttl).unwrap_or(u64::MAX));
-            }
-            "if_version" => {
-                let version = value.as_int().map_err(|_kind| {
-                    wrong("if_version is the version get_with_version or set returned")
-                })?;
-                parsed.condition = KvCondition::IfVersion(version);
-                conditions += 1;
-            }
-            "if_absent" => match value.as_bool() {
-                Ok(true) => {
-                    parsed.condition = KvCondition::IfAbsent;
-                    conditions += 1;
-                }
-                Ok(false) => {}
-                Err(_kind) => return Err(wrong("if_absent is true or false")),
-            },
-            other => {
-                return Err(wrong(format!(
-                    "set has no option `{other}`; there are ttl, if_version and if_absent"
-                )));
-            }
-        }
-    }
-    if conditions > 1 {
-        return Err(wrong("set takes if_version or if_absent, not both"));
-    }
-    Ok(parsed)
-}
-
-fn list_options(options: &Map) -> Result<KvRange> {
-    let mut range = KvRange {
-        limit: PAGE as u32,
-        ..KvRange::default()
-    };
-    for (name, value) in options {
-        let text = || {
-            let text = value.read_lock::<ImmutableString>();
-            text.map(|text| Some(text.to_string()))
-                .ok_or_else(|| wrong(format!("list: {name} is a text")))
-        };
-        match name.as_str() {
-            // `cursor: page.cursor` of the last page is `()`.
-            "prefix" | "start" | "end" | "cursor" if value.is_unit() => {}
-            "prefix" => range.prefix = text()?,
-            "start" => range.start = text()?,
-            "end" => range.end = text()?,
-            "cursor" => range.cursor = text()?,
-            "limit" => {
-                let limit = value
-                    .as_int()
-                    .ok()
-                    .filter(|n| (1..=KV_BATCH as i64).contains(n));
-                range.limit = limit
-                    .ok_or_else(|| wrong(format!("list: limit is from 1 to {KV_BATCH}")))?
-                    as u32;
-            }
-            "reverse" => {
-                range.reverse = value
-                    .as_bool()
-                    .map_err(|_kind| wrong("list: reverse is true or false"))?;
-            }
-            other => {
-                return Err(wrong(format!(
-                    "list has no option `{other}`; there are prefix, start, end, limit, cursor \
-                     and reverse"
-                )));
-            }
-        }
-    }
-    Ok(range)
-}
-
 fn write(collection: &Collection, key: &str, value: &Dynamic, with: &SetOptions) -> RhaiResult {
     checked_key(key)?;
     let value = stored(value)?;
@@ -239,8 +146,8 @@ fn yes_or_no(reply: &mut KvReply) -> Option<Result<bool>> {
 
 /// What an answer holds, each freed as soon as the script has its own: an answer and the values in
 /// it are not in memory twice.
-fn emptying<T>(items: &mut Vec<T>) -> impl Iterator<Item = Outside<T>> {
-    items.drain(..).map(Outside::new)
+fn emptying<T>(items: &mut Vec<T>) -> impl Iterator<Item = Unmetered<T>> {
+    items.drain(..).map(Unmetered::new)
 }
 
 fn page(collection: &Collection, options: &Map) -> Result<Map> {
@@ -308,7 +215,7 @@ pub(super) mod methods {
         let op = || KvOp::GetMany(keys.iter().map(ToString::to_string).collect());
         call(collection, op, |reply| match reply {
             KvReply::Entries(entries) => {
-                let load = |entry: Outside<Option<KvEntry>>| {
+                let load = |entry: Unmetered<Option<KvEntry>>| {
                     entry
                         .as_ref()
                         .map_or(Ok(Dynamic::UNIT), |entry| loaded(&entry.value))

@@ -16,7 +16,7 @@ use super::{time, transaction};
 use crate::language::error::{Result, wrong};
 use crate::language::json::{EncodeError, Failure, encode_map_metered, encode_metered};
 use crate::sandbox::context;
-use crate::sandbox::meter::{Outside, unmetered};
+use crate::sandbox::meter::{Unmetered, unmetered};
 
 /// How a message is sent.
 #[derive(Default)]
@@ -68,37 +68,37 @@ fn key(name: &str, value: &Dynamic) -> Result<ImmutableString> {
 }
 
 /// A name that crosses the seam.
-pub(super) fn name<T: FromStr<Err = NameError> + Clone>(text: &str) -> Result<Outside<T>> {
-    let parsed = Outside::new(unmetered(|| text.parse::<T>()));
+pub(super) fn name<T: FromStr<Err = NameError> + Clone>(text: &str) -> Result<Unmetered<T>> {
+    let parsed = Unmetered::new(unmetered(|| text.parse::<T>()));
     match &*parsed {
-        Ok(name) => Ok(Outside::new(unmetered(|| name.clone()))),
+        Ok(name) => Ok(Unmetered::new(unmetered(|| name.clone()))),
         Err(error) => Err(wrong(error.to_string())),
     }
 }
 
 /// The JSON of a value that is sent; `what` it is.
-pub(super) fn json(value: &Dynamic, what: &str) -> Result<Outside<Bytes>> {
+pub(super) fn json(value: &Dynamic, what: &str) -> Result<Unmetered<Bytes>> {
     copied(encode_metered(value, false, MESSAGE_BYTES as u64), what)
 }
 
 /// The JSON of a map that is sent.
-pub(super) fn json_of_map(map: &Map, what: &str) -> Result<Outside<Bytes>> {
+pub(super) fn json_of_map(map: &Map, what: &str) -> Result<Unmetered<Bytes>> {
     copied(encode_map_metered(map, MESSAGE_BYTES as u64), what)
 }
 
 fn copied(
     encoded: std::result::Result<Vec<u8>, Failure<EncodeError>>,
     what: &str,
-) -> Result<Outside<Bytes>> {
+) -> Result<Unmetered<Bytes>> {
     let text = encoded.map_err(|failure| match failure {
         Failure::Stopped(stopped) => stopped.into(),
         Failure::Wrong(error) => wrong(format!("{what} cannot be sent: {error}")),
     })?;
-    Ok(Outside::new(unmetered(|| Bytes::copy_from_slice(&text))))
+    Ok(Unmetered::new(unmetered(|| Bytes::copy_from_slice(&text))))
 }
 
 /// A message with this value.
-pub(super) fn message(value: &Dynamic, options: &Options) -> Result<Outside<Message>> {
+pub(super) fn message(value: &Dynamic, options: &Options) -> Result<Unmetered<Message>> {
     let body = json(value, "the message")?;
     let now = context::now();
     Ok(body.map(|body| Message {
@@ -112,7 +112,7 @@ pub(super) fn message(value: &Dynamic, options: &Options) -> Result<Outside<Mess
 
 /// Sends one message of a service, now or with the open transaction; its event's id.
 pub(super) fn send<S: Service>(
-    message: Outside<Message>,
+    message: Unmetered<Message>,
     effect: impl FnOnce(Message) -> Effect,
     call: impl FnOnce(Message) -> S::Call,
     event: impl FnOnce(&S::Reply) -> Option<EventId>,

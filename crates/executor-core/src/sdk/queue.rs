@@ -14,7 +14,7 @@ use super::messages::{self, Options};
 use super::transaction;
 use crate::language::error::{Result, wrong};
 use crate::sandbox::context;
-use crate::sandbox::meter::{Outside, unmetered};
+use crate::sandbox::meter::{Unmetered, unmetered};
 
 fn send_one(queue: &str, value: &Dynamic, options: &Options) -> Result<ImmutableString> {
     let queue = messages::name::<QueueName>(queue)?;
@@ -38,7 +38,7 @@ fn texts<'a>(ids: impl Iterator<Item = &'a EventId>) -> Array {
 }
 
 /// Sends messages together; their events' ids.
-fn send_all(queue: Outside<QueueName>, messages: Outside<Vec<Message>>) -> Result<Array> {
+fn send_all(queue: Unmetered<QueueName>, messages: Unmetered<Vec<Message>>) -> Result<Array> {
     if transaction::is_open() {
         let ids = texts(messages.iter().map(|message| &message.id));
         let effect = |message| Effect::Send(queue.clone(), message);
@@ -89,7 +89,7 @@ pub(super) mod functions {
                 "queue::send_many takes at most {EFFECTS} messages"
             )));
         }
-        let mut ready = Outside::new(Vec::new());
+        let mut ready = Unmetered::new(Vec::new());
         let mut bytes = 0;
         for message in &messages {
             let message = messages::message(message, &Options::default())?;

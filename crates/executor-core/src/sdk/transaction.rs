@@ -17,7 +17,7 @@ use super::ask::ask;
 use super::state;
 use crate::language::error::{Result, wrong};
 use crate::sandbox::context;
-use crate::sandbox::meter::{Outside, unmetered};
+use crate::sandbox::meter::{Unmetered, unmetered};
 use collected::Collected;
 
 /// The version of an entry the transaction wrote itself: it gets one at the end.
@@ -106,7 +106,7 @@ pub(crate) fn commit() -> Result<bool> {
     let Some(tx) = state::with(|state| state.transaction.take()) else {
         return Ok(true);
     };
-    let tx = Outside::new(tx);
+    let tx = Unmetered::new(tx);
     if tx.reads.is_empty() && tx.effects.is_empty() {
         return Ok(true);
     }

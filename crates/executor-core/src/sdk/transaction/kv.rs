@@ -13,15 +13,15 @@ use super::{UNWRITTEN, refuse_inside, room_for_effects, room_for_reads, with};
 use crate::language::cost::charge_bytes;
 use crate::language::error::{Result, host_error, wrong};
 use crate::sandbox::context;
-use crate::sandbox::meter::{Outside, unmetered};
+use crate::sandbox::meter::{Unmetered, unmetered};
 use crate::sdk::ask::{self, ask};
 use crate::sdk::state;
 
-type Entry = Outside<Option<KvEntry>>;
+type Entry = Unmetered<Option<KvEntry>>;
 
 /// Answers a call inside of the open transaction. A write that will happen is
 /// [`KvReply::Flag`]: it has no version yet.
-pub(in crate::sdk) fn call(call: Outside<KvCall>) -> Result<Outside<KvReply>> {
+pub(in crate::sdk) fn call(call: Unmetered<KvCall>) -> Result<Unmetered<KvReply>> {
     let reply = match &call.op {
         KvOp::Get(key) => {
             let entry = look(&call.collection, key)?;
@@ -41,7 +41,7 @@ pub(in crate::sdk) fn call(call: Outside<KvCall>) -> Result<Outside<KvReply>> {
             return Err(wrong("no transaction is open"));
         }
     };
-    Ok(Outside::new(reply))
+    Ok(Unmetered::new(reply))
 }
 
 fn place(collection: &CollectionName, key: &str) -> Place {
@@ -54,7 +54,7 @@ fn own(collection: &CollectionName, key: &str) -> Option<Entry> {
         let written = &state.transaction.as_ref()?.written;
         unmetered(|| {
             let found = written.get(&place(collection, key))?;
-            Some(Outside::new(found.entry.clone()))
+            Some(Unmetered::new(found.entry.clone()))
         })
     })
 }
@@ -73,7 +73,7 @@ fn is_read(collection: &CollectionName, key: &str) -> bool {
 }
 
 /// Asks the store.
-fn stored(collection: &CollectionName, op: impl FnOnce() -> KvOp) -> Result<Outside<KvReply>> {
+fn stored(collection: &CollectionName, op: impl FnOnce() -> KvOp) -> Result<Unmetered<KvReply>> {
     ask::<Kv>(|| KvCall {
         collection: collection.clone(),
         op: op(),
@@ -97,22 +97,22 @@ fn look(collection: &CollectionName, key: &str) -> Result<Entry> {
         return Err(misunderstood());
     };
     note(collection, key, entry.as_ref());
-    Ok(Outside::new(entry.take()))
+    Ok(Unmetered::new(entry.take()))
 }
 
 /// The entries at several keys, in their order.
 fn look_many(
     collection: &CollectionName,
     keys: &[String],
-) -> Result<Outside<Vec<Option<KvEntry>>>> {
-    let mut entries = Outside::new(unmetered(|| Vec::with_capacity(keys.len())));
-    let mut asked = Outside::new(unmetered(|| Vec::with_capacity(keys.len())));
+) -> Result<Unmetered<Vec<Option<KvEntry>>>> {
+    let mut entries = Unmetered::new(unmetered(|| Vec::with_capacity(keys.len())));
+    let mut asked = Unmetered::new(unmetered(|| Vec::with_capacity(keys.len())));
     for key in keys {
         let known = own(collection, key);
         if known.is_none() {
             unmetered(|| asked.push(key.clone()));
         }
-        entries.push(known.and_then(Outside::into_inner));
+        entries.push(known.and_then(Unmetered::into_inner));
     }
     let new = asked.iter().filter(|key| !is_read(collection, key)).count();
     room_for_reads(new)?;
@@ -135,12 +135,12 @@ fn look_many(
 
 /// Does a write to what the transaction sees; the store comes to the same when the transaction
 /// ends.
-fn write(mut call: Outside<KvCall>) -> Result<KvReply> {
+fn write(mut call: Unmetered<KvCall>) -> Result<KvReply> {
     let (key, write) = call.op.write().ok_or_else(misunderstood)?;
     let old = if write.looks() {
         look(&call.collection, key)?
     } else {
-        Outside::new(None)
+        Unmetered::new(None)
     };
     can_be_decided(write, old.as_ref())?;
     if let KvWrite::Append(item) = write {
@@ -152,7 +152,7 @@ fn write(mut call: Outside<KvCall>) -> Result<KvReply> {
     match change.map_err(|unfit| refused(&unfit))? {
         KvChange::Refused(version) => Ok(KvReply::Refused(version)),
         KvChange::Remove(there) => {
-            keep(call, Outside::new(None), 0)?;
+            keep(call, Unmetered::new(None), 0)?;
             Ok(KvReply::Flag(there))
         }
         KvChange::Put {
@@ -160,7 +160,7 @@ fn write(mut call: Outside<KvCall>) -> Result<KvReply> {
             expires_at,
             number,
         } => {
-            let value = Outside::new(value);
+            let value = Unmetered::new(value);
             let own = number.map_or(0, |_| value.len());
             charge_bytes(own)?;
             if let KvOp::Set { condition, .. } = &mut call.op {
@@ -174,7 +174,7 @@ fn write(mut call: Outside<KvCall>) -> Result<KvReply> {
 }
 
 /// An entry the transaction wrote.
-fn entry(value: Outside<KvValue>, expires_at: Option<i64>) -> Entry {
+fn entry(value: Unmetered<KvValue>, expires_at: Option<i64>) -> Entry {
     value.map(|value| {
         Some(KvEntry {
             value,
@@ -207,9 +207,9 @@ fn refused(unfit: &Unfit) -> Box<EvalAltResult> {
 }
 
 /// Keeps a write for the end, and what later reads see. `own` bytes of that are not the write's.
-fn keep(call: Outside<KvCall>, entry: Entry, own: usize) -> Result<()> {
+fn keep(call: Unmetered<KvCall>, entry: Entry, own: usize) -> Result<()> {
     let (key, _) = call.op.write().ok_or_else(misunderstood)?;
-    let at = Outside::new(unmetered(|| place(&call.collection, key)));
+    let at = Unmetered::new(unmetered(|| place(&call.collection, key)));
     let effect = call.map(Effect::Kv);
     let before = with(|tx| tx.written.get(&*at).map_or(0, |written| written.own));
     let weight = weight_of(&effect) + own;

@@ -9,11 +9,11 @@ use shared::service::tx::{TxCall, TxReply};
 use super::collected::weight_of;
 use super::{room_for_effects, room_for_reads, with};
 use crate::language::error::Result;
-use crate::sandbox::meter::{Outside, unmetered};
+use crate::sandbox::meter::{Unmetered, unmetered};
 use crate::sdk::ask::ask_for;
 
 /// Keeps messages for the end of the open transaction: all, or none and an error.
-pub(in crate::sdk) fn keep(effects: Outside<Vec<Effect>>) -> Result<()> {
+pub(in crate::sdk) fn keep(effects: Unmetered<Vec<Effect>>) -> Result<()> {
     let bytes = effects.iter().map(weight_of).sum();
     room_for_effects(effects.len(), bytes)?;
     with(|tx| {
@@ -27,11 +27,11 @@ pub(in crate::sdk) fn keep(effects: Outside<Vec<Effect>>) -> Result<()> {
 /// under its idempotency key, here or by others, is that event, and nothing is kept.
 ///
 /// Nobody sends it in between: the transaction ends only if the key is still new then.
-pub(in crate::sdk) fn send(effect: Outside<Effect>) -> Result<EventId> {
+pub(in crate::sdk) fn send(effect: Unmetered<Effect>) -> Result<EventId> {
     let (id, once) = unmetered(|| {
         let (to, message) = effect.message().expect("it is a message");
         let key = message.idempotency_key.clone();
-        (message.id, key.map(|key| Outside::new((to, key))))
+        (message.id, key.map(|key| Unmetered::new((to, key))))
     });
     let Some(once) = once else {
         keep(effect.map(|effect| vec![effect]))?;
