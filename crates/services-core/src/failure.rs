@@ -28,6 +28,7 @@ impl Failed for StoreError {
             Self::NoSuchApp
             | Self::Constraint(_)
             | Self::Column { .. }
+            | Self::NoColumn { .. }
             | Self::Corrupt { .. }
             | Self::Engine(_) => {
                 tracing::error!(%service, error = %self, "a host call failed");

@@ -6,9 +6,10 @@ use shared::limits::LimitSettings;
 use shared::name::{AppSlug, DomainName, EnvName};
 
 use crate::change::Change;
-use crate::conn::{Conn, Row};
+use crate::conn::Conn;
 use crate::dialect::lock_name;
 use crate::error::StoreError;
+use crate::row::Row;
 
 /// An app as stored.
 #[derive(Clone, Debug)]
@@ -36,14 +37,14 @@ const COLUMNS: &str =
 
 fn app(row: &Row) -> Result<AppRow, StoreError> {
     Ok(AppRow {
-        id: AppId::from_bytes(row.array(0)?),
-        slug: parse("app name", row.text(1)?)?,
-        description: row.text(2)?.to_owned(),
-        is_default: row.flag(3)?,
-        limits: json("limits", row.text(4)?)?,
-        active_release: row.opt_int(5)?,
-        created_at: Timestamp(row.int(6)?),
-        updated_at: Timestamp(row.int(7)?),
+        id: AppId::from_bytes(row.array("id")?),
+        slug: parse("app name", row.text("slug")?)?,
+        description: row.text("description")?.to_owned(),
+        is_default: row.flag("is_default")?,
+        limits: json("limits", row.text("limits")?)?,
+        active_release: row.opt_int("active_release")?,
+        created_at: Timestamp(row.int("created_at")?),
+        updated_at: Timestamp(row.int("updated_at")?),
     })
 }
 
@@ -109,7 +110,7 @@ fn no_default(change: &mut Change<'_>) -> Result<(), StoreError> {
     lock_name(change.conn(), "default app")?;
     let sql = "SELECT id FROM apps WHERE is_default = 1";
     for row in change.conn().query(sql, &[])? {
-        let id = AppId::from_bytes(row.array(0)?);
+        let id = AppId::from_bytes(row.array("id")?);
         change.of(id)?.execute(
             "UPDATE apps SET is_default = 0 WHERE id = ?1",
             &[id.as_bytes().into()],
@@ -122,7 +123,7 @@ fn no_default(change: &mut Change<'_>) -> Result<(), StoreError> {
 fn redirects_to(conn: &mut dyn Conn, slug: &AppSlug) -> Result<Option<AppId>, StoreError> {
     let sql = "SELECT app_id FROM slug_redirects WHERE slug = ?1";
     let row = conn.query_one(sql, &[slug.as_str().into()])?;
-    row.map(|row| row.array(0).map(AppId::from_bytes))
+    row.map(|row| row.array("app_id").map(AppId::from_bytes))
         .transpose()
 }
 
@@ -217,7 +218,7 @@ pub fn redirects(conn: &mut dyn Conn, id: AppId) -> Result<Vec<AppSlug>, StoreEr
         &[id.as_bytes().into()],
     )?
     .iter()
-    .map(|row| parse("app name", row.text(0)?))
+    .map(|row| parse("app name", row.text("slug")?))
     .collect()
 }
 
@@ -262,7 +263,12 @@ pub fn domains(
         &[app.as_bytes().into()],
     )?
     .iter()
-    .map(|row| Ok((parse("domain", row.text(0)?)?, Timestamp(row.int(1)?))))
+    .map(|row| {
+        Ok((
+            parse("domain", row.text("domain")?)?,
+            Timestamp(row.int("created_at")?),
+        ))
+    })
     .collect()
 }
 
@@ -311,9 +317,9 @@ pub fn env(conn: &mut dyn Conn, app: AppId) -> Result<Vec<EnvRow>, StoreError> {
     .iter()
     .map(|row| {
         Ok(EnvRow {
-            name: parse("environment variable", row.text(0)?)?,
-            value: row.text(1)?.to_owned(),
-            updated_at: Timestamp(row.int(2)?),
+            name: parse("environment variable", row.text("name")?)?,
+            value: row.text("value")?.to_owned(),
+            updated_at: Timestamp(row.int("updated_at")?),
         })
     })
     .collect()

@@ -50,7 +50,7 @@ impl<'c> Change<'c> {
                 "UPDATE apps SET deployment = deployment + 1 WHERE id = ?1 RETURNING deployment",
                 &[app.as_bytes().into()],
             )?;
-            let number = row.ok_or(StoreError::NoSuchApp)?.int(0)?;
+            let number = row.ok_or(StoreError::NoSuchApp)?.int("deployment")?;
             let raised = Raised { app, number };
             dialect::announce(self.conn, raised)?;
             self.conn.note(Notice::Raised(raised));

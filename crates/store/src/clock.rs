@@ -96,12 +96,12 @@ struct Measured {
 
 impl Measured {
     fn take(conn: &mut dyn Conn) -> Result<Self, StoreError> {
-        let sql = format!("SELECT {}", expression(conn));
+        let sql = format!("SELECT {} AS now", expression(conn));
         let asked = steady();
         let row = conn.query_one(&sql, &[])?;
         let answered = steady();
         let missing = || StoreError::Engine("the database does not tell the time".to_owned());
-        let shown = row.ok_or_else(missing)?.int(0)?;
+        let shown = row.ok_or_else(missing)?.int("now")?;
         Ok(Self {
             least: shown - answered,
             most: shown - asked,

@@ -1,7 +1,8 @@
 //! What every statement is written against: one connection, either engine.
 
-use crate::StoreError;
+use crate::error::StoreError;
 use crate::handover::{Handover, Notice};
+use crate::row::Row;
 
 /// The engine behind a connection, for the few statements that must differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,104 +62,6 @@ impl<'a, T: Into<Param<'a>>> From<Option<T>> for Param<'a> {
     }
 }
 
-/// A value read back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value {
-    /// NULL.
-    Null,
-    /// An integer.
-    Int(i64),
-    /// Text.
-    Text(String),
-    /// Bytes.
-    Blob(Vec<u8>),
-}
-
-/// One row of a result; columns by position, in the order of the statement.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row(pub Vec<Value>);
-
-impl Row {
-    fn column(&self, at: usize) -> &Value {
-        self.0.get(at).unwrap_or(&Value::Null)
-    }
-
-    /// The integer in a column; an error when it is something else.
-    pub fn int(&self, at: usize) -> Result<i64, StoreError> {
-        match self.column(at) {
-            Value::Int(value) => Ok(*value),
-            other => Err(StoreError::column(at, "an integer", other)),
-        }
-    }
-
-    /// The integer in a column, or `None` for NULL.
-    pub fn opt_int(&self, at: usize) -> Result<Option<i64>, StoreError> {
-        if *self.column(at) == Value::Null {
-            Ok(None)
-        } else {
-            self.int(at).map(Some)
-        }
-    }
-
-    /// Whether the integer in a column is not zero.
-    pub fn flag(&self, at: usize) -> Result<bool, StoreError> {
-        Ok(self.int(at)? != 0)
-    }
-
-    /// The text in a column.
-    pub fn text(&self, at: usize) -> Result<&str, StoreError> {
-        match self.column(at) {
-            Value::Text(value) => Ok(value),
-            other => Err(StoreError::column(at, "text", other)),
-        }
-    }
-
-    /// The text in a column, or `None` for NULL.
-    pub fn opt_text(&self, at: usize) -> Result<Option<&str>, StoreError> {
-        if *self.column(at) == Value::Null {
-            Ok(None)
-        } else {
-            self.text(at).map(Some)
-        }
-    }
-
-    /// The bytes in a column.
-    pub fn blob(&self, at: usize) -> Result<&[u8], StoreError> {
-        match self.column(at) {
-            Value::Blob(value) => Ok(value),
-            other => Err(StoreError::column(at, "bytes", other)),
-        }
-    }
-
-    /// The bytes in a column, or `None` for NULL.
-    pub fn opt_blob(&self, at: usize) -> Result<Option<&[u8]>, StoreError> {
-        if *self.column(at) == Value::Null {
-            Ok(None)
-        } else {
-            self.blob(at).map(Some)
-        }
-    }
-
-    /// The bytes of an id or a hash.
-    pub fn array<const N: usize>(&self, at: usize) -> Result<[u8; N], StoreError> {
-        let blob = self.blob(at)?;
-        blob.try_into()
-            .map_err(|_wrong_length| StoreError::column(at, "an id", &Value::Blob(blob.to_vec())))
-    }
-}
-
-impl Row {
-    /// Bytes of its texts and blobs, and what holding it takes besides.
-    pub fn bytes(&self) -> usize {
-        let values = self.0.iter().map(|value| match value {
-            Value::Null | Value::Int(_) => 0,
-            Value::Text(text) => text.len(),
-            Value::Blob(bytes) => bytes.len(),
-        });
-        values.sum::<usize>() + size_of_val(&*self.0)
-    }
-}
-
 /// Bytes a reader may still hold.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Room(u64);
@@ -180,7 +83,8 @@ impl Room {
 /// One connection, inside a transaction or a single read.
 ///
 /// SQL is written once, with `?1`, `?2` … for parameters, in the subset both engines speak
-/// (CONTRIBUTING.md lists its rules). Statements are prepared once per connection.
+/// (CONTRIBUTING.md lists its rules). Statements are prepared once per connection. Rows are read by
+/// the names of their columns, so every expression in a statement has one (`AS`).
 pub trait Conn {
     /// The engine, for the few statements that must differ.
     fn dialect(&self) -> Dialect;

@@ -6,9 +6,10 @@ use shared::event::Cause;
 use shared::id::{AppId, DeadLetterId, EventId, ExecutionId};
 use shared::invocation::TriggerKind;
 
-use crate::conn::{Conn, Room, Row};
+use crate::conn::{Conn, Room};
 use crate::error::StoreError;
 use crate::outbox::{self, Delivery, New};
+use crate::row::Row;
 
 /// Dead letters kept per app; the oldest go first.
 pub const KEEP_PER_APP: i64 = 100_000;
@@ -79,24 +80,24 @@ const COLUMNS: &str = "id, app_id, event_id, kind, trigger_key, script, handler,
                        error, history";
 
 fn of_row(row: &Row) -> Result<DeadLetter, StoreError> {
-    let event = EventId::from_bytes(row.array(2)?);
+    let event = EventId::from_bytes(row.array("event_id")?);
     Ok(DeadLetter {
-        id: DeadLetterId::from_bytes(row.array(0)?),
-        app: AppId::from_bytes(row.array(1)?),
+        id: DeadLetterId::from_bytes(row.array("id")?),
+        app: AppId::from_bytes(row.array("app_id")?),
         event,
-        kind: outbox::kind(row.text(3)?)?,
-        trigger: row.text(4)?.to_owned(),
-        script: row.opt_text(5)?.map(str::to_owned),
-        handler: row.opt_text(6)?.map(str::to_owned),
-        subject: row.text(7)?.to_owned(),
-        order_key: row.opt_text(8)?.map(str::to_owned),
-        payload: row.opt_blob(9)?.unwrap_or_default().to_vec().into(),
-        cause: outbox::cause(row, 10, event)?,
-        created_at: Timestamp(row.int(13)?),
-        died_at: Timestamp(row.int(14)?),
-        attempts: u32::try_from(row.int(15)?).unwrap_or(u32::MAX),
-        error: row.text(16)?.to_owned(),
-        history: row.text(17)?.to_owned(),
+        kind: outbox::kind(row.text("kind")?)?,
+        trigger: row.text("trigger_key")?.to_owned(),
+        script: row.opt_text("script")?.map(str::to_owned),
+        handler: row.opt_text("handler")?.map(str::to_owned),
+        subject: row.text("subject")?.to_owned(),
+        order_key: row.opt_text("order_key")?.map(str::to_owned),
+        payload: row.opt_blob("payload")?.unwrap_or_default().to_vec().into(),
+        cause: outbox::cause(row, event)?,
+        created_at: Timestamp(row.int("created_at")?),
+        died_at: Timestamp(row.int("died_at")?),
+        attempts: u32::try_from(row.int("attempts")?).unwrap_or(u32::MAX),
+        error: row.text("error")?.to_owned(),
+        history: row.text("history")?.to_owned(),
     })
 }
 
@@ -167,7 +168,7 @@ pub fn list(
 
 /// The columns of lists, in which nobody needs the payloads.
 fn without_payload() -> String {
-    COLUMNS.replace("payload", "NULL")
+    COLUMNS.replace("payload", "NULL AS payload")
 }
 
 /// An app's dead letters older than `before`, newest first, without their payloads.
@@ -215,7 +216,7 @@ pub fn oldest(
         &[app.as_bytes().into(), up_to.as_bytes().into(), most.into()],
     )?
     .iter()
-    .map(|row| Ok(DeadLetterId::from_bytes(row.array(0)?)))
+    .map(|row| Ok(DeadLetterId::from_bytes(row.array("id")?)))
     .collect()
 }
 

@@ -36,7 +36,7 @@ pub struct Deployment {
 pub fn numbers(conn: &mut dyn Conn) -> Result<BTreeMap<AppId, i64>, StoreError> {
     conn.query("SELECT id, deployment FROM apps", &[])?
         .iter()
-        .map(|row| Ok((AppId::from_bytes(row.array(0)?), row.int(1)?)))
+        .map(|row| Ok((AppId::from_bytes(row.array("id")?), row.int("deployment")?)))
         .collect()
 }
 
@@ -44,7 +44,7 @@ pub fn numbers(conn: &mut dyn Conn) -> Result<BTreeMap<AppId, i64>, StoreError> 
 pub fn number(conn: &mut dyn Conn, app: AppId) -> Result<Option<i64>, StoreError> {
     let sql = "SELECT deployment FROM apps WHERE id = ?1";
     let row = conn.query_one(sql, &[app.as_bytes().into()])?;
-    row.map(|row| row.int(0)).transpose()
+    row.map(|row| row.int("deployment")).transpose()
 }
 
 /// Loads an app's deployment; `None` when there is no such app.

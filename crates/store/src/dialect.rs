@@ -30,14 +30,14 @@ pub(crate) fn next_kv_version(conn: &mut dyn Conn) -> Result<i64, StoreError> {
         Dialect::Sqlite => {
             "UPDATE counters SET value = value + 1 WHERE name = 'kv' RETURNING value"
         }
-        Dialect::Postgres => "SELECT nextval('kv_version')",
+        Dialect::Postgres => "SELECT nextval('kv_version') AS value",
     };
     let row = conn.query_one(sql, &[])?;
     row.ok_or(StoreError::Corrupt {
         what: "counter",
         reason: "it is missing".to_owned(),
     })?
-    .int(0)
+    .int("value")
 }
 
 /// Lets one transaction at a time change a key. SQLite has one writer anyway.

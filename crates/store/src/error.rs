@@ -1,7 +1,5 @@
 //! Why storage failed.
 
-use crate::conn::Value;
-
 /// A storage failure. Display texts are for the log; callers map them to what a client may see.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -23,14 +21,26 @@ pub enum StoreError {
     #[error("the disk failed: {0}")]
     DiskFailed(String),
     /// A stored value that is not what the program wrote.
-    #[error("column {at} holds {found}, expected {expected}")]
+    #[error("column {column} holds {found}, expected {expected}; it was read by: {statement}")]
     Column {
-        /// Position in the statement.
-        at: usize,
+        /// The column.
+        column: String,
         /// What the program reads.
         expected: &'static str,
         /// What is there.
         found: &'static str,
+        /// The statement that read it.
+        statement: String,
+    },
+    /// The program reads a column that its statement does not ask for.
+    #[error("there is no column {column} among {columns}; they were read by: {statement}")]
+    NoColumn {
+        /// What the program reads.
+        column: String,
+        /// What there is.
+        columns: String,
+        /// The statement.
+        statement: String,
     },
     /// A stored document that does not parse.
     #[error("a stored {what} does not parse: {reason}")]
@@ -49,20 +59,6 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    pub(crate) fn column(at: usize, expected: &'static str, found: &Value) -> Self {
-        let found = match found {
-            Value::Null => "NULL",
-            Value::Int(_) => "an integer",
-            Value::Text(_) => "text",
-            Value::Blob(_) => "bytes",
-        };
-        Self::Column {
-            at,
-            expected,
-            found,
-        }
-    }
-
     /// A statement failed, so nothing of its transaction happened, whatever its closure answered.
     pub(crate) fn rolled_back() -> Self {
         Self::Engine("a statement failed, so the transaction was rolled back".to_owned())

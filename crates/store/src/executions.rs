@@ -8,8 +8,9 @@ use shared::invocation::LogLevel;
 use shared::record::ExecutionRecord;
 
 use crate::apps::{self, to_json};
-use crate::conn::{Conn, Param, Row};
+use crate::conn::{Conn, Param};
 use crate::error::StoreError;
+use crate::row::Row;
 
 /// Runs kept per app; older ones are removed in batches as new ones come.
 pub const KEEP_PER_APP: i64 = 100_000;
@@ -122,12 +123,12 @@ pub fn trim(conn: &mut dyn Conn, app: AppId, batch: i64) -> Result<u64, StoreErr
     conn.execute(
         "DELETE FROM log_lines WHERE app_id = ?1 AND execution_id IN (SELECT id FROM executions \
          WHERE app_id = ?1 AND id <= ?2 ORDER BY id LIMIT ?3)",
-        &[app.as_bytes().into(), cut.blob(0)?.into(), batch.into()],
+        &[app.as_bytes().into(), cut.blob("id")?.into(), batch.into()],
     )?;
     conn.execute(
         "DELETE FROM executions WHERE id IN (SELECT id FROM executions WHERE app_id = ?1 \
          AND id <= ?2 ORDER BY id LIMIT ?3)",
-        &[app.as_bytes().into(), cut.blob(0)?.into(), batch.into()],
+        &[app.as_bytes().into(), cut.blob("id")?.into(), batch.into()],
     )
 }
 
@@ -203,35 +204,28 @@ const COLUMNS: &str = "id, request_id, script, version, release, source, target,
                        error, started_at, wall_us, cpu_us, operations, memory_peak, host_calls, \
                        event_id, attempt, root, parent";
 
-fn id(row: &Row, at: usize) -> Result<Option<[u8; 16]>, StoreError> {
-    match row.opt_blob(at)? {
-        Some(_) => row.array(at).map(Some),
-        None => Ok(None),
-    }
-}
-
 fn execution(row: &Row) -> Result<ExecutionRow, StoreError> {
     Ok(ExecutionRow {
-        id: ExecutionId::from_bytes(row.array(0)?),
-        request: RequestId::from_bytes(row.array(1)?),
-        script: row.text(2)?.to_owned(),
-        version: row.int(3)?,
-        release: row.int(4)?,
-        trigger: row.text(5)?.to_owned(),
-        target: row.opt_text(6)?.map(str::to_owned),
-        status: row.opt_int(7)?,
-        outcome: row.text(8)?.to_owned(),
-        error: row.opt_text(9)?.map(str::to_owned),
-        started_at: Timestamp(row.int(10)?),
-        wall_us: row.int(11)?,
-        cpu_us: row.int(12)?,
-        operations: row.int(13)?,
-        memory_peak: row.int(14)?,
-        host_calls: row.int(15)?,
-        event: id(row, 16)?.map(EventId::from_bytes),
-        attempt: row.opt_int(17)?,
-        root: id(row, 18)?.map(RootId::from_bytes),
-        parent: id(row, 19)?.map(ExecutionId::from_bytes),
+        id: ExecutionId::from_bytes(row.array("id")?),
+        request: RequestId::from_bytes(row.array("request_id")?),
+        script: row.text("script")?.to_owned(),
+        version: row.int("version")?,
+        release: row.int("release")?,
+        trigger: row.text("source")?.to_owned(),
+        target: row.opt_text("target")?.map(str::to_owned),
+        status: row.opt_int("status")?,
+        outcome: row.text("outcome")?.to_owned(),
+        error: row.opt_text("error")?.map(str::to_owned),
+        started_at: Timestamp(row.int("started_at")?),
+        wall_us: row.int("wall_us")?,
+        cpu_us: row.int("cpu_us")?,
+        operations: row.int("operations")?,
+        memory_peak: row.int("memory_peak")?,
+        host_calls: row.int("host_calls")?,
+        event: row.opt_array("event_id")?.map(EventId::from_bytes),
+        attempt: row.opt_int("attempt")?,
+        root: row.opt_array("root")?.map(RootId::from_bytes),
+        parent: row.opt_array("parent")?.map(ExecutionId::from_bytes),
     })
 }
 
@@ -401,11 +395,11 @@ pub fn logs(
 }
 
 fn log_row(row: &Row) -> Result<LogRow, StoreError> {
-    let level = row.int(3)?;
+    let level = row.int("level")?;
     Ok(LogRow {
-        execution: ExecutionId::from_bytes(row.array(0)?),
-        line: row.int(1)?,
-        at: Timestamp(row.int(2)?),
+        execution: ExecutionId::from_bytes(row.array("execution_id")?),
+        line: row.int("line")?,
+        at: Timestamp(row.int("at")?),
         level: LogLevel::ALL
             .into_iter()
             .find(|l| *l as i64 == level)
@@ -413,8 +407,8 @@ fn log_row(row: &Row) -> Result<LogRow, StoreError> {
                 what: "level",
                 reason: level.to_string(),
             })?,
-        script: row.text(4)?.to_owned(),
-        message: row.text(5)?.to_owned(),
-        fields: row.opt_text(6)?.map(str::to_owned),
+        script: row.text("script")?.to_owned(),
+        message: row.text("message")?.to_owned(),
+        fields: row.opt_text("fields")?.map(str::to_owned),
     })
 }

@@ -7,8 +7,9 @@ use shared::clock::Timestamp;
 use shared::id::AppId;
 use shared::kv::{InvalidKey, KvCall, KvEntry, KvOp, KvReply, KvValue, KvWrite, Unfit};
 
-use crate::conn::{Conn, Param, Room, Row};
+use crate::conn::{Conn, Param, Room};
 use crate::error::StoreError;
+use crate::row::Row;
 
 pub(crate) use write::Written;
 
@@ -131,7 +132,7 @@ impl Scope<'_> {
             ],
         )?;
         let Some(row) = row else { return Ok(None) };
-        let entry = entry(&row, 0)?;
+        let entry = entry(&row)?;
         Ok(if self.expired(&entry) {
             None
         } else {
@@ -158,9 +159,9 @@ impl Scope<'_> {
     }
 }
 
-fn entry(row: &Row, first: usize) -> Result<KvEntry, StoreError> {
-    let bytes = row.blob(first + 1)?.to_vec().into();
-    let value = match row.int(first)? {
+fn entry(row: &Row) -> Result<KvEntry, StoreError> {
+    let bytes = row.blob("value")?.to_vec().into();
+    let value = match row.int("format")? {
         FORMAT_JSON => KvValue::Json(bytes),
         FORMAT_BLOB => KvValue::Blob(bytes),
         other => {
@@ -172,8 +173,8 @@ fn entry(row: &Row, first: usize) -> Result<KvEntry, StoreError> {
     };
     Ok(KvEntry {
         value,
-        version: row.int(first + 2)?,
-        expires_at: row.opt_int(first + 3)?,
+        version: row.int("version")?,
+        expires_at: row.opt_int("expires_at")?,
     })
 }
 

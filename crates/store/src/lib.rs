@@ -23,6 +23,7 @@ pub mod outbox;
 pub mod people;
 mod postgres;
 pub mod releases;
+mod row;
 pub mod schedules;
 mod sqlite;
 mod store;
@@ -30,7 +31,8 @@ pub mod triggers;
 
 pub use change::Change;
 pub use clock::StoreClock;
-pub use conn::{Conn, Dialect, Param, Row, Value};
+pub use conn::{Conn, Dialect, Param};
 pub use error::StoreError;
 pub use open::OpenError;
+pub use row::{Row, Value};
 pub use store::{Database, Store, StoreConfig};

@@ -44,10 +44,10 @@ pub(crate) fn current(conn: &mut dyn Conn) -> Result<i64, StoreError> {
         &[],
     )?;
     let row = conn.query_one(
-        "SELECT COALESCE(MAX(version), 0) FROM schema_migrations",
+        "SELECT COALESCE(MAX(version), 0) AS version FROM schema_migrations",
         &[],
     )?;
-    row.map_or(Ok(0), |row| row.int(0))
+    row.map_or(Ok(0), |row| row.int("version"))
 }
 
 /// The migrations a database at `version` lacks, as (version, name, SQL).

@@ -18,7 +18,7 @@ use crate::error::StoreError;
 use crate::job::Access;
 use crate::migrate;
 use crate::postgres::{self, PostgresConn};
-use crate::sqlite::{self, SqliteConn};
+use crate::sqlite::{self, Session, SqliteConn};
 
 /// Backups taken before migrations that are kept.
 const BACKUPS: usize = 3;
@@ -141,37 +141,27 @@ fn check_version(found: i64) -> Result<(), OpenError> {
 }
 
 /// Opens and migrates the SQLite database of a (locked) data directory.
-pub(crate) fn open_sqlite(
-    directory: &Path,
-    counters: &Counters,
-) -> Result<rusqlite::Connection, OpenError> {
+pub(crate) fn open_sqlite(directory: &Path, counters: &Counters) -> Result<Session, OpenError> {
     let path = sqlite::file_in(directory);
-    let connection = sqlite::connect(&path, Access::Write)?;
-    let mut conn = SqliteConn {
-        connection: &connection,
-        counters,
-        failed: false,
-        disk: None,
-        handover: None,
-        notices: Vec::new(),
-    };
+    let session = sqlite::connect(&path, Access::Write)?;
+    let mut conn = SqliteConn::new(&session, counters, None);
     let version = migrate::current(&mut conn)?;
     check_version(version)?;
     if version > 0 && version < migrate::newest() {
-        back_up(directory, &connection, version)?;
+        back_up(directory, &session, version)?;
     }
     for (version, name, sql) in migrate::pending(Dialect::Sqlite, version) {
         let run = |connection: &rusqlite::Connection| {
             connection.execute_batch("BEGIN IMMEDIATE")?;
             connection.execute_batch(sql)
         };
-        run(&connection).map_err(|e| sqlite::engine_error(&e))?;
+        run(&session).map_err(|e| sqlite::engine_error(&e))?;
         migrate::applied(&mut conn, version, name)?;
-        connection
+        session
             .execute_batch("COMMIT")
             .map_err(|e| sqlite::engine_error(&e))?;
     }
-    Ok(connection)
+    Ok(session)
 }
 
 /// Copies the database before it is migrated; keeps the newest few copies.
@@ -215,7 +205,7 @@ pub(crate) fn open_postgres(
     counters: &Counters,
 ) -> Result<(::postgres::Client, StoreClock), OpenError> {
     let mut client = wait_for_postgres(url, patience)?;
-    let mut statements = std::collections::HashMap::new();
+    let mut statements = postgres::Statements::new();
     let failure = |e: ::postgres::Error| OpenError::Store(postgres::engine_error(&e));
     // Another server may be migrating, and a migration may take its time.
     client

@@ -17,9 +17,10 @@ use shared::event::Cause;
 use shared::id::{AppId, EventId, ExecutionId, NodeId, RootId};
 use shared::invocation::TriggerKind;
 
-use crate::conn::{Conn, Dialect, Param, Row};
+use crate::conn::{Conn, Dialect, Param};
 use crate::error::StoreError;
 use crate::handover::{Backlog, Hold, Notice};
+use crate::row::Row;
 
 pub use claim::{Due, Span, claim, due, overdue, waiting_apps};
 pub use clock::pull_back;
@@ -98,26 +99,26 @@ const COLUMNS: &str = "seq, epoch, app_id, event_id, kind, trigger_key, script, 
                        crashes, suspect, history";
 
 fn delivery(row: &Row) -> Result<Delivery, StoreError> {
-    let event = EventId::from_bytes(row.array(3)?);
+    let event = EventId::from_bytes(row.array("event_id")?);
     Ok(Delivery {
-        seq: row.int(0)?,
-        epoch: row.int(1)?,
-        app: AppId::from_bytes(row.array(2)?),
+        seq: row.int("seq")?,
+        epoch: row.int("epoch")?,
+        app: AppId::from_bytes(row.array("app_id")?),
         event,
-        kind: kind(row.text(4)?)?,
-        trigger: row.text(5)?.to_owned(),
-        script: row.opt_text(6)?.map(str::to_owned),
-        handler: row.opt_text(7)?.map(str::to_owned),
-        subject: row.text(8)?.to_owned(),
-        order_key: row.opt_text(9)?.map(str::to_owned),
-        payload: row.opt_blob(10)?.unwrap_or_default().to_vec().into(),
-        cause: cause(row, 11, event)?,
-        created_at: Timestamp(row.int(14)?),
-        due_at: Timestamp(row.int(15)?),
-        attempt: u32::try_from(row.int(16)?).unwrap_or(u32::MAX),
-        crashes: row.int(17)?,
-        suspect: row.flag(18)?,
-        history: row.text(19)?.to_owned(),
+        kind: kind(row.text("kind")?)?,
+        trigger: row.text("trigger_key")?.to_owned(),
+        script: row.opt_text("script")?.map(str::to_owned),
+        handler: row.opt_text("handler")?.map(str::to_owned),
+        subject: row.text("subject")?.to_owned(),
+        order_key: row.opt_text("order_key")?.map(str::to_owned),
+        payload: row.opt_blob("payload")?.unwrap_or_default().to_vec().into(),
+        cause: cause(row, event)?,
+        created_at: Timestamp(row.int("created_at")?),
+        due_at: Timestamp(row.int("due_at")?),
+        attempt: u32::try_from(row.int("attempt")?).unwrap_or(u32::MAX),
+        crashes: row.int("crashes")?,
+        suspect: row.flag("suspect")?,
+        history: row.text("history")?.to_owned(),
     })
 }
 
@@ -128,17 +129,13 @@ pub(crate) fn kind(name: &str) -> Result<TriggerKind, StoreError> {
     })
 }
 
-/// Root, parent and depth, from column `at` on.
-pub(crate) fn cause(row: &Row, at: usize, event: EventId) -> Result<Cause, StoreError> {
-    let parent = match row.opt_blob(at + 1)? {
-        Some(_) => Some(ExecutionId::from_bytes(row.array(at + 1)?)),
-        None => None,
-    };
+/// Root, parent and depth of what an event belongs to.
+pub(crate) fn cause(row: &Row, event: EventId) -> Result<Cause, StoreError> {
     Ok(Cause {
-        root: RootId::from_bytes(row.array(at)?),
+        root: RootId::from_bytes(row.array("root")?),
         event: Some(event),
-        parent,
-        depth: u32::try_from(row.int(at + 2)?).unwrap_or(u32::MAX),
+        parent: row.opt_array("parent")?.map(ExecutionId::from_bytes),
+        depth: u32::try_from(row.int("depth")?).unwrap_or(u32::MAX),
     })
 }
 
@@ -240,9 +237,9 @@ fn queue_behind(conn: &mut dyn Conn, new: &mut New<'_>) -> Result<bool, StoreErr
         &[new.app.as_bytes().into(), new.trigger.into(), key.into()],
     )?;
     let Some(last) = last else { return Ok(false) };
-    new.due_at = new.due_at.max(Timestamp(last.int(0)?));
+    new.due_at = new.due_at.max(Timestamp(last.int("due_at")?));
     let own = conn.handover().map(|h| *h.node().as_bytes());
-    Ok(last.opt_blob(1)? != own.as_ref().map(|id| &id[..]) || own.is_none())
+    Ok(last.opt_blob("node")? != own.as_ref().map(|id| &id[..]) || own.is_none())
 }
 
 fn insert_row(conn: &mut dyn Conn, new: &New<'_>, node: Option<NodeId>) -> Result<i64, StoreError> {
@@ -271,7 +268,7 @@ fn insert_row(conn: &mut dyn Conn, new: &New<'_>, node: Option<NodeId>) -> Resul
         ],
     )?;
     let missing = || StoreError::Engine("the new delivery has no number".to_owned());
-    row.ok_or_else(missing)?.int(0)
+    row.ok_or_else(missing)?.int("seq")
 }
 
 fn of_new(new: &New<'_>, seq: i64) -> Delivery {
@@ -300,10 +297,11 @@ fn of_new(new: &New<'_>, seq: i64) -> Delivery {
 /// Messages of a queue that are not handled yet.
 pub fn depth(conn: &mut dyn Conn, app: AppId, queue: &str) -> Result<u64, StoreError> {
     let row = conn.query_one(
-        "SELECT COUNT(*) FROM deliveries WHERE app_id = ?1 AND kind = 'queue' AND subject = ?2",
+        "SELECT COUNT(*) AS depth FROM deliveries WHERE app_id = ?1 \
+         AND kind = 'queue' AND subject = ?2",
         &[app.as_bytes().into(), queue.into()],
     )?;
-    row.map_or(Ok(0), |row| row.int(0)).map(|n| n as u64)
+    row.map_or(Ok(0), |row| row.int("depth")).map(|n| n as u64)
 }
 
 /// What waits in every outbox.
@@ -311,17 +309,17 @@ pub fn backlogs(
     conn: &mut dyn Conn,
 ) -> Result<std::collections::HashMap<AppId, Backlog>, StoreError> {
     conn.query(
-        "SELECT app_id, COUNT(*), CAST(SUM(LENGTH(payload)) AS BIGINT) FROM deliveries \
-         GROUP BY app_id",
+        "SELECT app_id, COUNT(*) AS number, CAST(SUM(LENGTH(payload)) AS BIGINT) AS bytes \
+         FROM deliveries GROUP BY app_id",
         &[],
     )?
     .iter()
     .map(|row| {
         let backlog = Backlog {
-            rows: row.int(1)? as u64,
-            bytes: row.opt_int(2)?.unwrap_or(0) as u64,
+            rows: row.int("number")? as u64,
+            bytes: row.opt_int("bytes")?.unwrap_or(0) as u64,
         };
-        Ok((AppId::from_bytes(row.array(0)?), backlog))
+        Ok((AppId::from_bytes(row.array("app_id")?), backlog))
     })
     .collect()
 }
@@ -337,7 +335,7 @@ pub struct Pending {
 
 /// The columns of lists, in which nobody needs the payloads.
 fn without_payload() -> String {
-    COLUMNS.replace("payload", "NULL")
+    COLUMNS.replace("payload", "NULL AS payload")
 }
 
 /// An app's deliveries, oldest first, without their payloads.
@@ -388,16 +386,17 @@ pub fn queues(
     limit: i64,
 ) -> Result<Vec<QueueRow>, StoreError> {
     conn.query(
-        "SELECT subject, COUNT(*), MIN(created_at) FROM deliveries WHERE app_id = ?1 \
-         AND kind = 'queue' AND subject > ?2 GROUP BY subject ORDER BY subject LIMIT ?3",
+        "SELECT subject, COUNT(*) AS depth, MIN(created_at) AS oldest FROM deliveries \
+         WHERE app_id = ?1 AND kind = 'queue' AND subject > ?2 \
+         GROUP BY subject ORDER BY subject LIMIT ?3",
         &[app.as_bytes().into(), after.into(), limit.into()],
     )?
     .iter()
     .map(|row| {
         Ok(QueueRow {
-            name: row.text(0)?.to_owned(),
-            depth: row.int(1)? as u64,
-            oldest: Timestamp(row.int(2)?),
+            name: row.text("subject")?.to_owned(),
+            depth: row.int("depth")? as u64,
+            oldest: Timestamp(row.int("oldest")?),
         })
     })
     .collect()

@@ -3,9 +3,10 @@
 use shared::clock::Timestamp;
 use shared::id::{AppId, AuditId, SessionId, TokenId, UserId};
 
-use crate::conn::{Conn, Param, Row};
+use crate::conn::{Conn, Param};
 use crate::dialect::lock_name;
 use crate::error::StoreError;
+use crate::row::Row;
 
 /// The SHA-256 of a secret.
 pub type SecretHash = [u8; 32];
@@ -27,11 +28,11 @@ pub struct UserRow {
 
 fn user(row: &Row) -> Result<UserRow, StoreError> {
     Ok(UserRow {
-        id: UserId::from_bytes(row.array(0)?),
-        email: row.text(1)?.to_owned(),
-        password_hash: row.text(2)?.to_owned(),
-        role: row.text(3)?.to_owned(),
-        created_at: Timestamp(row.int(4)?),
+        id: UserId::from_bytes(row.array("id")?),
+        email: row.text("email")?.to_owned(),
+        password_hash: row.text("password_hash")?.to_owned(),
+        role: row.text("role")?.to_owned(),
+        created_at: Timestamp(row.int("created_at")?),
     })
 }
 
@@ -128,8 +129,9 @@ pub fn session_user(
     now: Timestamp,
 ) -> Result<Option<UserRow>, StoreError> {
     conn.query_one(
-        "SELECT u.id, u.email, u.password_hash, u.role, u.created_at FROM sessions s \
-         JOIN users u ON u.id = s.user_id WHERE s.secret_hash = ?1 AND s.expires_at > ?2",
+        "SELECT u.id AS id, u.email AS email, u.password_hash AS password_hash, u.role AS role, \
+         u.created_at AS created_at FROM sessions s JOIN users u ON u.id = s.user_id \
+         WHERE s.secret_hash = ?1 AND s.expires_at > ?2",
         &[secret.into(), now.as_micros().into()],
     )?
     .as_ref()
@@ -170,20 +172,15 @@ pub struct TokenRow {
 const TOKEN: &str = "id, user_id, app_id, name, scopes, created_at, expires_at, last_used_at";
 
 fn token(row: &Row) -> Result<TokenRow, StoreError> {
-    let app = if row.opt_blob(2)?.is_some() {
-        Some(row.array(2)?)
-    } else {
-        None
-    };
     Ok(TokenRow {
-        id: TokenId::from_bytes(row.array(0)?),
-        user: UserId::from_bytes(row.array(1)?),
-        app: app.map(AppId::from_bytes),
-        name: row.text(3)?.to_owned(),
-        scopes: row.text(4)?.to_owned(),
-        created_at: Timestamp(row.int(5)?),
-        expires_at: row.opt_int(6)?.map(Timestamp),
-        last_used_at: row.opt_int(7)?.map(Timestamp),
+        id: TokenId::from_bytes(row.array("id")?),
+        user: UserId::from_bytes(row.array("user_id")?),
+        app: row.opt_array("app_id")?.map(AppId::from_bytes),
+        name: row.text("name")?.to_owned(),
+        scopes: row.text("scopes")?.to_owned(),
+        created_at: Timestamp(row.int("created_at")?),
+        expires_at: row.opt_int("expires_at")?.map(Timestamp),
+        last_used_at: row.opt_int("last_used_at")?.map(Timestamp),
     })
 }
 
@@ -293,12 +290,12 @@ pub fn audit_log(
     .iter()
     .map(|row| {
         Ok(AuditRow {
-            id: AuditId::from_bytes(row.array(0)?),
-            at: Timestamp(row.int(1)?),
-            actor: row.text(2)?.to_owned(),
-            via: row.text(3)?.to_owned(),
-            action: row.text(4)?.to_owned(),
-            target: row.text(5)?.to_owned(),
+            id: AuditId::from_bytes(row.array("id")?),
+            at: Timestamp(row.int("at")?),
+            actor: row.text("actor")?.to_owned(),
+            via: row.text("via")?.to_owned(),
+            action: row.text("action")?.to_owned(),
+            target: row.text("target")?.to_owned(),
         })
     })
     .collect()

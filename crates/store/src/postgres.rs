@@ -20,11 +20,12 @@ use postgres::types::{IsNull, ToSql, Type, private::BytesMut};
 use postgres::{Client, NoTls, Statement};
 use tokio::sync::mpsc;
 
-use crate::conn::{Conn, Dialect, Param, Row, Value};
+use crate::conn::{Conn, Dialect, Param};
 use crate::counters::Counters;
 use crate::error::StoreError;
 use crate::handover::{Handover, Notice};
 use crate::job::Message;
+use crate::row::{Columns, Row, Value};
 use crate::sqlite::refuse_nul;
 
 pub(crate) use lane::pause_thread;
@@ -145,10 +146,20 @@ fn parse(url: &str) -> Result<postgres::Config, StoreError> {
     Ok(config)
 }
 
+/// A prepared statement, and what its columns are called.
+#[derive(Clone)]
+pub(crate) struct Prepared {
+    statement: Statement,
+    columns: Arc<Columns>,
+}
+
+/// The prepared statements of a connection, by their text.
+pub(crate) type Statements = HashMap<String, Prepared>;
+
 /// A connection while a closure uses it.
 pub(crate) struct PostgresConn<'c> {
     pub(crate) client: &'c mut Client,
-    pub(crate) statements: &'c mut HashMap<String, Statement>,
+    pub(crate) statements: &'c mut Statements,
     pub(crate) counters: &'c Counters,
     /// A statement failed, so the transaction can only be rolled back.
     pub(crate) failed: bool,
@@ -159,16 +170,19 @@ pub(crate) struct PostgresConn<'c> {
 }
 
 impl PostgresConn<'_> {
-    fn prepared(&mut self, sql: &str) -> Result<Statement, StoreError> {
-        if let Some(statement) = self.statements.get(sql) {
-            return Ok(statement.clone());
+    fn prepared(&mut self, sql: &str) -> Result<Prepared, StoreError> {
+        if let Some(prepared) = self.statements.get(sql) {
+            return Ok(prepared.clone());
         }
         let statement = self
             .client
             .prepare(&placeholder::to_dollar(sql))
             .map_err(|e| engine_error(&e))?;
-        self.statements.insert(sql.to_owned(), statement.clone());
-        Ok(statement)
+        let names = statement.columns().iter().map(postgres::Column::name);
+        let columns = Columns::new(sql, names);
+        let prepared = Prepared { statement, columns };
+        self.statements.insert(sql.to_owned(), prepared.clone());
+        Ok(prepared)
     }
 
     fn try_query(
@@ -179,14 +193,14 @@ impl PostgresConn<'_> {
     ) -> Result<(), StoreError> {
         refuse_nul(params)?;
         self.counters.statement();
-        let statement = self.prepared(sql)?;
+        let Prepared { statement, columns } = self.prepared(sql)?;
         let bound: Vec<Bound<'_>> = params.iter().map(|p| Bound(*p)).collect();
         let mut rows = self
             .client
             .query_raw(&statement, bound)
             .map_err(|e| engine_error(&e))?;
         while let Some(found) = rows.next().map_err(|e| engine_error(&e))? {
-            take(row(&found)?)?;
+            take(Row::new(&columns, values(&found)?))?;
         }
         Ok(())
     }
@@ -194,7 +208,7 @@ impl PostgresConn<'_> {
     fn try_execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
         refuse_nul(params)?;
         self.counters.statement();
-        let statement = self.prepared(sql)?;
+        let Prepared { statement, .. } = self.prepared(sql)?;
         let bound: Vec<Bound<'_>> = params.iter().map(|p| Bound(*p)).collect();
         let bound: Vec<&(dyn ToSql + Sync)> = bound.iter().map(|p| p as _).collect();
         self.client
@@ -262,12 +276,12 @@ impl ToSql for Bound<'_> {
     postgres::types::to_sql_checked!();
 }
 
-fn row(row: &postgres::Row) -> Result<Row, StoreError> {
+fn values(row: &postgres::Row) -> Result<Vec<Value>, StoreError> {
     let mut values = Vec::with_capacity(row.len());
     for (at, column) in row.columns().iter().enumerate() {
         values.push(value(row, at, column.type_()).map_err(|e| engine_error(&e))?);
     }
-    Ok(Row(values))
+    Ok(values)
 }
 
 fn value(row: &postgres::Row, at: usize, ty: &Type) -> Result<Value, postgres::Error> {

@@ -6,9 +6,10 @@ use shared::release::Snapshot;
 
 use crate::apps::{json, to_json};
 use crate::change::Change;
-use crate::conn::{Conn, Dialect, Row};
+use crate::conn::{Conn, Dialect};
 use crate::dialect::lock_app;
 use crate::error::StoreError;
+use crate::row::Row;
 use crate::{outbox, triggers};
 
 /// What a version is a version of.
@@ -62,7 +63,8 @@ pub fn content(
         "SELECT source FROM contents WHERE app_id = ?1 AND hash = ?2",
         &[app.as_bytes().into(), hash.as_bytes().into()],
     )?;
-    row.map(|row| row.text(0).map(str::to_owned)).transpose()
+    row.map(|row| row.text("source").map(str::to_owned))
+        .transpose()
 }
 
 /// Those of some hashes the app has no source with, in order.
@@ -99,11 +101,11 @@ pub struct VersionRow {
 
 fn version(row: &Row) -> Result<VersionRow, StoreError> {
     Ok(VersionRow {
-        version: row.int(0)?,
-        hash: ContentHash::from_bytes(row.array(1)?),
-        size: row.int(2)?,
-        author: row.text(3)?.to_owned(),
-        created_at: Timestamp(row.int(4)?),
+        version: row.int("version")?,
+        hash: ContentHash::from_bytes(row.array("hash")?),
+        size: row.int("size")?,
+        author: row.text("author")?.to_owned(),
+        created_at: Timestamp(row.int("created_at")?),
     })
 }
 
@@ -120,7 +122,8 @@ pub fn versions(
         Dialect::Postgres => "OCTET_LENGTH(c.source)",
     };
     let sql = format!(
-        "SELECT v.version, v.hash, {size}, v.author, v.created_at \
+        "SELECT v.version AS version, v.hash AS hash, {size} AS size, v.author AS author, \
+         v.created_at AS created_at \
          FROM versions v JOIN contents c ON c.app_id = v.app_id AND c.hash = v.hash \
          WHERE v.app_id = ?1 AND v.kind = ?2 AND v.name = ?3 ORDER BY v.version DESC"
     );
@@ -156,14 +159,14 @@ pub fn version_of(
         ],
     )?;
     if let Some(row) = known {
-        return row.int(0);
+        return row.int("version");
     }
     let row = conn.query_one(
-        "SELECT COALESCE(MAX(version), 0) + 1 FROM versions WHERE app_id = ?1 AND kind = ?2 \
-         AND name = ?3",
+        "SELECT COALESCE(MAX(version), 0) + 1 AS version FROM versions WHERE app_id = ?1 \
+         AND kind = ?2 AND name = ?3",
         &[app.as_bytes().into(), kind.as_str().into(), name.into()],
     )?;
-    let next = row.map_or(Ok(1), |row| row.int(0))?;
+    let next = row.map_or(Ok(1), |row| row.int("version"))?;
     conn.execute(
         "INSERT INTO versions (app_id, kind, name, version, hash, author, created_at) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -199,12 +202,12 @@ pub struct ReleaseRow {
 
 fn release(row: &Row) -> Result<ReleaseRow, StoreError> {
     Ok(ReleaseRow {
-        number: row.int(0)?,
-        snapshot: json("release", row.text(1)?)?,
-        message: row.text(2)?.to_owned(),
-        author: row.text(3)?.to_owned(),
-        source: row.text(4)?.to_owned(),
-        created_at: Timestamp(row.int(5)?),
+        number: row.int("number")?,
+        snapshot: json("release", row.text("snapshot")?)?,
+        message: row.text("message")?.to_owned(),
+        author: row.text("author")?.to_owned(),
+        source: row.text("source")?.to_owned(),
+        created_at: Timestamp(row.int("created_at")?),
     })
 }
 
@@ -223,10 +226,10 @@ pub fn activate_new(
     // Raising the number lets one deploy of the app at a time go on.
     let conn = change.of(app)?;
     let next = conn.query_one(
-        "SELECT COALESCE(MAX(number), 0) + 1 FROM releases WHERE app_id = ?1",
+        "SELECT COALESCE(MAX(number), 0) + 1 AS number FROM releases WHERE app_id = ?1",
         &[app.as_bytes().into()],
     )?;
-    let number = next.map_or(Ok(1), |row| row.int(0))?;
+    let number = next.map_or(Ok(1), |row| row.int("number"))?;
     conn.execute(
         "INSERT INTO releases (app_id, number, snapshot, message, author, source, created_at) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",

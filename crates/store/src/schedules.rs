@@ -6,9 +6,10 @@ use shared::id::{AppId, EventId};
 use shared::schedule::{CatchUp, Overlap, Schedule, due_anew, firing};
 use shared::trigger::CronSource;
 
-use crate::conn::{Conn, Row};
+use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::outbox::{Event, tell, tick};
+use crate::row::Row;
 use crate::triggers;
 
 /// A schedule with no time left.
@@ -40,19 +41,19 @@ pub struct ScheduleRow {
 }
 
 fn of_row(row: &Row) -> Result<ScheduleRow, StoreError> {
-    let next = Timestamp(row.int(8)?);
+    let next = Timestamp(row.int("next_due_at")?);
     Ok(ScheduleRow {
-        app: AppId::from_bytes(row.array(0)?),
-        key: row.text(1)?.to_owned(),
-        schedule: row.text(2)?.to_owned(),
-        timezone: row.text(3)?.to_owned(),
-        catch_up: crate::apps::json("catch-up policy", row.text(4)?)?,
-        overlap: match row.opt_text(5)? {
+        app: AppId::from_bytes(row.array("app_id")?),
+        key: row.text("key")?.to_owned(),
+        schedule: row.text("schedule")?.to_owned(),
+        timezone: row.text("timezone")?.to_owned(),
+        catch_up: crate::apps::json("catch-up policy", row.text("catch_up")?)?,
+        overlap: match row.opt_text("overlap")? {
             Some(text) => crate::apps::json("overlap", text)?,
             None => Overlap::default(),
         },
-        skipped: u64::try_from(row.int(6)?).unwrap_or(0),
-        last_due_at: row.opt_int(7)?.map(Timestamp),
+        skipped: u64::try_from(row.int("skipped")?).unwrap_or(0),
+        last_due_at: row.opt_int("last_due_at")?.map(Timestamp),
         next_due_at: (next != NEVER).then_some(next),
     })
 }
@@ -114,7 +115,8 @@ pub fn next_due(conn: &mut dyn Conn) -> Result<Option<Timestamp>, StoreError> {
         "SELECT next_due_at FROM schedules WHERE next_due_at < ?1 ORDER BY next_due_at LIMIT 1",
         &[NEVER.as_micros().into()],
     )?;
-    row.map(|row| row.int(0).map(Timestamp)).transpose()
+    row.map(|row| row.int("next_due_at").map(Timestamp))
+        .transpose()
 }
 
 /// Schedules that are due.

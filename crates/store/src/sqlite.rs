@@ -4,22 +4,26 @@
 mod engine;
 mod writer;
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ffi::c_int;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::hooks::Wal;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Statement};
 
-use crate::conn::{Conn, Dialect, Param, Row, Value};
+use crate::conn::{Conn, Dialect, Param};
 use crate::counters::Counters;
 use crate::error::StoreError;
 use crate::handover::{Handover, Notice};
 use crate::job::Access;
+use crate::row::{Columns, Row, Value};
 
 pub(crate) use engine::Sqlite;
 
@@ -37,7 +41,7 @@ pub(crate) const FILE: &str = "picloud.db";
 
 /// A connection to the database in `path`: the one writer, or a reader on which the engine
 /// refuses writes.
-pub(crate) fn connect(path: &Path, access: Access) -> Result<Connection, StoreError> {
+pub(crate) fn connect(path: &Path, access: Access) -> Result<Session, StoreError> {
     if rusqlite::version_number() < OLDEST_SAFE_VERSION {
         return Err(StoreError::Unavailable(format!(
             "SQLite {} can corrupt a WAL database; 3.51.3 or newer is required",
@@ -74,7 +78,10 @@ pub(crate) fn connect(path: &Path, access: Access) -> Result<Connection, StoreEr
             .wal_hook(Some(checkpoint))
             .map_err(|e| engine_error(&e))?;
     }
-    Ok(connection)
+    Ok(Session {
+        connection,
+        columns: RefCell::default(),
+    })
 }
 
 /// Moves the log into the database now and then. SQLite's own checkpoint does the same, but keeps
@@ -121,17 +128,47 @@ pub(crate) fn file_in(directory: &Path) -> PathBuf {
     directory.join(FILE)
 }
 
+/// A connection, and what the columns of its statements are called. The names depend on nothing but
+/// the statement, which never says `*`.
+pub(crate) struct Session {
+    connection: Connection,
+    columns: RefCell<HashMap<Box<str>, Arc<Columns>>>,
+}
+
+impl std::ops::Deref for Session {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl Session {
+    fn columns(&self, statement: &Statement<'_>, sql: &str) -> Arc<Columns> {
+        let mut known = self.columns.borrow_mut();
+        if let Some(columns) = known.get(sql) {
+            return Arc::clone(columns);
+        }
+        if known.len() >= STATEMENT_CACHE {
+            known.clear();
+        }
+        let columns = Columns::new(sql, statement.column_names());
+        known.insert(sql.into(), Arc::clone(&columns));
+        columns
+    }
+}
+
 /// A connection while a closure uses it.
 pub(crate) struct SqliteConn<'c> {
-    pub(crate) connection: &'c Connection,
-    pub(crate) counters: &'c Counters,
+    session: &'c Session,
+    counters: &'c Counters,
     /// A statement failed, so the write must not be committed: PostgreSQL would not allow it
     /// either.
     pub(crate) failed: bool,
     /// What the disk did, if it failed.
     pub(crate) disk: Option<StoreError>,
     /// Where the dispatcher takes over; `None` on a connection that only reads.
-    pub(crate) handover: Option<&'c Handover>,
+    handover: Option<&'c Handover>,
     /// What to tell it after the commit.
     pub(crate) notices: Vec<Notice>,
 }
@@ -167,7 +204,23 @@ impl Conn for SqliteConn<'_> {
     }
 }
 
-impl SqliteConn<'_> {
+impl<'c> SqliteConn<'c> {
+    /// The connection for one closure.
+    pub(crate) fn new(
+        session: &'c Session,
+        counters: &'c Counters,
+        handover: Option<&'c Handover>,
+    ) -> Self {
+        Self {
+            session,
+            counters,
+            failed: false,
+            disk: None,
+            handover,
+            notices: Vec::new(),
+        }
+    }
+
     fn note_failure(&mut self, error: Option<&StoreError>) {
         let Some(error) = error else { return };
         self.failed = true;
@@ -185,19 +238,20 @@ impl SqliteConn<'_> {
         refuse_nul(params)?;
         self.counters.statement();
         let mut statement = self
-            .connection
+            .session
             .prepare_cached(sql)
             .map_err(|e| engine_error(&e))?;
-        let columns = statement.column_count();
+        let columns = self.session.columns(&statement, sql);
+        let count = statement.column_count();
         let mut rows = statement
             .query(rusqlite::params_from_iter(params.iter().map(Bound)))
             .map_err(|e| engine_error(&e))?;
         while let Some(row) = rows.next().map_err(|e| engine_error(&e))? {
-            let mut values = Vec::with_capacity(columns);
-            for at in 0..columns {
+            let mut values = Vec::with_capacity(count);
+            for at in 0..count {
                 values.push(value(row.get_ref(at).map_err(|e| engine_error(&e))?)?);
             }
-            take(Row(values))?;
+            take(Row::new(&columns, values))?;
         }
         Ok(())
     }
@@ -205,7 +259,7 @@ impl SqliteConn<'_> {
     fn try_execute(&self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
         refuse_nul(params)?;
         self.counters.statement();
-        self.connection
+        self.session
             .prepare_cached(sql)
             .and_then(|mut s| s.execute(rusqlite::params_from_iter(params.iter().map(Bound))))
             .map(|changed| changed as u64)

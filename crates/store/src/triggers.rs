@@ -7,9 +7,10 @@ use shared::name::{FunctionName, ScriptName, TopicName, TopicPattern};
 use shared::release::Snapshot;
 use shared::trigger::{Source, TriggerSpec};
 
-use crate::conn::{Conn, Row};
+use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::handover::Notice;
+use crate::row::Row;
 use crate::schedules;
 
 /// Who handles an event.
@@ -31,11 +32,11 @@ const COLUMNS: &str = "key, subject, filter, script, handler";
 
 fn target(row: &Row) -> Result<Target, StoreError> {
     Ok(Target {
-        key: row.text(0)?.to_owned(),
-        subject: row.text(1)?.to_owned(),
-        filter: row.opt_text(2)?.map(str::to_owned),
-        script: row.text(3)?.to_owned(),
-        handler: row.opt_text(4)?.map(str::to_owned),
+        key: row.text("key")?.to_owned(),
+        subject: row.text("subject")?.to_owned(),
+        filter: row.opt_text("filter")?.map(str::to_owned),
+        script: row.text("script")?.to_owned(),
+        handler: row.opt_text("handler")?.map(str::to_owned),
     })
 }
 

@@ -284,7 +284,9 @@ fn no_script_sees_the_session_cookie_over_http2() {
 
 fn payloads(conn: &mut dyn Conn) -> Result<Vec<Vec<u8>>, store::StoreError> {
     let rows = conn.query("SELECT payload FROM deliveries", &[])?;
-    rows.iter().map(|row| Ok(row.blob(0)?.to_vec())).collect()
+    rows.iter()
+        .map(|row| Ok(row.blob("payload")?.to_vec()))
+        .collect()
 }
 
 #[test]

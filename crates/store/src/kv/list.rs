@@ -44,7 +44,7 @@ pub(super) fn list(
     let mut items = Vec::new();
     conn.query_each(&sql, &params, &mut |row| {
         room.take(row.bytes())?;
-        items.push((row.text(0)?.to_owned(), entry(&row, 1)?));
+        items.push((row.text("key")?.to_owned(), entry(&row)?));
         Ok(())
     })?;
     let more = items.len() > limit;
@@ -63,8 +63,8 @@ pub(super) fn count(
     prefix: &str,
 ) -> Result<i64, StoreError> {
     let row = conn.query_one(
-        "SELECT COUNT(*) FROM kv WHERE app_id = ?1 AND collection = ?2 AND key >= ?3 AND key < ?4 \
-         AND (expires_at IS NULL OR expires_at > ?5)",
+        "SELECT COUNT(*) AS number FROM kv WHERE app_id = ?1 AND collection = ?2 AND key >= ?3 \
+         AND key < ?4 AND (expires_at IS NULL OR expires_at > ?5)",
         &[
             scope.app.as_bytes().into(),
             scope.collection.into(),
@@ -73,7 +73,7 @@ pub(super) fn count(
             scope.now.as_micros().into(),
         ],
     )?;
-    row.map_or(Ok(0), |row| row.int(0))
+    row.map_or(Ok(0), |row| row.int("number"))
 }
 
 /// The first text after everything that starts with `prefix`, in the order of UTF-8 bytes (which

@@ -85,7 +85,7 @@ pub fn claim(
     }
     let seqs: Vec<i64> = found
         .iter()
-        .map(|row| row.int(0))
+        .map(|row| row.int("seq"))
         .collect::<Result<_, _>>()?;
     let taken = crate::dialect::is_one_of(conn, "seq", 1);
     let sql = format!(
@@ -102,14 +102,14 @@ pub fn claim(
 /// Apps with waiting deliveries, each with the time of its first.
 pub fn waiting_apps(conn: &mut dyn Conn) -> Result<Vec<Due>, StoreError> {
     conn.query(
-        "SELECT app_id, MIN(due_at) FROM deliveries WHERE node IS NULL GROUP BY app_id",
+        "SELECT app_id, MIN(due_at) AS due_at FROM deliveries WHERE node IS NULL GROUP BY app_id",
         &[],
     )?
     .iter()
     .map(|row| {
         Ok(Due {
-            app: AppId::from_bytes(row.array(0)?),
-            at: Timestamp(row.int(1)?),
+            app: AppId::from_bytes(row.array("app_id")?),
+            at: Timestamp(row.int("due_at")?),
         })
     })
     .collect()
@@ -140,5 +140,5 @@ pub fn due(
          ORDER BY due_at LIMIT 1",
         &[app.as_bytes().into(), after.as_micros().into()],
     )?;
-    row.map(|row| row.int(0).map(Timestamp)).transpose()
+    row.map(|row| row.int("due_at").map(Timestamp)).transpose()
 }

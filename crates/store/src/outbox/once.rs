@@ -45,7 +45,7 @@ pub(super) fn known(
         ],
     )?;
     let kept = match row {
-        Some(row) => EventId::from_bytes(row.array(0)?),
+        Some(row) => EventId::from_bytes(row.array("event_id")?),
         None => event,
     };
     Ok((kept != event).then_some(kept))
@@ -70,6 +70,6 @@ pub fn sent_before(
             now.as_micros().into(),
         ],
     )?;
-    row.map(|row| row.array(0).map(EventId::from_bytes))
+    row.map(|row| row.array("event_id").map(EventId::from_bytes))
         .transpose()
 }

@@ -56,16 +56,18 @@ pub fn hold_lease(conn: &mut dyn Conn, node: NodeId) -> Result<bool, StoreError>
 /// All processes that have said they are there and not that they leave.
 pub fn nodes(conn: &mut dyn Conn) -> Result<Vec<(Node, [u8; 16])>, StoreError> {
     let clock = expression(conn);
-    let sql = format!("SELECT id, lease_until - {clock}, place FROM nodes ORDER BY id");
+    let sql = format!("SELECT id, lease_until - {clock} AS left_us, place FROM nodes ORDER BY id");
     conn.query(&sql, &[])?
         .iter()
         .map(|row| {
-            let left = u64::try_from(row.int(1)?).ok().filter(|left| *left > 0);
+            let left = u64::try_from(row.int("left_us")?)
+                .ok()
+                .filter(|left| *left > 0);
             let node = Node {
-                id: NodeId::from_bytes(row.array(0)?),
+                id: NodeId::from_bytes(row.array("id")?),
                 left: left.map(Duration::from_micros),
             };
-            Ok((node, row.array(2)?))
+            Ok((node, row.array("place")?))
         })
         .collect()
 }

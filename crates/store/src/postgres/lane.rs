@@ -1,13 +1,12 @@
 //! One connection thread: takes a closure, runs it in a transaction, answers.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use postgres::{Client, Statement};
+use postgres::Client;
 use tokio::sync::mpsc;
 
-use super::{CONNECT_PATIENCE, PostgresConn, connect, engine_error};
+use super::{CONNECT_PATIENCE, PostgresConn, Statements, connect, engine_error};
 use crate::counters::Counters;
 use crate::error::StoreError;
 use crate::handover::Handover;
@@ -19,7 +18,7 @@ const REMEMBER: Duration = Duration::from_millis(500);
 pub(super) struct Lane {
     url: String,
     client: Option<Client>,
-    statements: HashMap<String, Statement>,
+    statements: Statements,
     counters: Arc<Counters>,
     handover: Arc<Handover>,
     /// The last attempt to connect, when it failed.
@@ -36,7 +35,7 @@ impl Lane {
         Self {
             url,
             client,
-            statements: HashMap::new(),
+            statements: Statements::new(),
             counters,
             handover,
             failed: None,

@@ -6,10 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 
-use rusqlite::Connection;
 use tokio::sync::{mpsc, watch};
 
-use super::{SqliteConn, connect, engine_error, writer};
+use super::{Session, SqliteConn, connect, engine_error, writer};
 use crate::conn::Conn;
 use crate::counters::Counters;
 use crate::error::StoreError;
@@ -27,7 +26,7 @@ static NEXT_STORE: AtomicUsize = AtomicUsize::new(0);
 thread_local! {
     // Point reads run on the calling thread over its own connection, one per store. Tests open
     // many stores in one process; a server has one, so a short list is the fastest map.
-    static CONNECTIONS: RefCell<Vec<(usize, Connection)>> = const { RefCell::new(Vec::new()) };
+    static CONNECTIONS: RefCell<Vec<(usize, Session)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// An open SQLite database.
@@ -43,10 +42,10 @@ pub(crate) struct Sqlite {
 }
 
 impl Sqlite {
-    /// Starts the writer over an already migrated connection.
+    /// Starts the writer over an already migrated session.
     pub(crate) fn start(
         path: PathBuf,
-        connection: Connection,
+        session: Session,
         counters: Arc<Counters>,
         group_commit: bool,
         handover: &Arc<Handover>,
@@ -59,7 +58,7 @@ impl Sqlite {
             .name("store-writer".to_owned())
             .spawn(move || {
                 writer::run(
-                    &connection,
+                    &session,
                     &mut queue,
                     &for_thread,
                     &handover,
@@ -128,15 +127,7 @@ impl Sqlite {
                 all.push((self.store, connect(&self.path, Access::Read)?));
                 all.len() - 1
             };
-            let connection = &all[at].1;
-            work(&mut SqliteConn {
-                connection,
-                counters: &self.counters,
-                failed: false,
-                disk: None,
-                handover: None,
-                notices: Vec::new(),
-            })
+            work(&mut SqliteConn::new(&all[at].1, &self.counters, None))
         })
     }
 
@@ -165,14 +156,14 @@ fn start_reader(
     path: &std::path::Path,
     counters: &Arc<Counters>,
 ) -> Option<(mpsc::Sender<Message>, JoinHandle<()>)> {
-    let connection = connect(path, Access::Read).ok()?;
+    let session = connect(path, Access::Read).ok()?;
     let counters = Arc::clone(counters);
     let (sender, mut queue) = mpsc::channel::<Message>(QUEUE);
     let thread = std::thread::Builder::new()
         .name(format!("store-reader-{at}"))
         .spawn(move || {
             while let Some(Message::Job(task)) = queue.blocking_recv() {
-                read(&connection, &counters, task.job);
+                read(&session, &counters, task.job);
             }
         })
         .ok()?;
@@ -180,26 +171,19 @@ fn start_reader(
 }
 
 /// Runs a read in a transaction, so that all its statements see the same moment.
-fn read(connection: &Connection, counters: &Counters, mut job: Box<dyn Job>) {
-    let begun = connection.execute_batch("BEGIN");
+fn read(session: &Session, counters: &Counters, mut job: Box<dyn Job>) {
+    let begun = session.execute_batch("BEGIN");
     let outcome = begun.map_err(|error| engine_error(&error)).and_then(|()| {
-        let mut conn = SqliteConn {
-            connection,
-            counters,
-            failed: false,
-            disk: None,
-            handover: None,
-            notices: Vec::new(),
-        };
+        let mut conn = SqliteConn::new(session, counters, None);
         if job.run(&mut conn) && !conn.failed {
             Ok(())
         } else {
             Err(StoreError::rolled_back())
         }
     });
-    if !connection.is_autocommit() {
+    if !session.is_autocommit() {
         // Nothing was written; what matters is that the snapshot is given up.
-        drop(connection.execute_batch("ROLLBACK"));
+        drop(session.execute_batch("ROLLBACK"));
     }
     job.finish(outcome);
 }

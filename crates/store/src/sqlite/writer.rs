@@ -2,11 +2,10 @@
 //! answers all. While one commit waits for the disk the next batch gathers. When the disk fails, no
 //! write is answered well any more (`docs/adr/0017-a-failing-disk-ends-the-server.md`).
 
-use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use tokio::sync::{mpsc, watch};
 
-use super::{SqliteConn, engine_error};
+use super::{Session, SqliteConn, engine_error};
 use crate::counters::Counters;
 use crate::error::StoreError;
 use crate::handover::{Handover, Notice};
@@ -20,22 +19,22 @@ pub(super) type Failure = watch::Sender<Option<String>>;
 
 /// Runs until told to stop.
 pub(super) fn run(
-    connection: &Connection,
+    session: &Session,
     queue: &mut mpsc::Receiver<Message>,
     counters: &Counters,
     handover: &Handover,
     group_commit: bool,
     failure: &Failure,
 ) {
-    let served = serve(connection, queue, counters, handover, group_commit);
+    let served = serve(session, queue, counters, handover, group_commit);
     let Err(error) = served else {
         // Leaves a WAL of zero length, so that the next start has nothing to replay.
-        drop(connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA optimize;"));
+        drop(session.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA optimize;"));
         return;
     };
     tracing::error!(%error, "nothing is written any more");
     // The log is what the next start reads: it must not be taken for written into the database.
-    if let Err(error) = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) {
+    if let Err(error) = session.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) {
         tracing::error!(%error, "the log may be removed when the database is closed");
     }
     failure.send_replace(Some(error.to_string()));
@@ -49,7 +48,7 @@ pub(super) fn run(
 
 /// Fails when the disk does.
 fn serve(
-    connection: &Connection,
+    session: &Session,
     queue: &mut mpsc::Receiver<Message>,
     counters: &Counters,
     handover: &Handover,
@@ -77,11 +76,11 @@ fn serve(
                 None
             };
         }
-        commit_batch(connection, counters, handover, jobs)?;
+        commit_batch(session, counters, handover, jobs)?;
     }
     while let Some(message) = queue.blocking_recv() {
         if let Message::Job(task) = message {
-            commit_batch(connection, counters, handover, vec![task.job])?;
+            commit_batch(session, counters, handover, vec![task.job])?;
         }
     }
     Ok(())
@@ -89,7 +88,7 @@ fn serve(
 
 /// Runs and answers some writes. Fails when the disk does.
 fn commit_batch(
-    connection: &Connection,
+    session: &Session,
     counters: &Counters,
     handover: &Handover,
     mut jobs: Vec<Box<dyn Job>>,
@@ -97,7 +96,7 @@ fn commit_batch(
     if jobs.is_empty() {
         return Ok(());
     }
-    if let Err(error) = statement(connection, "BEGIN IMMEDIATE") {
+    if let Err(error) = statement(session, "BEGIN IMMEDIATE") {
         for job in jobs {
             job.finish(Err(error.again()));
         }
@@ -108,22 +107,22 @@ fn commit_batch(
     let mut notices = Vec::with_capacity(jobs.len());
     let mut outcomes: Vec<Result<(), StoreError>> = Vec::with_capacity(jobs.len());
     for job in &mut jobs {
-        let (outcome, noted) = run_one(connection, counters, handover, job.as_mut(), alone);
+        let (outcome, noted) = run_one(session, counters, handover, job.as_mut(), alone);
         outcomes.push(outcome);
         notices.push(noted);
     }
     let commit = if let Some(error) = outcomes.iter().find_map(failed_disk) {
         Err(error)
-    } else if connection.is_autocommit() {
+    } else if session.is_autocommit() {
         Err(StoreError::given_up())
     } else if outcomes.iter().any(Result::is_ok) {
-        statement(connection, "COMMIT").inspect(|()| counters.commit())
+        statement(session, "COMMIT").inspect(|()| counters.commit())
     } else {
-        statement(connection, "ROLLBACK")
+        statement(session, "ROLLBACK")
     };
-    if commit.is_err() && !connection.is_autocommit() {
+    if commit.is_err() && !session.is_autocommit() {
         // After a failed commit the transaction may still be open; the next batch needs it gone.
-        drop(statement(connection, "ROLLBACK"));
+        drop(statement(session, "ROLLBACK"));
     }
     for ((job, outcome), noted) in jobs.into_iter().zip(outcomes).zip(notices) {
         // Before the answer: whoever gets it finds the dispatcher told.
@@ -151,54 +150,47 @@ fn failed_disk(outcome: &Result<(), StoreError>) -> Option<StoreError> {
 }
 
 fn run_one(
-    connection: &Connection,
+    session: &Session,
     counters: &Counters,
     handover: &Handover,
     job: &mut dyn Job,
     alone: bool,
 ) -> (Result<(), StoreError>, Vec<Notice>) {
-    if connection.is_autocommit() {
+    if session.is_autocommit() {
         // A full disk or a failing one made SQLite give up the whole transaction. Going on would
         // commit this job on its own and answer for the others.
         return (Err(StoreError::given_up()), Vec::new());
     }
-    if !alone && let Err(error) = statement(connection, "SAVEPOINT job") {
+    if !alone && let Err(error) = statement(session, "SAVEPOINT job") {
         return (Err(error), Vec::new());
     }
-    let mut conn = SqliteConn {
-        connection,
-        counters,
-        failed: false,
-        disk: None,
-        handover: Some(handover),
-        notices: Vec::new(),
-    };
+    let mut conn = SqliteConn::new(session, counters, Some(handover));
     let keep = job.run(&mut conn) && !conn.failed;
     let notices = std::mem::take(&mut conn.notices);
     match conn.disk.take() {
         Some(error) => (Err(error), notices),
-        None => (end_one(connection, keep, alone), notices),
+        None => (end_one(session, keep, alone), notices),
     }
 }
 
 /// Keeps or undoes what one job did.
-fn end_one(connection: &Connection, keep: bool, alone: bool) -> Result<(), StoreError> {
+fn end_one(session: &Session, keep: bool, alone: bool) -> Result<(), StoreError> {
     if keep {
         return if alone {
             Ok(())
         } else {
-            statement(connection, "RELEASE job")
+            statement(session, "RELEASE job")
         };
     }
     if !alone {
-        statement(connection, "ROLLBACK TO job")?;
-        statement(connection, "RELEASE job")?;
+        statement(session, "ROLLBACK TO job")?;
+        statement(session, "RELEASE job")?;
     }
     Err(StoreError::rolled_back())
 }
 
-fn statement(connection: &Connection, sql: &str) -> Result<(), StoreError> {
-    connection
+fn statement(session: &Session, sql: &str) -> Result<(), StoreError> {
+    session
         .prepare_cached(sql)
         .and_then(|mut s| s.execute([]))
         .map(|_| ())

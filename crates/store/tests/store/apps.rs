@@ -189,17 +189,17 @@ fn variables_are_set_replaced_and_removed(db: &Db) {
 fn a_deleted_app_takes_everything_with_it(db: &Db) {
     let tables = db.rows(match db.url {
         None => {
-            "SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) c \
+            "SELECT m.name AS name FROM sqlite_master m JOIN pragma_table_info(m.name) c \
              WHERE m.type = 'table' AND c.name = 'app_id' ORDER BY m.name"
         }
         Some(_) => {
-            "SELECT CAST(table_name AS TEXT) FROM information_schema.columns \
-             WHERE table_schema = 'public' AND column_name = 'app_id' ORDER BY table_name"
+            "SELECT CAST(table_name AS TEXT) AS name FROM information_schema.columns \
+             WHERE table_schema = 'public' AND column_name = 'app_id' ORDER BY name"
         }
     });
     let tables: Vec<String> = tables
         .iter()
-        .map(|t| t.text(0).unwrap().to_owned())
+        .map(|t| t.text("name").unwrap().to_owned())
         .collect();
     let (gone, kept) = (
         crate::deployment::full(db, "gone"),

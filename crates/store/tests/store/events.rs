@@ -101,9 +101,9 @@ pub(crate) fn all(db: &Db, app: AppId) -> Vec<Delivery> {
     // Lists leave the payloads out.
     let payloads = db.rows("SELECT seq, payload FROM deliveries");
     for row in payloads {
-        let seq = row.int(0).unwrap();
+        let seq = row.int("seq").unwrap();
         if let Some(delivery) = all.iter_mut().find(|d| d.seq == seq) {
-            delivery.payload = row.blob(1).unwrap().to_vec().into();
+            delivery.payload = row.blob("payload").unwrap().to_vec().into();
         }
     }
     all

@@ -155,7 +155,11 @@ fn every_acknowledged_write_survives(db: Db) {
         );
         if sqlite {
             let check = db.rows("PRAGMA integrity_check");
-            assert_eq!(check[0].text(0).unwrap(), "ok", "cycle {cycle}");
+            assert_eq!(
+                check[0].text("integrity_check").unwrap(),
+                "ok",
+                "cycle {cycle}"
+            );
         }
         closed = Closed::new(db);
     }

@@ -78,7 +78,11 @@ fn cut(role: Role) -> (usize, usize) {
         }
         gone += missing.len();
         let check = db.rows("PRAGMA integrity_check");
-        assert_eq!(check[0].text(0).unwrap(), "ok", "cycle {cycle}");
+        assert_eq!(
+            check[0].text("integrity_check").unwrap(),
+            "ok",
+            "cycle {cycle}"
+        );
         db.store.close();
     }
     println!(

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use store::Value;
+
 use crate::support::Db;
 
 const SQLITE_COLUMNS: &str = "SELECT m.name, CAST(c.cid + 1 AS TEXT), c.name, \
@@ -53,7 +55,10 @@ const POSTGRES_KEYS: &str = "SELECT CAST(t.relname AS TEXT), \
 fn lines(db: &Db, sql: &str) -> BTreeSet<String> {
     let rows = db.rows(sql);
     let rows = rows.iter().map(|row| {
-        let columns = (0..row.0.len()).map(|at| row.text(at).unwrap());
+        let columns = row.values().iter().map(|value| match value {
+            Value::Text(text) => text.as_str(),
+            other => panic!("{other:?} is not a text"),
+        });
         columns.collect::<Vec<_>>().join(" | ")
     });
     let rows: BTreeSet<String> = rows

@@ -161,9 +161,9 @@ impl Db {
     /// How many rows of a table are an app's.
     pub(crate) fn owned(&self, table: &'static str, app: AppId) -> i64 {
         self.read(move |conn| {
-            let sql = format!("SELECT COUNT(*) FROM {table} WHERE app_id = ?1");
+            let sql = format!("SELECT COUNT(*) AS number FROM {table} WHERE app_id = ?1");
             let row = conn.query_one(&sql, &[Param::from(app.as_bytes())])?;
-            row.unwrap().int(0)
+            row.unwrap().int("number")
         })
     }
 }

@@ -9,6 +9,7 @@ use crate::support::{Db, block_on, on_both};
 
 on_both![
     values_of_every_type_read_back,
+    a_column_is_read_by_its_name,
     a_write_is_seen_by_every_read_after_it,
     a_failed_write_leaves_nothing,
     a_failure_the_closure_hides_is_still_one,
@@ -27,7 +28,9 @@ fn put(conn: &mut dyn Conn, name: &str) -> Result<u64, StoreError> {
 
 fn names(db: &Db) -> Vec<String> {
     let rows = db.rows("SELECT name FROM settings ORDER BY name");
-    rows.iter().map(|r| r.text(0).unwrap().to_owned()).collect()
+    rows.iter()
+        .map(|r| r.text("name").unwrap().to_owned())
+        .collect()
 }
 
 /// Answers of writes that are all queued before the first of them can run.
@@ -61,23 +64,25 @@ fn at_once<T: Send + 'static>(
 
 fn values_of_every_type_read_back(db: &Db) {
     for number in [0, 1, -1, i64::MAX, i64::MIN] {
-        let read =
-            db.read(move |conn| conn.query_one("SELECT CAST(?1 AS BIGINT)", &[Param::Int(number)]));
-        assert_eq!(read.unwrap().int(0).unwrap(), number);
+        let read = db.read(move |conn| {
+            conn.query_one("SELECT CAST(?1 AS BIGINT) AS number", &[Param::Int(number)])
+        });
+        assert_eq!(read.unwrap().int("number").unwrap(), number);
     }
     let row = db.read(|conn| {
         let params = [Param::Text(""), Param::Blob(&[0, 255]), Param::Null];
         let sql = match conn.dialect() {
-            store::Dialect::Sqlite => "SELECT ?1, ?2, ?3",
+            store::Dialect::Sqlite => "SELECT ?1 AS words, ?2 AS bytes, ?3 AS blank",
             store::Dialect::Postgres => {
-                "SELECT CAST(?1 AS TEXT), CAST(?2 AS BYTEA), CAST(?3 AS TEXT)"
+                "SELECT CAST(?1 AS TEXT) AS words, CAST(?2 AS BYTEA) AS bytes, \
+                 CAST(?3 AS TEXT) AS blank"
             }
         };
         conn.query_one(sql, &params)
     });
     let row = row.unwrap();
     assert_eq!(
-        row.0,
+        row.values(),
         [
             Value::Text(String::new()),
             Value::Blob(vec![0, 255]),
@@ -86,20 +91,50 @@ fn values_of_every_type_read_back(db: &Db) {
     );
     assert_eq!(
         (
-            row.opt_text(2).unwrap(),
-            row.opt_int(2).unwrap(),
-            row.opt_blob(2).unwrap()
+            row.opt_text("blank").unwrap(),
+            row.opt_int("blank").unwrap(),
+            row.opt_blob("blank").unwrap()
         ),
         (None, None, None)
     );
     for wrong in [
-        row.int(0).map(drop),
-        row.text(1).map(drop),
-        row.blob(2).map(drop),
-        row.array::<16>(1).map(drop),
-        row.text(9).map(drop),
+        row.int("words").map(drop),
+        row.text("bytes").map(drop),
+        row.blob("blank").map(drop),
+        row.array::<16>("bytes").map(drop),
     ] {
         assert!(matches!(wrong, Err(StoreError::Column { .. })), "{wrong:?}");
+    }
+}
+
+fn a_column_is_read_by_its_name(db: &Db) {
+    let sql = "SELECT version, name AS called, version + ?1 AS next FROM schema_migrations \
+               ORDER BY version LIMIT 1";
+    // The second time the names are known already.
+    for more in [1, 2] {
+        let row = db.read(move |conn| conn.query_one(sql, &[Param::Int(more)]));
+        let row = row.unwrap();
+        assert_eq!(row.int("version").unwrap(), 1);
+        assert!(row.text("called").unwrap().starts_with("0001_"));
+        assert_eq!(row.int("next").unwrap(), 1 + more);
+        for (wrong, tells) in [
+            (
+                row.opt_text("name"),
+                "there is no column name among version, called, next",
+            ),
+            (
+                row.opt_text("NEXT"),
+                "there is no column NEXT among version, called, next",
+            ),
+            (
+                row.opt_text("next"),
+                "column next holds an integer, expected text",
+            ),
+        ] {
+            let error = wrong.unwrap_err().to_string();
+            assert!(error.starts_with(tells), "{error}");
+            assert!(error.ends_with(sql), "it names the statement: {error}");
+        }
     }
 }
 
@@ -210,14 +245,14 @@ fn a_failed_job_does_not_touch_its_neighbours(db: &Db) {
 }
 
 fn a_read_sees_one_moment(db: &Db) {
-    let count = "SELECT COUNT(*) FROM settings";
+    let count = "SELECT COUNT(*) AS number FROM settings";
     let (wrote, written) = mpsc::channel();
     let (looked, look) = mpsc::channel();
     let reading = db.store.read::<_, StoreError>(move |conn| {
-        let before = conn.query_one(count, &[])?.unwrap().int(0)?;
+        let before = conn.query_one(count, &[])?.unwrap().int("number")?;
         looked.send(()).unwrap();
         written.recv().unwrap();
-        Ok((before, conn.query_one(count, &[])?.unwrap().int(0)?))
+        Ok((before, conn.query_one(count, &[])?.unwrap().int("number")?))
     });
     let reader = std::thread::spawn(move || block_on(reading));
     look.recv().unwrap();
@@ -302,8 +337,8 @@ fn closing_finishes_what_is_queued(db: &Db) {
 fn more_callers_than_the_queue_holds_are_all_answered(db: &Db) {
     let works = (0..5_000_i64).map(|at| {
         move |conn: &mut dyn Conn| {
-            let row = conn.query_one("SELECT CAST(?1 AS BIGINT)", &[Param::Int(at)])?;
-            row.unwrap().int(0)
+            let row = conn.query_one("SELECT CAST(?1 AS BIGINT) AS number", &[Param::Int(at)])?;
+            row.unwrap().int("number")
         }
     });
     let answers = at_once(&db.store, works.collect());
@@ -335,7 +370,7 @@ fn a_full_database_fails_writes_and_recovers() {
     let pages = |limit: i64| {
         db.write(move |conn| conn.query(&format!("PRAGMA max_page_count = {limit}"), &[]));
     };
-    let used = db.rows("PRAGMA page_count")[0].int(0).unwrap();
+    let used = db.rows("PRAGMA page_count")[0].int("page_count").unwrap();
     pages(used + 8);
     let works = (0..8).map(|at| {
         move |conn: &mut dyn Conn| {
@@ -361,5 +396,5 @@ fn a_full_database_fails_writes_and_recovers() {
     pages(1 << 30);
     db.write(|conn| put(conn, "z"));
     let check = db.rows("PRAGMA integrity_check");
-    assert_eq!(check[0].text(0).unwrap(), "ok");
+    assert_eq!(check[0].text("integrity_check").unwrap(), "ok");
 }
