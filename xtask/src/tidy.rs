@@ -15,6 +15,7 @@ pub(crate) fn check(repository: &Repository) -> Vec<Finding> {
         sources::left_overs,
         sources::unsafe_code,
         sources::executor_is_sealed,
+        sources::dialects,
         sources::lints,
         documents::crates,
         documents::tasks,

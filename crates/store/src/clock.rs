@@ -11,19 +11,12 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use shared::clock::{Clock, SystemClock, Timestamp};
 
-use crate::conn::{Conn, Dialect};
+use crate::conn::Conn;
+use crate::dialect;
 use crate::error::StoreError;
 
 /// A difference between the machine's clock and the database's that is worth a warning.
 const NOTABLE: Duration = Duration::from_secs(1);
-
-/// The database's clock, as an expression.
-pub(crate) fn expression(conn: &dyn Conn) -> &'static str {
-    match conn.dialect() {
-        Dialect::Sqlite => "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
-        Dialect::Postgres => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
-    }
-}
 
 /// What time it is for everybody who uses the database: the machine's time where one process does,
 /// the database's where several may.
@@ -96,7 +89,7 @@ struct Measured {
 
 impl Measured {
     fn take(conn: &mut dyn Conn) -> Result<Self, StoreError> {
-        let sql = format!("SELECT {} AS now", expression(conn));
+        let sql = format!("SELECT {} AS now", dialect::clock(conn));
         let asked = steady();
         let row = conn.query_one(&sql, &[])?;
         let answered = steady();

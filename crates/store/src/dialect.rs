@@ -1,25 +1,72 @@
-//! The few statements the engines spell differently.
+//! The few statements the engines spell differently. Nothing else asks which engine it is.
 
 use crate::conn::{Conn, Dialect, Param};
 use crate::error::StoreError;
-use shared::clock::Timestamp;
 use shared::id::AppId;
 use shared::seam::Raised;
 
-/// Where processes that share a database tell each other what has changed of what is served.
+/// Where processes that share a database tell each other that there is something to do.
+pub(crate) const WORK_CHANNEL: &str = "picloud";
+
+/// Where they tell each other what has changed of what is served.
 pub(crate) const SERVED_CHANNEL: &str = "picloud_served";
 
 /// Lets the commit tell the processes that share the database that an app has changed.
 pub(crate) fn announce(conn: &mut dyn Conn, raised: Raised) -> Result<(), StoreError> {
+    let Raised { app, number } = raised;
+    notify(conn, SERVED_CHANNEL, &format!("{app} {number}"))
+}
+
+/// Lets the commit tell the processes that share the database something. With SQLite there are none.
+pub(crate) fn notify(conn: &mut dyn Conn, channel: &str, what: &str) -> Result<(), StoreError> {
     if conn.dialect() == Dialect::Postgres {
-        let Raised { app, number } = raised;
-        conn.query(
-            "SELECT CAST(pg_notify(?1, ?2) AS TEXT)",
-            &[
-                SERVED_CHANNEL.into(),
-                format!("{app} {number}").as_str().into(),
-            ],
-        )?;
+        let sql = "SELECT CAST(pg_notify(?1, ?2) AS TEXT)";
+        conn.query(sql, &[channel.into(), what.into()])?;
+    }
+    Ok(())
+}
+
+/// The database's clock in microseconds since 1970, as an expression.
+pub(crate) fn clock(conn: &dyn Conn) -> &'static str {
+    match conn.dialect() {
+        Dialect::Sqlite => "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+        Dialect::Postgres => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
+    }
+}
+
+/// The bytes of a text, not its characters, as an expression.
+pub(crate) fn byte_length(conn: &dyn Conn, column: &str) -> String {
+    match conn.dialect() {
+        Dialect::Sqlite => format!("LENGTH(CAST({column} AS BLOB))"),
+        Dialect::Postgres => format!("OCTET_LENGTH({column})"),
+    }
+}
+
+/// What ends a `SELECT` whose rows are about to be changed: it locks them, in its order. SQLite has
+/// one writer anyway.
+pub(crate) fn locking(conn: &dyn Conn) -> &'static str {
+    match conn.dialect() {
+        Dialect::Sqlite => "",
+        Dialect::Postgres => "FOR UPDATE",
+    }
+}
+
+/// The same, without the rows that another transaction is changing.
+pub(crate) fn locking_free(conn: &dyn Conn) -> &'static str {
+    match conn.dialect() {
+        Dialect::Sqlite => "",
+        Dialect::Postgres => "FOR UPDATE SKIP LOCKED",
+    }
+}
+
+/// Locks deliveries that several statements are about to change, in the order of their numbers, as
+/// one statement would. SQLite has one writer anyway.
+pub(crate) fn lock_deliveries(conn: &mut dyn Conn, seqs: &[i64]) -> Result<(), StoreError> {
+    if conn.dialect() == Dialect::Postgres {
+        let found = is_one_of(conn, "seq", 1);
+        let sql = format!("SELECT seq FROM deliveries WHERE {found} ORDER BY seq FOR UPDATE");
+        let seqs = serde_json::json!(seqs).to_string();
+        conn.query(&sql, &[seqs.as_str().into()])?;
     }
     Ok(())
 }
@@ -127,34 +174,5 @@ pub(crate) fn lock_app(conn: &mut dyn Conn, app: AppId) -> Result<(), StoreError
             &[app.as_bytes().into()],
         )?;
     }
-    Ok(())
-}
-
-/// Removes at most `most` of an app's expired entries.
-pub(crate) fn purge_kv(
-    conn: &mut dyn Conn,
-    app: AppId,
-    now: Timestamp,
-    most: i64,
-) -> Result<(), StoreError> {
-    // On PostgreSQL another transaction may be writing one of them again at this moment: those
-    // are left to it, or its write would be lost.
-    let locked = match conn.dialect() {
-        Dialect::Sqlite => "",
-        Dialect::Postgres => "FOR UPDATE SKIP LOCKED",
-    };
-    let sql = format!(
-        "DELETE FROM kv WHERE (app_id, collection, key) IN (SELECT app_id, collection, key FROM kv \
-         WHERE app_id = ?1 AND expires_at <= ?2 ORDER BY expires_at LIMIT ?3 {locked}) \
-         AND expires_at <= ?2"
-    );
-    conn.execute(
-        &sql,
-        &[
-            app.as_bytes().into(),
-            now.as_micros().into(),
-            Param::Int(most),
-        ],
-    )?;
     Ok(())
 }

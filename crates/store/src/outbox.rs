@@ -17,7 +17,7 @@ use shared::event::Cause;
 use shared::id::{AppId, EventId, ExecutionId, NodeId, RootId};
 use shared::invocation::TriggerKind;
 
-use crate::conn::{Conn, Dialect, Param};
+use crate::conn::{Conn, Param};
 use crate::error::StoreError;
 use crate::handover::{Backlog, Hold, Notice};
 use crate::row::Row;
@@ -27,7 +27,6 @@ pub use clock::pull_back;
 pub(crate) use emit::{Consumers, Key, change, death, emit_among, listeners, tell, tick};
 pub use emit::{Emitted, Event, Once, Release, Request, Sent, To, emit, message};
 pub use once::sent_before;
-pub(crate) use recover::CHANNEL;
 pub use recover::{
     Node, held_by, hold_lease, look_up, nodes, notify, release_node, release_own, remove_node,
     renew_lease, take_over,
@@ -405,10 +404,7 @@ pub fn queues(
 /// Removes everything that waits for an app that goes.
 pub(crate) fn forget(conn: &mut dyn Conn, app: AppId) -> Result<(), StoreError> {
     // In the order in which ends are written, so that neither waits for the other.
-    let locked = match conn.dialect() {
-        Dialect::Sqlite => "",
-        Dialect::Postgres => "FOR UPDATE",
-    };
+    let locked = crate::dialect::locking(conn);
     let sql = format!(
         "DELETE FROM deliveries WHERE seq IN (SELECT seq FROM deliveries WHERE app_id = ?1 \
          ORDER BY seq {locked})"

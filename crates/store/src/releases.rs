@@ -6,8 +6,8 @@ use shared::release::Snapshot;
 
 use crate::apps::{json, to_json};
 use crate::change::Change;
-use crate::conn::{Conn, Dialect};
-use crate::dialect::lock_app;
+use crate::conn::Conn;
+use crate::dialect::{byte_length, lock_app};
 use crate::error::StoreError;
 use crate::row::Row;
 use crate::{outbox, triggers};
@@ -116,11 +116,7 @@ pub fn versions(
     kind: ContentKind,
     name: &str,
 ) -> Result<Vec<VersionRow>, StoreError> {
-    // Bytes, not characters.
-    let size = match conn.dialect() {
-        Dialect::Sqlite => "LENGTH(CAST(c.source AS BLOB))",
-        Dialect::Postgres => "OCTET_LENGTH(c.source)",
-    };
+    let size = byte_length(conn, "c.source");
     let sql = format!(
         "SELECT v.version AS version, v.hash AS hash, {size} AS size, v.author AS author, \
          v.created_at AS created_at \

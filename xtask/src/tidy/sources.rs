@@ -124,6 +124,30 @@ fn without_tests(text: &str) -> &str {
         .unwrap_or(text)
 }
 
+/// The files of the store that may ask which engine it is, besides those of the engines.
+const DIALECTS: &[&str] = &["conn.rs", "dialect.rs", "migrate.rs", "open.rs", "store.rs"];
+
+/// What the engines spell differently stands in one file.
+pub(super) fn dialects(repository: &Repository) -> Vec<Finding> {
+    let asks = |line: &str| line.contains("Dialect::") || line.contains("dialect()");
+    let mut findings = Vec::new();
+    for (path, text) in repository.rust() {
+        let Some(file) = path.strip_prefix("crates/store/src/") else {
+            continue;
+        };
+        let engine = ["sqlite", "postgres"].iter().any(|e| file.starts_with(e));
+        if engine || DIALECTS.contains(&file) {
+            continue;
+        }
+        let lines = text.lines().zip(1..).filter(|(line, _)| asks(line));
+        findings.extend(lines.map(|(_, number)| {
+            let what = "asks for the engine: what they spell differently stands in dialect.rs";
+            Finding::new(format!("{path}:{number}"), what)
+        }));
+    }
+    findings
+}
+
 /// Every crate has the workspace's lints, by reference or word by word.
 pub(super) fn lints(repository: &Repository) -> Vec<Finding> {
     let wanted = lint_lines(repository.text("Cargo.toml"), "[workspace.lints.");

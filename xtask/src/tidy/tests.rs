@@ -99,6 +99,21 @@ fn an_executor_that_reaches_out_is_found() {
 }
 
 #[test]
+fn a_statement_that_asks_for_the_engine_is_found() {
+    let text = "if conn.dialect() == Dialect::Sqlite {";
+    for (path, many) in [
+        ("crates/store/src/kv/list.rs", 1),
+        ("crates/store/src/kv.rs", 1),
+        ("crates/store/src/dialect.rs", 0),
+        ("crates/store/src/postgres/lane.rs", 0),
+        ("crates/store/tests/store/kv.rs", 0),
+    ] {
+        let found = found(sources::dialects, &[(path, text)]);
+        assert_eq!(found.len(), many, "{path}");
+    }
+}
+
+#[test]
 fn a_crate_without_the_lints_is_found() {
     assert_eq!(
         found(sources::lints, &[("crates/a/Cargo.toml", "[package]")]).len(),

@@ -5,7 +5,7 @@ use shared::kv::{KvChange, KvEntry, KvReply, KvValue, KvWrite, apply, check_key}
 
 use super::{KvError, Scope, encoded};
 use crate::conn::Conn;
-use crate::dialect::{lock_kv_key, next_kv_version, purge_kv};
+use crate::dialect::{lock_kv_key, locking_free, next_kv_version};
 use crate::error::StoreError;
 
 /// Expired entries removed along with each write that sets a time to live. More than one, so that
@@ -64,7 +64,7 @@ fn carry_out(
         } => {
             // A computed value keeps its end: it brings nothing more that expires.
             if expires_at.is_some() && number.is_none() {
-                purge_kv(conn, scope.app, scope.now, PURGE)?;
+                purge(conn, scope)?;
             }
             let version = put(conn, scope, key, value, *expires_at)?;
             Ok(number.map_or(KvReply::Written(version), KvReply::Number))
@@ -80,6 +80,24 @@ fn remove(conn: &mut dyn Conn, scope: Scope<'_>, key: &str) -> Result<(), StoreE
             scope.collection.into(),
             key.into(),
         ],
+    )?;
+    Ok(())
+}
+
+/// Removes a few of an app's expired entries.
+fn purge(conn: &mut dyn Conn, scope: Scope<'_>) -> Result<(), StoreError> {
+    // On PostgreSQL another transaction may be writing one of them again at this moment: those
+    // are left to it, or its write would be lost.
+    let locked = locking_free(conn);
+    let sql = format!(
+        "DELETE FROM kv WHERE (app_id, collection, key) IN (SELECT app_id, collection, key FROM kv \
+         WHERE app_id = ?1 AND expires_at <= ?2 ORDER BY expires_at LIMIT ?3 {locked}) \
+         AND expires_at <= ?2"
+    );
+    let now = scope.now.as_micros();
+    conn.execute(
+        &sql,
+        &[scope.app.as_bytes().into(), now.into(), PURGE.into()],
     )?;
     Ok(())
 }

@@ -4,8 +4,8 @@ use shared::clock::Timestamp;
 use shared::id::{AppId, NodeId};
 
 use super::{COLUMNS, Delivery, delivery};
-use crate::conn::{Conn, Dialect};
-use crate::dialect::lock_name;
+use crate::conn::Conn;
+use crate::dialect::{is_one_of, lock_name, locking_free};
 use crate::error::StoreError;
 
 /// When an app's next waiting delivery may start.
@@ -62,10 +62,7 @@ pub fn claim(
 ) -> Result<Vec<Delivery>, StoreError> {
     // One claimer of an app at a time: it takes many at once, and keeps those with a key in order.
     lock_name(conn, &format!("claim/{app}"))?;
-    let locked = match conn.dialect() {
-        Dialect::Sqlite => "",
-        Dialect::Postgres => "FOR UPDATE OF d SKIP LOCKED",
-    };
+    let locked = locking_free(conn);
     let sql = format!(
         "SELECT seq FROM deliveries d WHERE app_id = ?1 AND node IS NULL AND due_at <= ?2 \
          AND due_at >= ?5 AND {FREE} ORDER BY due_at, seq LIMIT ?4 {locked}"
@@ -87,7 +84,7 @@ pub fn claim(
         .iter()
         .map(|row| row.int("seq"))
         .collect::<Result<_, _>>()?;
-    let taken = crate::dialect::is_one_of(conn, "seq", 1);
+    let taken = is_one_of(conn, "seq", 1);
     let sql = format!(
         "UPDATE deliveries SET node = ?2, epoch = epoch + 1 WHERE {taken} \
          RETURNING {COLUMNS}"

@@ -10,13 +10,10 @@ use shared::clock::Timestamp;
 use shared::id::NodeId;
 
 use super::{COLUMNS, Delivery, delivery};
-use crate::clock::expression;
-use crate::conn::{Conn, Dialect};
+use crate::conn::Conn;
+use crate::dialect::{self, WORK_CHANNEL};
 use crate::error::StoreError;
 use crate::handover::LEASE;
-
-/// Where processes that share a database tell each other that there is something to do.
-pub(crate) const CHANNEL: &str = "picloud";
 
 /// A process that holds, or held, deliveries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +27,7 @@ pub struct Node {
 /// Says that a process is there, and where it keeps its data: at most one process at a time runs
 /// at a place, so whoever was there before is gone.
 pub fn renew_lease(conn: &mut dyn Conn, node: NodeId, place: [u8; 16]) -> Result<(), StoreError> {
-    let clock = expression(conn);
+    let clock = dialect::clock(conn);
     let sql = format!(
         "INSERT INTO nodes (id, place, lease_until) VALUES (?1, ?2, {clock} + ?3) \
          ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until"
@@ -46,7 +43,7 @@ pub fn renew_lease(conn: &mut dyn Conn, node: NodeId, place: [u8; 16]) -> Result
 /// Renews the lease of a process, in the transaction that makes it hold more. `false`: another
 /// process has taken it for dead.
 pub fn hold_lease(conn: &mut dyn Conn, node: NodeId) -> Result<bool, StoreError> {
-    let clock = expression(conn);
+    let clock = dialect::clock(conn);
     let sql = format!("UPDATE nodes SET lease_until = {clock} + ?2 WHERE id = ?1");
     let lease = LEASE.as_micros() as i64;
     let changed = conn.execute(&sql, &[node.as_bytes().into(), lease.into()])?;
@@ -55,7 +52,7 @@ pub fn hold_lease(conn: &mut dyn Conn, node: NodeId) -> Result<bool, StoreError>
 
 /// All processes that have said they are there and not that they leave.
 pub fn nodes(conn: &mut dyn Conn) -> Result<Vec<(Node, [u8; 16])>, StoreError> {
-    let clock = expression(conn);
+    let clock = dialect::clock(conn);
     let sql = format!("SELECT id, lease_until - {clock} AS left_us, place FROM nodes ORDER BY id");
     conn.query(&sql, &[])?
         .iter()
@@ -111,11 +108,7 @@ pub fn remove_node(conn: &mut dyn Conn, node: NodeId) -> Result<(), StoreError> 
 /// who tells, so that a process does not follow itself. It may be lost, and has a transaction of its
 /// own: a notification takes a lock that all commits wait for.
 pub fn notify(conn: &mut dyn Conn, node: NodeId) -> Result<(), StoreError> {
-    if conn.dialect() == Dialect::Postgres {
-        let sql = "SELECT CAST(pg_notify(?1, ?2) AS TEXT)";
-        conn.query(sql, &[CHANNEL.into(), node.to_string().as_str().into()])?;
-    }
-    Ok(())
+    dialect::notify(conn, WORK_CHANNEL, &node.to_string())
 }
 
 /// What a process holds. What was written before `before` and is not among `known` it has lost

@@ -5,8 +5,9 @@ use shared::id::NodeId;
 use shared::invocation::TriggerKind;
 
 use super::{Delivery, death, tell};
-use crate::conn::{Conn, Dialect};
+use crate::conn::Conn;
 use crate::dead_letters::{self, DeadLetter};
+use crate::dialect::{is_one_of, lock_deliveries, pairs};
 use crate::error::StoreError;
 use crate::triggers;
 
@@ -62,21 +63,12 @@ pub fn settle(
     Ok(stale)
 }
 
-/// Locks what several statements are about to change, in the order of the numbers, as one statement
-/// would: an app that is removed meanwhile locks its deliveries in that order too.
+/// Locks what several statements are about to change, in the order of the numbers: an app that is
+/// removed meanwhile locks its deliveries in that order too.
 fn lock(conn: &mut dyn Conn, done: &[(i64, i64)], failed: &[Failed]) -> Result<(), StoreError> {
-    if conn.dialect() == Dialect::Sqlite {
-        return Ok(());
-    }
-    let found = crate::dialect::is_one_of(conn, "seq", 1);
-    let sql = format!("SELECT seq FROM deliveries WHERE {found} ORDER BY seq FOR UPDATE");
     let done = done.iter().map(|(seq, _)| *seq);
-    let seqs: Vec<i64> = done
-        .chain(failed.iter().map(|f| f.delivery().seq))
-        .collect();
-    let seqs = serde_json::json!(seqs).to_string();
-    conn.query(&sql, &[seqs.as_str().into()])?;
-    Ok(())
+    let failed = failed.iter().map(|f| f.delivery().seq);
+    lock_deliveries(conn, &done.chain(failed).collect::<Vec<_>>())
 }
 
 /// Removes deliveries that were handled; how many were not there any more under their epoch.
@@ -84,8 +76,8 @@ fn complete(conn: &mut dyn Conn, done: &[(i64, i64)]) -> Result<u64, StoreError>
     if done.is_empty() {
         return Ok(0);
     }
-    let pairs = crate::dialect::pairs(conn, 1);
-    let found = crate::dialect::is_one_of(conn, "seq", 2);
+    let pairs = pairs(conn, 1);
+    let found = is_one_of(conn, "seq", 2);
     let sql = format!("DELETE FROM deliveries WHERE {found} AND (seq, epoch) IN ({pairs})");
     let list = serde_json::json!(done).to_string();
     let seqs: Vec<i64> = done.iter().map(|(seq, _)| *seq).collect();

@@ -11,9 +11,8 @@ use postgres::fallible_iterator::FallibleIterator as _;
 use shared::seam::Raised;
 
 use super::{connect, pause_thread};
-use crate::dialect::SERVED_CHANNEL;
+use crate::dialect::{SERVED_CHANNEL, WORK_CHANNEL};
 use crate::handover::{Handover, Notice};
-use crate::outbox::CHANNEL;
 
 /// Between two attempts to connect.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -40,7 +39,7 @@ fn hear(url: &str, handover: &Weak<Handover>) -> Option<()> {
     let mut client = connect(url).ok()?;
     // The database's administrator can tell it from the connections that work.
     let listen = format!(
-        "SET application_name = 'picloud listener'; LISTEN {CHANNEL}; LISTEN {SERVED_CHANNEL}"
+        "SET application_name = 'picloud listener'; LISTEN {WORK_CHANNEL}; LISTEN {SERVED_CHANNEL}"
     );
     client.batch_execute(&listen).ok()?;
     let own = {
@@ -69,7 +68,10 @@ fn hear(url: &str, handover: &Weak<Handover>) -> Option<()> {
 }
 
 fn say_hello(client: &mut Client, own: &str) -> Option<()> {
-    let told = client.execute("SELECT CAST(pg_notify($1, $2) AS TEXT)", &[&CHANNEL, &own]);
+    let told = client.execute(
+        "SELECT CAST(pg_notify($1, $2) AS TEXT)",
+        &[&WORK_CHANNEL, &own],
+    );
     told.ok().map(|_rows| ())
 }
 
@@ -85,7 +87,7 @@ struct Heard {
 
 impl Heard {
     fn add(&mut self, channel: &str, payload: &str, own: &str) {
-        if channel == CHANNEL {
+        if channel == WORK_CHANNEL {
             self.foreign |= payload != own;
             return;
         }
