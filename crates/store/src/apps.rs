@@ -9,7 +9,9 @@ use crate::change::Change;
 use crate::conn::Conn;
 use crate::dialect::lock_name;
 use crate::error::StoreError;
+use crate::outbox::waiting::forget;
 use crate::row::Row;
+use crate::text::{json, parse, to_json};
 
 /// An app as stored.
 #[derive(Clone, Debug)]
@@ -45,36 +47,6 @@ fn app(row: &Row) -> Result<AppRow, StoreError> {
         active_release: row.opt_int("active_release")?,
         created_at: Timestamp(row.int("created_at")?),
         updated_at: Timestamp(row.int("updated_at")?),
-    })
-}
-
-pub(crate) fn parse<T: std::str::FromStr>(what: &'static str, text: &str) -> Result<T, StoreError>
-where
-    T::Err: std::fmt::Display,
-{
-    text.parse().map_err(|e: T::Err| StoreError::Corrupt {
-        what,
-        reason: e.to_string(),
-    })
-}
-
-pub(crate) fn json<T: serde::de::DeserializeOwned>(
-    what: &'static str,
-    text: &str,
-) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|e| StoreError::Corrupt {
-        what,
-        reason: e.to_string(),
-    })
-}
-
-pub(crate) fn to_json<T: serde::Serialize>(
-    what: &'static str,
-    value: &T,
-) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|e| StoreError::Corrupt {
-        what,
-        reason: e.to_string(),
     })
 }
 
@@ -202,7 +174,7 @@ pub fn update(change: &mut Change<'_>, old: &AppRow, new: &AppRow) -> Result<(),
 /// Removes an app with everything it owns. No other app ever has its id.
 pub fn delete(change: &mut Change<'_>, id: AppId) -> Result<(), StoreError> {
     let conn = change.of(id)?;
-    crate::outbox::forget(conn, id)?;
+    forget(conn, id)?;
     for table in ["triggers", "versions", "executions", "log_lines"] {
         let sql = format!("DELETE FROM {table} WHERE app_id = ?1");
         conn.execute(&sql, &[id.as_bytes().into()])?;

@@ -62,6 +62,18 @@ impl<'a, T: Into<Param<'a>>> From<Option<T>> for Param<'a> {
     }
 }
 
+/// PostgreSQL cannot hold U+0000 in text; refusing it here keeps the engines interchangeable.
+pub(crate) fn refuse_nul(params: &[Param<'_>]) -> Result<(), StoreError> {
+    let nul = params
+        .iter()
+        .any(|p| matches!(p, Param::Text(text) if text.contains('\0')));
+    if nul {
+        Err(StoreError::NulInText)
+    } else {
+        Ok(())
+    }
+}
+
 /// Bytes a reader may still hold.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Room(u64);

@@ -8,8 +8,10 @@ use shared::invocation::TriggerKind;
 
 use crate::conn::{Conn, Room};
 use crate::error::StoreError;
-use crate::outbox::{self, Delivery, New};
+use crate::outbox::delivery::{Delivery, cause, kind};
+use crate::outbox::insert::{self, New};
 use crate::row::Row;
+use crate::text::storable;
 
 /// Dead letters kept per app; the oldest go first.
 pub const KEEP_PER_APP: i64 = 100_000;
@@ -85,14 +87,14 @@ fn of_row(row: &Row) -> Result<DeadLetter, StoreError> {
         id: DeadLetterId::from_bytes(row.array("id")?),
         app: AppId::from_bytes(row.array("app_id")?),
         event,
-        kind: outbox::kind(row.text("kind")?)?,
+        kind: kind(row.text("kind")?)?,
         trigger: row.text("trigger_key")?.to_owned(),
         script: row.opt_text("script")?.map(str::to_owned),
         handler: row.opt_text("handler")?.map(str::to_owned),
         subject: row.text("subject")?.to_owned(),
         order_key: row.opt_text("order_key")?.map(str::to_owned),
         payload: row.opt_blob("payload")?.unwrap_or_default().to_vec().into(),
-        cause: outbox::cause(row, event)?,
+        cause: cause(row, event)?,
         created_at: Timestamp(row.int("created_at")?),
         died_at: Timestamp(row.int("died_at")?),
         attempts: u32::try_from(row.int("attempts")?).unwrap_or(u32::MAX),
@@ -129,8 +131,8 @@ pub(crate) fn insert(conn: &mut dyn Conn, dead: &DeadLetter) -> Result<(), Store
             dead.created_at.as_micros().into(),
             dead.died_at.as_micros().into(),
             i64::from(dead.attempts).into(),
-            crate::executions::storable(&dead.error).as_str().into(),
-            crate::executions::storable(&dead.history).as_str().into(),
+            storable(&dead.error).as_str().into(),
+            storable(&dead.history).as_str().into(),
         ],
     )?;
     trim(conn, dead.app)
@@ -272,7 +274,7 @@ pub fn replay(
     if !discard(conn, app, id)? {
         return Ok(false);
     }
-    outbox::insert(
+    insert::insert(
         conn,
         &New {
             app,

@@ -1,16 +1,21 @@
 //! Finished runs and what they logged.
 
+mod list;
+mod logs;
+
 use std::collections::BTreeMap;
 
 use shared::clock::Timestamp;
-use shared::id::{AppId, EventId, ExecutionId, RequestId, RootId};
-use shared::invocation::LogLevel;
+use shared::id::{AppId, EventId, ExecutionId};
 use shared::record::ExecutionRecord;
 
-use crate::apps::{self, to_json};
+use crate::apps;
 use crate::conn::{Conn, Param};
 use crate::error::StoreError;
-use crate::row::Row;
+use crate::text::{storable, to_json};
+
+pub use list::{ExecutionFilter, ExecutionRow, get, list};
+pub use logs::{LogFilter, LogRow, logs};
 
 /// Runs kept per app; older ones are removed in batches as new ones come.
 pub const KEEP_PER_APP: i64 = 100_000;
@@ -104,15 +109,6 @@ fn insert_lines(conn: &mut dyn Conn, record: &ExecutionRecord) -> Result<(), Sto
     Ok(())
 }
 
-/// Text a script made, with U+0000 shown as the replacement character: PostgreSQL cannot hold it.
-pub(crate) fn storable(text: &str) -> String {
-    if text.contains('\0') {
-        text.replace('\0', "\u{FFFD}")
-    } else {
-        text.to_owned()
-    }
-}
-
 /// Removes an app's oldest runs beyond [`KEEP_PER_APP`], at most `batch` at a time; how many went.
 pub fn trim(conn: &mut dyn Conn, app: AppId, batch: i64) -> Result<u64, StoreError> {
     let cut = conn.query_one(
@@ -153,262 +149,4 @@ pub fn expire(
         &format!("DELETE FROM executions WHERE id IN ({oldest})"),
         &params,
     )
-}
-
-/// A run as stored.
-#[derive(Clone, Debug)]
-pub struct ExecutionRow {
-    /// Its id.
-    pub id: ExecutionId,
-    /// The request it belonged to.
-    pub request: RequestId,
-    /// The script.
-    pub script: String,
-    /// Version that ran.
-    pub version: i64,
-    /// Release that was active.
-    pub release: i64,
-    /// Why it ran.
-    pub trigger: String,
-    /// Method and path.
-    pub target: Option<String>,
-    /// Status answered.
-    pub status: Option<i64>,
-    /// How it ended.
-    pub outcome: String,
-    /// The error, as JSON.
-    pub error: Option<String>,
-    /// When it started.
-    pub started_at: Timestamp,
-    /// Elapsed microseconds.
-    pub wall_us: i64,
-    /// Processor microseconds.
-    pub cpu_us: i64,
-    /// Evaluation steps.
-    pub operations: i64,
-    /// Most bytes allocated.
-    pub memory_peak: i64,
-    /// Host calls.
-    pub host_calls: i64,
-    /// The event it handled.
-    pub event: Option<EventId>,
-    /// Which attempt at it this was; absent in runs older than this column.
-    pub attempt: Option<i64>,
-    /// What began the chain it belongs to.
-    pub root: Option<RootId>,
-    /// The run that made the event.
-    pub parent: Option<ExecutionId>,
-}
-
-const COLUMNS: &str = "id, request_id, script, version, release, source, target, status, outcome, \
-                       error, started_at, wall_us, cpu_us, operations, memory_peak, host_calls, \
-                       event_id, attempt, root, parent";
-
-fn execution(row: &Row) -> Result<ExecutionRow, StoreError> {
-    Ok(ExecutionRow {
-        id: ExecutionId::from_bytes(row.array("id")?),
-        request: RequestId::from_bytes(row.array("request_id")?),
-        script: row.text("script")?.to_owned(),
-        version: row.int("version")?,
-        release: row.int("release")?,
-        trigger: row.text("source")?.to_owned(),
-        target: row.opt_text("target")?.map(str::to_owned),
-        status: row.opt_int("status")?,
-        outcome: row.text("outcome")?.to_owned(),
-        error: row.opt_text("error")?.map(str::to_owned),
-        started_at: Timestamp(row.int("started_at")?),
-        wall_us: row.int("wall_us")?,
-        cpu_us: row.int("cpu_us")?,
-        operations: row.int("operations")?,
-        memory_peak: row.int("memory_peak")?,
-        host_calls: row.int("host_calls")?,
-        event: row.opt_array("event_id")?.map(EventId::from_bytes),
-        attempt: row.opt_int("attempt")?,
-        root: row.opt_array("root")?.map(RootId::from_bytes),
-        parent: row.opt_array("parent")?.map(ExecutionId::from_bytes),
-    })
-}
-
-/// Which runs a list wants.
-#[derive(Clone, Debug, Default)]
-pub struct ExecutionFilter {
-    /// Of this script.
-    pub script: Option<String>,
-    /// That ended this way.
-    pub outcome: Option<String>,
-    /// That answered with this status.
-    pub status: Option<u16>,
-    /// Started at or after.
-    pub since: Option<Timestamp>,
-    /// Started before.
-    pub until: Option<Timestamp>,
-    /// Older than this run.
-    pub before: Option<ExecutionId>,
-    /// That handled this event.
-    pub event: Option<EventId>,
-    /// Of the chain that began here.
-    pub root: Option<RootId>,
-    /// At most so many.
-    pub limit: i64,
-}
-
-/// Appends a piece of a statement that ends in a parameter's number.
-fn bind(sql: &mut String, parts: &[&str], number: usize) {
-    for part in parts {
-        sql.push_str(part);
-    }
-    sql.push_str(&number.to_string());
-}
-
-/// An app's runs, newest first.
-pub fn list(
-    conn: &mut dyn Conn,
-    app: AppId,
-    filter: &ExecutionFilter,
-) -> Result<Vec<ExecutionRow>, StoreError> {
-    let before = filter.before.map_or([0xFF; 16], |id| *id.as_bytes());
-    let mut sql = format!(
-        "SELECT {COLUMNS} FROM executions WHERE app_id = ?1 AND id < ?2 AND started_at >= ?3 \
-         AND started_at < ?4"
-    );
-    let mut params: Vec<Param<'_>> = vec![
-        app.as_bytes().into(),
-        (&before).into(),
-        filter.since.map_or(i64::MIN, Timestamp::as_micros).into(),
-        filter.until.map_or(i64::MAX, Timestamp::as_micros).into(),
-    ];
-    for (column, value) in [("script", &filter.script), ("outcome", &filter.outcome)] {
-        if let Some(value) = value {
-            params.push(value.as_str().into());
-            bind(&mut sql, &[" AND ", column, " = ?"], params.len());
-        }
-    }
-    if let Some(status) = filter.status {
-        params.push(i64::from(status).into());
-        bind(&mut sql, &[" AND status = ?"], params.len());
-    }
-    if let Some(event) = &filter.event {
-        params.push(event.as_bytes().into());
-        bind(&mut sql, &[" AND event_id = ?"], params.len());
-    }
-    if let Some(root) = &filter.root {
-        params.push(root.as_bytes().into());
-        bind(&mut sql, &[" AND root = ?"], params.len());
-    }
-    params.push(filter.limit.into());
-    bind(&mut sql, &[" ORDER BY id DESC LIMIT ?"], params.len());
-    conn.query(&sql, &params)?.iter().map(execution).collect()
-}
-
-/// One run of an app.
-pub fn get(
-    conn: &mut dyn Conn,
-    app: AppId,
-    id: ExecutionId,
-) -> Result<Option<ExecutionRow>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM executions WHERE app_id = ?1 AND id = ?2");
-    conn.query_one(&sql, &[app.as_bytes().into(), id.as_bytes().into()])?
-        .as_ref()
-        .map(execution)
-        .transpose()
-}
-
-/// A log line as stored.
-#[derive(Clone, Debug)]
-pub struct LogRow {
-    /// The run.
-    pub execution: ExecutionId,
-    /// Its place among the run's lines.
-    pub line: i64,
-    /// When.
-    pub at: Timestamp,
-    /// How loud.
-    pub level: LogLevel,
-    /// The script.
-    pub script: String,
-    /// The text.
-    pub message: String,
-    /// More, as a JSON object.
-    pub fields: Option<String>,
-}
-
-/// Which lines a list wants.
-#[derive(Clone, Debug, Default)]
-pub struct LogFilter {
-    /// Of this script.
-    pub script: Option<String>,
-    /// Of this run.
-    pub execution: Option<ExecutionId>,
-    /// At least this loud.
-    pub level: Option<LogLevel>,
-    /// At or after.
-    pub since: Option<Timestamp>,
-    /// Before.
-    pub until: Option<Timestamp>,
-    /// Containing this text (case-sensitive).
-    pub text: Option<String>,
-    /// Older than this line.
-    pub before: Option<(ExecutionId, i64)>,
-    /// At most so many.
-    pub limit: i64,
-}
-
-/// An app's log lines, newest first.
-pub fn logs(
-    conn: &mut dyn Conn,
-    app: AppId,
-    filter: &LogFilter,
-) -> Result<Vec<LogRow>, StoreError> {
-    let (before, line) = filter
-        .before
-        .map_or(([0xFF; 16], 0), |(id, line)| (*id.as_bytes(), line));
-    let mut sql = "SELECT execution_id, line, at, level, script, message, fields FROM log_lines \
-                   WHERE app_id = ?1 AND (execution_id, line) < (?2, ?3) AND at >= ?4 \
-                   AND at < ?5 AND level >= ?6"
-        .to_owned();
-    let mut params: Vec<Param<'_>> = vec![
-        app.as_bytes().into(),
-        (&before).into(),
-        line.into(),
-        filter.since.map_or(i64::MIN, Timestamp::as_micros).into(),
-        filter.until.map_or(i64::MAX, Timestamp::as_micros).into(),
-        filter.level.map_or(0, |level| level as i64).into(),
-    ];
-    if let Some(script) = &filter.script {
-        params.push(script.as_str().into());
-        bind(&mut sql, &[" AND script = ?"], params.len());
-    }
-    if let Some(execution) = &filter.execution {
-        params.push(execution.as_bytes().into());
-        bind(&mut sql, &[" AND execution_id = ?"], params.len());
-    }
-    if let Some(text) = filter.text.as_deref().filter(|text| !text.is_empty()) {
-        params.push(text.into());
-        // Not LIKE: it ignores case on one engine only.
-        bind(&mut sql, &[" AND REPLACE(message, ?"], params.len());
-        sql.push_str(", '') <> message");
-    }
-    params.push(filter.limit.into());
-    let order = " ORDER BY execution_id DESC, line DESC LIMIT ?";
-    bind(&mut sql, &[order], params.len());
-    conn.query(&sql, &params)?.iter().map(log_row).collect()
-}
-
-fn log_row(row: &Row) -> Result<LogRow, StoreError> {
-    let level = row.int("level")?;
-    Ok(LogRow {
-        execution: ExecutionId::from_bytes(row.array("execution_id")?),
-        line: row.int("line")?,
-        at: Timestamp(row.int("at")?),
-        level: LogLevel::ALL
-            .into_iter()
-            .find(|l| *l as i64 == level)
-            .ok_or_else(|| StoreError::Corrupt {
-                what: "level",
-                reason: level.to_string(),
-            })?,
-        script: row.text("script")?.to_owned(),
-        message: row.text("message")?.to_owned(),
-        fields: row.opt_text("fields")?.map(str::to_owned),
-    })
 }

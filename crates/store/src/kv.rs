@@ -1,34 +1,19 @@
 //! The key-value store: point reads, conditional writes, atomic updates, ordered lists.
 
+mod entry;
 mod list;
 mod write;
 
 use shared::clock::Timestamp;
 use shared::id::AppId;
-use shared::kv::{InvalidKey, KvCall, KvEntry, KvOp, KvReply, KvValue, KvWrite, Unfit};
+use shared::kv::{KvCall, KvEntry, KvOp, KvReply, KvWrite};
 
-use crate::conn::{Conn, Param, Room};
+use crate::conn::{Conn, Room};
 use crate::error::StoreError;
-use crate::row::Row;
 
+pub use entry::KvError;
+use entry::Scope;
 pub(crate) use write::Written;
-
-/// Why a call failed.
-#[derive(Debug, thiserror::Error)]
-pub enum KvError {
-    /// The key cannot be one.
-    #[error(transparent)]
-    Key(#[from] InvalidKey),
-    /// The value at the key does not fit the operation.
-    #[error(transparent)]
-    Unfit(#[from] Unfit),
-    /// Storage failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-const FORMAT_JSON: i64 = 0;
-const FORMAT_BLOB: i64 = 1;
 
 /// Carries out a call for an app. `now` decides what has expired.
 pub fn call(
@@ -110,77 +95,4 @@ pub fn get(
         now,
     };
     scope.get(conn, key)
-}
-
-/// One collection of one app at one time.
-#[derive(Clone, Copy)]
-struct Scope<'a> {
-    app: AppId,
-    collection: &'a str,
-    now: Timestamp,
-}
-
-impl Scope<'_> {
-    fn get(self, conn: &mut dyn Conn, key: &str) -> Result<Option<KvEntry>, StoreError> {
-        let row = conn.query_one(
-            "SELECT format, value, version, expires_at FROM kv \
-             WHERE app_id = ?1 AND collection = ?2 AND key = ?3",
-            &[
-                self.app.as_bytes().into(),
-                self.collection.into(),
-                key.into(),
-            ],
-        )?;
-        let Some(row) = row else { return Ok(None) };
-        let entry = entry(&row)?;
-        Ok(if self.expired(&entry) {
-            None
-        } else {
-            Some(entry)
-        })
-    }
-
-    fn get_within(
-        self,
-        conn: &mut dyn Conn,
-        key: &str,
-        room: &mut Room,
-    ) -> Result<Option<KvEntry>, StoreError> {
-        let entry = self.get(conn, key)?;
-        let value = entry.as_ref().map_or(0, |entry| entry.value.len());
-        room.take(value + size_of::<Option<KvEntry>>())?;
-        Ok(entry)
-    }
-
-    fn expired(self, entry: &KvEntry) -> bool {
-        entry
-            .expires_at
-            .is_some_and(|at| at <= self.now.as_micros())
-    }
-}
-
-fn entry(row: &Row) -> Result<KvEntry, StoreError> {
-    let bytes = row.blob("value")?.to_vec().into();
-    let value = match row.int("format")? {
-        FORMAT_JSON => KvValue::Json(bytes),
-        FORMAT_BLOB => KvValue::Blob(bytes),
-        other => {
-            return Err(StoreError::Corrupt {
-                what: "key-value entry",
-                reason: format!("it has the unknown format {other}"),
-            });
-        }
-    };
-    Ok(KvEntry {
-        value,
-        version: row.int("version")?,
-        expires_at: row.opt_int("expires_at")?,
-    })
-}
-
-fn encoded(value: &KvValue) -> (Param<'static>, Param<'_>) {
-    match value {
-        KvValue::Json(bytes) => (Param::Int(FORMAT_JSON), Param::Blob(bytes)),
-        KvValue::Blob(bytes) => (Param::Int(FORMAT_BLOB), Param::Blob(bytes)),
-    }
 }

@@ -3,6 +3,7 @@
 //! Every function of the aggregates takes a connection and, first after it, the app it is about;
 //! it holds no business rule.
 
+mod activation;
 pub mod apps;
 mod change;
 mod clock;
@@ -27,6 +28,7 @@ mod row;
 pub mod schedules;
 mod sqlite;
 mod store;
+mod text;
 pub mod triggers;
 
 pub use change::Change;

@@ -4,13 +4,13 @@ use shared::clock::Timestamp;
 use shared::id::{AppId, ContentHash};
 use shared::release::Snapshot;
 
-use crate::apps::{json, to_json};
 use crate::change::Change;
 use crate::conn::Conn;
 use crate::dialect::{byte_length, lock_app};
 use crate::error::StoreError;
 use crate::row::Row;
-use crate::{outbox, triggers};
+use crate::text::{json, to_json};
+use crate::{activation, outbox};
 
 /// What a version is a version of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -270,7 +270,7 @@ pub fn activate(
         what: "release",
         reason: format!("release {number} is missing"),
     })?;
-    triggers::activate(conn, app, &release.snapshot, now)?;
+    activation::activate(conn, app, &release.snapshot, now)?;
     let told = outbox::Release {
         number,
         message: &release.message,

@@ -10,6 +10,7 @@ use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::outbox::{Event, tell, tick};
 use crate::row::Row;
+use crate::text::{json, to_json};
 use crate::triggers;
 
 /// A schedule with no time left.
@@ -47,9 +48,9 @@ fn of_row(row: &Row) -> Result<ScheduleRow, StoreError> {
         key: row.text("key")?.to_owned(),
         schedule: row.text("schedule")?.to_owned(),
         timezone: row.text("timezone")?.to_owned(),
-        catch_up: crate::apps::json("catch-up policy", row.text("catch_up")?)?,
+        catch_up: json("catch-up policy", row.text("catch_up")?)?,
         overlap: match row.opt_text("overlap")? {
-            Some(text) => crate::apps::json("overlap", text)?,
+            Some(text) => json("overlap", text)?,
             None => Overlap::default(),
         },
         skipped: u64::try_from(row.int("skipped")?).unwrap_or(0),
@@ -80,8 +81,8 @@ pub(crate) fn put(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let next = cron.parsed().and_then(|s| s.next_after(now));
-    let catch_up = crate::apps::to_json("catch-up policy", &cron.catch_up())?;
-    let overlap = crate::apps::to_json("overlap", &cron.overlap())?;
+    let catch_up = to_json("catch-up policy", &cron.catch_up())?;
+    let overlap = to_json("overlap", &cron.overlap())?;
     // The key holds schedule and zone: where it is known, so is the time.
     conn.execute(
         "INSERT INTO schedules (app_id, key, schedule, timezone, catch_up, overlap, next_due_at) \

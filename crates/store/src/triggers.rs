@@ -3,15 +3,12 @@
 use shared::clock::Timestamp;
 use shared::id::AppId;
 use shared::invocation::TriggerKind;
-use shared::name::{FunctionName, ScriptName, TopicName, TopicPattern};
-use shared::release::Snapshot;
-use shared::trigger::{Source, TriggerSpec};
+use shared::name::{TopicName, TopicPattern};
 
 use crate::conn::Conn;
+use crate::dialect::lock_name_shared;
 use crate::error::StoreError;
-use crate::handover::Notice;
 use crate::row::Row;
-use crate::schedules;
 
 /// Who handles an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,93 +111,20 @@ pub fn get(conn: &mut dyn Conn, app: AppId, key: &str) -> Result<Option<Target>,
         .transpose()
 }
 
-/// Makes the triggers and schedules of an app those of a release, in the transaction that makes
-/// the release active.
-pub(crate) fn activate(
-    conn: &mut dyn Conn,
-    app: AppId,
-    snapshot: &Snapshot,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    crate::dialect::lock_name(conn, &activation(app))?;
-    for script in snapshot.scripts.keys() {
-        conn.execute(
-            "INSERT INTO live_scripts (app_id, name) VALUES (?1, ?2) \
-             ON CONFLICT (app_id, name) DO NOTHING",
-            &[app.as_bytes().into(), script.as_str().into()],
-        )?;
-    }
-    for spec in &snapshot.triggers {
-        put(conn, app, spec)?;
-    }
-    let keys: Vec<String> = snapshot.triggers.iter().map(TriggerSpec::key).collect();
-    let scripts: Vec<&str> = snapshot.scripts.keys().map(ScriptName::as_str).collect();
-    let texts = crate::dialect::texts(conn, 2);
-    for (table, column, keep) in [
-        ("triggers", "key", serde_json::json!(keys)),
-        ("live_scripts", "name", serde_json::json!(scripts)),
-    ] {
-        let sql = format!("DELETE FROM {table} WHERE app_id = ?1 AND {column} NOT IN ({texts})");
-        let keep = keep.to_string();
-        conn.execute(&sql, &[app.as_bytes().into(), keep.as_str().into()])?;
-    }
-    for spec in &snapshot.triggers {
-        if let Source::Cron(cron) = &spec.source {
-            schedules::put(conn, app, &spec.key(), cron, now)?;
-        }
-    }
-    unpark(conn, app, now)?;
-    conn.note(Notice::Activated(app));
-    Ok(())
-}
-
-fn put(conn: &mut dyn Conn, app: AppId, spec: &TriggerSpec) -> Result<(), StoreError> {
-    conn.execute(
-        "INSERT INTO triggers (app_id, key, kind, subject, filter, script, handler) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (app_id, key) DO UPDATE SET \
-         kind = excluded.kind, subject = excluded.subject, filter = excluded.filter, \
-         script = excluded.script, handler = excluded.handler",
-        &[
-            app.as_bytes().into(),
-            spec.key().as_str().into(),
-            spec.source.kind().as_str().into(),
-            spec.source.subject().as_str().into(),
-            spec.source.filter().into(),
-            spec.script.as_str().into(),
-            spec.handler.as_ref().map(FunctionName::as_str).into(),
-        ],
-    )?;
-    Ok(())
-}
-
 /// Whether somebody consumes a queue. When nobody does, no release that brings a consumer becomes
 /// active before this transaction has ended: it wakes what waits then.
 pub(crate) fn has_consumer(conn: &mut dyn Conn, app: AppId, key: &str) -> Result<bool, StoreError> {
     if get(conn, app, key)?.is_some() {
         return Ok(true);
     }
-    crate::dialect::lock_name_shared(conn, &activation(app))?;
+    lock_name_shared(conn, &activation(app))?;
     Ok(get(conn, app, key)?.is_some())
 }
 
 /// What the activation of a release holds, and those who rely on the triggers staying share.
-fn activation(app: AppId) -> String {
+pub(crate) fn activation(app: AppId) -> String {
     format!("activate/{app}")
 }
 
 /// When a message of a queue nobody consumes may be handled.
 pub const PARKED: Timestamp = Timestamp(i64::MAX);
-
-/// Wakes the messages of queues that have a consumer now.
-fn unpark(conn: &mut dyn Conn, app: AppId, now: Timestamp) -> Result<(), StoreError> {
-    conn.execute(
-        "UPDATE deliveries SET due_at = ?2 WHERE app_id = ?1 AND node IS NULL AND due_at = ?3 \
-         AND trigger_key IN (SELECT key FROM triggers WHERE app_id = ?1 AND kind = 'queue')",
-        &[
-            app.as_bytes().into(),
-            now.as_micros().into(),
-            PARKED.as_micros().into(),
-        ],
-    )?;
-    Ok(())
-}

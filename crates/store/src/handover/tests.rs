@@ -1,10 +1,12 @@
 //! What is handed over when nobody knows how a commit ended.
 
+use shared::clock::Timestamp;
 use shared::event::Cause;
 use shared::id::EventId;
 use shared::invocation::TriggerKind;
 
 use super::*;
+use crate::outbox::delivery::Delivery;
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000_000);
 

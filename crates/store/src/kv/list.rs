@@ -3,7 +3,7 @@
 use shared::kv::{KvPage, KvRange};
 use shared::limits::fixed;
 
-use super::{Scope, entry};
+use super::entry::{Scope, entry};
 use crate::conn::{Conn, Param, Room};
 use crate::error::StoreError;
 

@@ -3,7 +3,7 @@
 
 use shared::kv::{KvChange, KvEntry, KvReply, KvValue, KvWrite, apply, check_key};
 
-use super::{KvError, Scope, encoded};
+use super::entry::{KvError, Scope, encoded};
 use crate::conn::Conn;
 use crate::dialect::{lock_kv_key, locking_free, next_kv_version};
 use crate::error::StoreError;

@@ -3,7 +3,7 @@
 use shared::clock::Timestamp;
 use shared::id::{AppId, NodeId};
 
-use super::{COLUMNS, Delivery, delivery};
+use super::delivery::{COLUMNS, Delivery, delivery};
 use crate::conn::Conn;
 use crate::dialect::{is_one_of, lock_name, locking_free};
 use crate::error::StoreError;

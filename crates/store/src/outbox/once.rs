@@ -5,13 +5,21 @@ use shared::event::Destination;
 use shared::event::limits::IDEMPOTENCY;
 use shared::id::{AppId, EventId};
 
-use super::emit::place;
 use crate::conn::Conn;
 use crate::error::StoreError;
 
 /// Idempotency keys that are over, removed along with each new one. More than one, so that they go
 /// at least as fast as they come.
 const PURGE: i64 = 4;
+
+/// What idempotency keys of messages to a destination belong to.
+pub(super) const fn place(to: &Destination) -> &'static str {
+    match to {
+        Destination::Queue(_) => "queue",
+        Destination::Topic(_) => "topic",
+        Destination::Script(_) => "script",
+    }
+}
 
 /// Notes an idempotency key; the earlier event when it was known.
 pub(super) fn known(

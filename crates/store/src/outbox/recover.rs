@@ -9,7 +9,7 @@ use std::time::Duration;
 use shared::clock::Timestamp;
 use shared::id::NodeId;
 
-use super::{COLUMNS, Delivery, delivery};
+use super::delivery::{COLUMNS, Delivery, delivery};
 use crate::conn::Conn;
 use crate::dialect::{self, WORK_CHANNEL};
 use crate::error::StoreError;

@@ -4,7 +4,8 @@ use shared::clock::Timestamp;
 use shared::id::NodeId;
 use shared::invocation::TriggerKind;
 
-use super::{Delivery, death, tell};
+use super::delivery::Delivery;
+use super::emit::{death, tell};
 use crate::conn::Conn;
 use crate::dead_letters::{self, DeadLetter};
 use crate::dialect::{is_one_of, lock_deliveries, pairs};

@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 use postgres::Client;
 use tokio::sync::mpsc;
 
-use super::{CONNECT_PATIENCE, PostgresConn, Statements, connect, engine_error};
+use super::conn::{PostgresConn, Statements, connect, engine_error};
 use crate::counters::Counters;
 use crate::error::StoreError;
 use crate::handover::Handover;
 use crate::job::{Access, Message, Task};
 
+/// How long a caller waits for a lost connection to come back.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a failed attempt to connect answers for the callers that have waited long enough.
 const REMEMBER: Duration = Duration::from_millis(500);
 

@@ -10,7 +10,8 @@ use postgres::Client;
 use postgres::fallible_iterator::FallibleIterator as _;
 use shared::seam::Raised;
 
-use super::{connect, pause_thread};
+use super::conn::connect;
+use super::lane::pause_thread;
 use crate::dialect::{SERVED_CHANNEL, WORK_CHANNEL};
 use crate::handover::{Handover, Notice};
 

@@ -8,7 +8,8 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, watch};
 
-use super::{Session, SqliteConn, connect, engine_error, writer};
+use super::conn::{Session, SqliteConn, connect, engine_error};
+use super::writer;
 use crate::conn::Conn;
 use crate::counters::Counters;
 use crate::error::StoreError;

@@ -5,7 +5,7 @@
 use rusqlite::config::DbConfig;
 use tokio::sync::{mpsc, watch};
 
-use super::{Session, SqliteConn, engine_error};
+use super::conn::{Session, SqliteConn, engine_error};
 use crate::counters::Counters;
 use crate::error::StoreError;
 use crate::handover::{Handover, Notice};

@@ -5,10 +5,11 @@ use shared::id::{AppId, EventId};
 use shared::invocation::TriggerKind;
 use shared::kv::KvValue;
 
-use super::{Event, Sent, To, raw};
-use crate::apps::to_json;
+use super::event::{Event, To, raw};
+use super::message::Sent;
 use crate::conn::Conn;
 use crate::error::StoreError;
+use crate::text::to_json;
 use crate::triggers::{self, Target};
 
 /// The key of a collection that changed.

@@ -8,9 +8,10 @@ use shared::event::{Cause, Destination, Message};
 use shared::id::{AppId, ExecutionId};
 use shared::invocation::TriggerKind;
 
-use super::{Event, Once, To, raw};
-use crate::apps::to_json;
+use super::event::{Event, Once, To, raw};
 use crate::error::StoreError;
+use crate::outbox::once::place;
+use crate::text::to_json;
 
 /// Who sends, when, and what it follows from.
 #[derive(Clone, Copy, Debug)]
@@ -30,15 +31,6 @@ const fn kind(to: &Destination) -> TriggerKind {
         Destination::Queue(_) => TriggerKind::Queue,
         Destination::Topic(_) => TriggerKind::Pubsub,
         Destination::Script(_) => TriggerKind::Invoke,
-    }
-}
-
-/// What idempotency keys of messages to a destination belong to.
-pub(in crate::outbox) const fn place(to: &Destination) -> &'static str {
-    match to {
-        Destination::Queue(_) => "queue",
-        Destination::Topic(_) => "topic",
-        Destination::Script(_) => "script",
     }
 }
 

@@ -9,10 +9,10 @@ use shared::id::{AppId, DeadLetterId, EventId, ExecutionId};
 use shared::invocation::TriggerKind;
 use shared::name::ScriptName;
 
-use super::{Event, Once, To};
-use crate::apps::to_json;
+use super::event::{Event, Once, To};
 use crate::dead_letters::DeadLetter;
 use crate::error::StoreError;
+use crate::text::to_json;
 use crate::triggers::Target;
 
 /// A request that is answered before it is handled, for its route's script or its trigger.
