@@ -39,10 +39,28 @@ const RELEASED: [(&str, &str); 6] = [
     ("2026f", "2026-11-14T00:00:00Z"),
 ];
 
-/// Zone data of the machine.
+/// Zone data of the machine. Opening it lists its hundreds of files, which a program that never asks
+/// for a zone is spared.
 struct Machine {
     directory: PathBuf,
-    zones: TimeZoneDatabase,
+    zones: OnceLock<TimeZoneDatabase>,
+}
+
+impl Machine {
+    /// The data of a folder, if there is anything in it.
+    fn at(directory: &Path) -> Option<Self> {
+        std::fs::read_dir(directory).ok()?.next()?.ok()?;
+        Some(Self {
+            directory: directory.to_owned(),
+            zones: OnceLock::new(),
+        })
+    }
+
+    fn zones(&self) -> &TimeZoneDatabase {
+        let open = || TimeZoneDatabase::from_dir(&self.directory);
+        self.zones
+            .get_or_init(|| open().unwrap_or_else(|_no_zones| TimeZoneDatabase::none()))
+    }
 }
 
 static MACHINE: OnceLock<Machine> = OnceLock::new();
@@ -52,13 +70,7 @@ static MACHINE: OnceLock<Machine> = OnceLock::new();
 /// zones are the program's.
 pub fn use_machines(named: Option<&Path>) {
     let usual = DIRECTORIES.iter().map(Path::new);
-    let found = named.into_iter().chain(usual).find_map(|directory| {
-        Some(Machine {
-            directory: directory.to_owned(),
-            zones: TimeZoneDatabase::from_dir(directory).ok()?,
-        })
-    });
-    if let Some(machine) = found {
+    if let Some(machine) = named.into_iter().chain(usual).find_map(Machine::at) {
         // A second call finds the same.
         MACHINE.set(machine).ok();
     }
@@ -226,7 +238,7 @@ impl Zone {
 }
 
 fn rules(name: &str) -> Option<TimeZone> {
-    let machines = MACHINE.get().and_then(|m| m.zones.get(name).ok());
+    let machines = MACHINE.get().and_then(|m| m.zones().get(name).ok());
     machines.or_else(|| TimeZoneDatabase::bundled().get(name).ok())
 }
 

@@ -1,5 +1,7 @@
 //! The OpenAPI schema of a trigger: one object for each kind, with the settings it has.
 
+use std::sync::LazyLock;
+
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -8,12 +10,17 @@ use super::TriggerSpec;
 use super::wire::{Flat, Kind};
 use crate::name::ScriptName;
 
+/// Every operation that names a trigger asks for it while the program starts.
+static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
+    let kinds = KINDS.into_iter().map(of_kind);
+    let all = kinds.fold(OneOfBuilder::new(), OneOfBuilder::item);
+    let text = "One trigger of a release. `kind` says which settings it has.";
+    all.description(Some(text)).into()
+});
+
 impl PartialSchema for TriggerSpec {
     fn schema() -> RefOr<Schema> {
-        let kinds = KINDS.into_iter().map(of_kind);
-        let all = kinds.fold(OneOfBuilder::new(), OneOfBuilder::item);
-        let text = "One trigger of a release. `kind` says which settings it has.";
-        RefOr::T(all.description(Some(text)).into())
+        RefOr::T(SCHEMA.clone())
     }
 }
 
