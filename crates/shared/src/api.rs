@@ -29,7 +29,7 @@ mod apps;
 mod events;
 mod observe;
 mod people;
-mod releases;
+pub(crate) mod releases;
 mod runs;
 
 pub use apps::{

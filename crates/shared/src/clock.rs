@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::moment::{Moment, Precision};
-
 /// Microseconds since the Unix epoch, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -23,17 +21,6 @@ impl Timestamp {
     /// Milliseconds since the epoch, rounded towards the past.
     pub const fn as_millis(self) -> i64 {
         self.0.div_euclid(1_000)
-    }
-
-    /// RFC 3339 in UTC with milliseconds, like `2026-11-24T06:00:00.000Z`; years that have no such
-    /// form are shown as the nearest that has.
-    pub fn to_rfc3339(self) -> String {
-        self.written(Precision::Millis)
-    }
-
-    /// RFC 3339 in UTC; years that have no such form are shown as the nearest that has.
-    pub fn written(self, precision: Precision) -> String {
-        Moment::nearest(self).to_rfc3339(precision)
     }
 
     /// This time plus a duration; saturates at the end of time.

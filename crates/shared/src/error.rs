@@ -9,6 +9,8 @@ use crate::script_error::{Diagnostic, LimitKind, ScriptError, ScriptErrorKind};
 
 pub mod code;
 
+pub use code::Code;
+
 /// What went wrong, in the eleven ways the platform distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -72,9 +74,6 @@ impl Kind {
         }
     }
 }
-
-/// An error code: stable, searchable, with a page in `docs/errors/<code>.md`.
-pub type Code = &'static str;
 
 /// An error as the platform passes it around: a kind, a code and a text the caller may read.
 ///

@@ -70,7 +70,7 @@ pub struct Message {
     /// The event it becomes.
     pub id: EventId,
     /// The message: a JSON text.
-    #[serde(with = "crate::service::wire::base64")]
+    #[serde(with = "crate::service::base64")]
     pub body: Bytes,
     /// Messages with the same key are handled one after the other, in order (queues only).
     pub key: Option<String>,

@@ -38,6 +38,19 @@ pub struct Moment {
     offset: i64,
 }
 
+impl Timestamp {
+    /// RFC 3339 in UTC with milliseconds, like `2026-11-24T06:00:00.000Z`; years that have no such
+    /// form are shown as the nearest that has.
+    pub fn to_rfc3339(self) -> String {
+        self.written(Precision::Millis)
+    }
+
+    /// RFC 3339 in UTC; years that have no such form are shown as the nearest that has.
+    pub fn written(self, precision: Precision) -> String {
+        Moment::nearest(self).to_rfc3339(precision)
+    }
+}
+
 impl Moment {
     /// A time in UTC; `None` outside the years 0 to 9999.
     pub fn utc(at: Timestamp) -> Option<Self> {
@@ -45,7 +58,7 @@ impl Moment {
     }
 
     /// A time in UTC, or the nearest that can be written.
-    pub(crate) fn nearest(at: Timestamp) -> Self {
+    fn nearest(at: Timestamp) -> Self {
         Self {
             at: Timestamp(at.0.clamp(FIRST, LAST)),
             offset: 0,

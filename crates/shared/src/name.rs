@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::service::ServiceKind;
+use crate::service::kind::ServiceKind;
 
 #[cfg(test)]
 mod tests;

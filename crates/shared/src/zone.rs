@@ -15,7 +15,6 @@ use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
 
 use crate::clock::Timestamp;
-use crate::moment::Moment;
 use crate::suggest::closest;
 
 /// Where systems keep zone data.
@@ -143,10 +142,10 @@ fn released(version: &str) -> Option<Timestamp> {
     let year: i32 = version.get(..4)?.parse().ok()?;
     let known = RELEASED.iter().find(|(known, _)| *known >= version);
     let latest = match known {
-        Some((_, date)) => Moment::parse(date)?,
-        None => Moment::parse(&format!("{year:04}-12-31T00:00:00Z"))?,
+        Some((_, date)) => date.parse::<Instant>().ok()?,
+        None => format!("{year:04}-12-31T00:00:00Z").parse().ok()?,
     };
-    Some(latest.at())
+    Some(Timestamp(latest.as_microsecond()))
 }
 
 /// A name that is no time zone.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Execution;
+use super::observe::Execution;
 use crate::id::{DeadLetterId, EventId, ExecutionId, RootId};
 use crate::name::ScriptName;
 use crate::trigger::TriggerSpec;

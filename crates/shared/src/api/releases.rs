@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::id::ContentHash;
 use crate::limits::LimitSettings;
 use crate::name::{ModuleName, ScriptName};
-use crate::release::{PlanItem, RouteSpec, Snapshot};
+use crate::release::compare::PlanItem;
+use crate::release::snapshot::{RouteSpec, Snapshot};
 use crate::script_error::Diagnostic;
 use crate::trigger::TriggerSpec;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::LogEntry;
+use super::observe::LogEntry;
 use crate::id::ExecutionId;
 use crate::name::{FunctionName, ModuleName};
 use crate::routing::Method;

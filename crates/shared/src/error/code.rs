@@ -1,6 +1,7 @@
 //! The catalogue of error codes. Every code has a page in `docs/errors/<code>.md`.
 
-use super::Code;
+/// An error code: stable, searchable, with a page in `docs/errors/<code>.md`.
+pub type Code = &'static str;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal;)+) => {

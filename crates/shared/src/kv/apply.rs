@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use serde::de::IgnoredAny;
 
-use super::{KvCondition, KvEntry, KvUpdate, KvValue};
+use super::entry::{KvCondition, KvEntry, KvUpdate, KvValue};
 use crate::clock::Timestamp;
 use crate::limits::fixed::{KV_VALUE_BYTES, VALUE_DEPTH};
-use crate::service::{HostError, HostErrorKind, ServiceKind};
+use crate::service::error::{HostError, HostErrorKind};
+use crate::service::kind::ServiceKind;
 
-/// A write to one key, as [`KvOp::write`](super::KvOp::write) shows it.
+/// A write to one key, as `KvOp::write` shows it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum KvWrite<'a> {
     /// Stores a value.

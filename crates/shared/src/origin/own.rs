@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Origin;
+use super::place::Origin;
 use crate::id::{AppId, ContentHash};
 use crate::name::DomainName;
 

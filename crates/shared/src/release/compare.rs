@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cors, ModuleSpec, RouteSpec, ScriptSpec, Snapshot};
+use super::snapshot::{Cors, ModuleSpec, RouteSpec, ScriptSpec, Snapshot};
 use crate::id::ContentHash;
 use crate::limits::LimitSettings;
 use crate::retry::RetryPolicy;

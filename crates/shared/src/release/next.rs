@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{ModuleSpec, RouteAuth, RouteMode, RouteSpec, ScriptSpec, Snapshot};
-use crate::api::DeployRequest;
+use super::snapshot::{ModuleSpec, RouteAuth, RouteMode, RouteSpec, ScriptSpec, Snapshot};
+use crate::api::releases::DeployRequest;
 use crate::id::ContentHash;
 use crate::limits::LimitSettings;
 use crate::name::ScriptName;

@@ -1,7 +1,7 @@
 //! The paths of the public listener that are not an app's, on any host. There are no others: the
 //! control plane has an origin of its own.
 
-use super::{PathPattern, Segment};
+use super::pattern::{PathPattern, Segment};
 
 /// Says where the admin origin is.
 pub const WELL_KNOWN: &str = "/.well-known/picloud";

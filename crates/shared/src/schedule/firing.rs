@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Schedule;
+use super::search::Schedule;
 use crate::clock::Timestamp;
 
 /// A tick older than this was missed; a younger one is run under every policy. A clock that is set

@@ -4,7 +4,7 @@ use croner::parser::{CronParser, Seconds, Year};
 use croner::{Cron, CronComponent, CronPattern};
 use jiff::civil::Date;
 
-use super::{Days, Schedule, TimesOfDay};
+use super::search::{Days, Schedule, TimesOfDay};
 use crate::zone::{UnknownZone, Zone};
 
 /// Bytes of an expression.
@@ -109,7 +109,15 @@ const FIELDS: [Field; 6] = [
     },
 ];
 
-pub(super) fn parse(expression: &str, timezone: &str) -> Result<Schedule, ScheduleError> {
+impl Schedule {
+    /// Reads an expression of 5 or 6 fields (the sixth is seconds, in front) or a nickname like
+    /// `@daily`, and the name of an IANA time zone.
+    pub fn parse(expression: &str, timezone: &str) -> Result<Self, ScheduleError> {
+        parse(expression, timezone)
+    }
+}
+
+fn parse(expression: &str, timezone: &str) -> Result<Schedule, ScheduleError> {
     if expression.len() > MAX_EXPRESSION_BYTES {
         return Err(ScheduleError::TooLong);
     }

@@ -5,7 +5,8 @@ mod expressions;
 mod missed;
 mod oracle;
 
-use super::{MICROS, Schedule};
+use super::Schedule;
+use super::search::MICROS;
 use crate::clock::Timestamp;
 use crate::moment::{Moment, Precision};
 use crate::zone::Zone;

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Access, wire};
+use super::access::Access;
+use super::base64;
 use crate::id::DeadLetterId;
 
 /// What `dead_letters` is asked.
@@ -19,7 +20,7 @@ pub enum DeadLettersCall {
         /// The dead letter.
         id: DeadLetterId,
         /// Another payload: the text of a JSON object.
-        #[serde(with = "wire::base64_or_none")]
+        #[serde(with = "base64::or_none")]
         payload: Option<Bytes>,
     },
     /// Removes one -> [`DeadLettersReply::Done`]: whether it was there
@@ -40,7 +41,7 @@ impl DeadLettersCall {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeadLettersReply {
     /// Dead letters: the text of a JSON array.
-    List(#[serde(with = "wire::base64")] Bytes),
+    List(#[serde(with = "base64")] Bytes),
     /// Whether it was there.
     Done(bool),
 }

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{HostError, wire};
+use super::base64;
+use super::error::HostError;
 use crate::allowance::Allowance;
 use crate::event::Message;
 use crate::id::EventId;
@@ -31,7 +32,7 @@ pub struct ScriptCall {
     /// The script.
     pub script: ScriptName,
     /// Its argument: a JSON text.
-    #[serde(with = "wire::base64")]
+    #[serde(with = "base64")]
     pub args: Bytes,
     /// What its caller has left: it may use no more than that.
     pub allowance: Allowance,
@@ -52,7 +53,7 @@ pub enum InvokeReply {
     /// The script has ended well.
     Returned {
         /// What it returned: a JSON text.
-        #[serde(with = "wire::base64")]
+        #[serde(with = "base64")]
         value: Bytes,
         /// What it used.
         usage: Usage,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Access;
+use super::access::Access;
 use crate::event::Message;
 use crate::id::EventId;
 use crate::name::QueueName;

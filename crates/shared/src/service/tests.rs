@@ -5,6 +5,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
+use super::calls::variants_of_all;
 use super::wire::{WireError, decode_answer, decode_call, encode_answer, encode_call};
 use super::*;
 

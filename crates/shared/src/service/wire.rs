@@ -8,7 +8,10 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{HostCall, HostError, HostReply, ServiceKind};
+use super::calls::{HostCall, HostReply};
+use super::error::HostError;
+use super::kind::ServiceKind;
+use super::payload::Payload;
 
 /// The version this program writes, and the only one it reads.
 pub const VERSION: u16 = 1;
@@ -40,13 +43,6 @@ pub enum WireError {
     /// It is an answer where a call should be, or the other way round.
     #[error("the message holds no {0}")]
     Missing(&'static str),
-}
-
-/// What crosses: a call or a reply.
-pub(super) trait Payload: Sized {
-    fn service(&self) -> ServiceKind;
-    fn to_body(&self) -> serde_json::Result<Box<RawValue>>;
-    fn from_body(service: ServiceKind, body: &RawValue) -> serde_json::Result<Self>;
 }
 
 #[derive(Serialize, Deserialize)]
@@ -139,42 +135,4 @@ pub fn decode_answer(bytes: &[u8]) -> Result<Result<HostReply, HostError>, WireE
     }
     let reply = envelope.reply.ok_or(WireError::Missing("reply"))?;
     payload_of(service, &reply).map(Ok)
-}
-
-/// Bytes as a base64 text.
-pub(crate) mod base64 {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
-    use bytes::Bytes;
-    use serde::de::Error as _;
-    use serde::{Deserialize as _, Deserializer, Serializer};
-    use std::borrow::Cow;
-
-    pub(crate) fn serialize<S: Serializer>(bytes: &Bytes, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(&STANDARD.encode(bytes))
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Bytes, D::Error> {
-        let text = Cow::<'de, str>::deserialize(d)?;
-        let bytes = STANDARD.decode(&*text).map_err(D::Error::custom)?;
-        Ok(bytes.into())
-    }
-}
-
-/// Bytes as a base64 text, or null.
-pub(crate) mod base64_or_none {
-    use bytes::Bytes;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    #[derive(Serialize, Deserialize)]
-    struct Text(#[serde(with = "super::base64")] Bytes);
-
-    #[expect(clippy::ref_option, reason = "what serde asks for")]
-    pub(crate) fn serialize<S: Serializer>(bytes: &Option<Bytes>, s: S) -> Result<S::Ok, S::Error> {
-        bytes.clone().map(Text).serialize(s)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Bytes>, D::Error> {
-        Ok(Option::<Text>::deserialize(d)?.map(|Text(bytes)| bytes))
-    }
 }

@@ -2,6 +2,7 @@
 //! server, which use it.
 
 use super::*;
+use crate::moment::Moment;
 
 fn data(version: Option<&str>) -> ZoneData {
     ZoneData {
