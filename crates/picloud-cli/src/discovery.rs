@@ -1,26 +1,20 @@
 //! Where a server's control plane is. Apps answer on one address, the control plane on another, and
 //! either says where that is. It is asked without a token: an app must never get one.
 
-use serde::Deserialize;
+use shared::api::WellKnown;
+use shared::routing::WELL_KNOWN;
 use ureq::http::StatusCode;
 
 use crate::address::Address;
 use crate::client::{Client, agent};
 use crate::error::{Failure, Outcome};
 
-/// What both addresses answer to.
-const PATH: &str = "/.well-known/picloud";
 /// Most bytes of the answer.
 const MOST: u64 = 64 << 10;
 
-#[derive(Deserialize)]
-struct Found {
-    admin_url: String,
-}
-
 /// The address of the control plane of the server at `asked`.
 pub(crate) fn control_plane(asked: &Address) -> Outcome<Address> {
-    let answer = agent(asked).get(format!("{asked}{PATH}")).call();
+    let answer = agent(asked).get(format!("{asked}{WELL_KNOWN}")).call();
     let mut answer = answer.map_err(|error| Client::away(asked, &error))?;
     let unlike = || {
         Failure::new(format!("no PiCloud answers at {asked}"))
@@ -30,7 +24,7 @@ pub(crate) fn control_plane(asked: &Address) -> Outcome<Address> {
         return Err(unlike());
     }
     let body = answer.body_mut().with_config().limit(MOST).read_to_vec();
-    let found: Found = serde_json::from_slice(&body.map_err(|_broken| unlike())?)
+    let found: WellKnown = serde_json::from_slice(&body.map_err(|_broken| unlike())?)
         .map_err(|_other_json| unlike())?;
     let admin: Address = found.admin_url.parse().map_err(|_other_text| unlike())?;
     if asked.is_https() && !admin.is_https() {

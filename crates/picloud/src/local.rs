@@ -2,6 +2,7 @@
 //! directory, and a pointer to the newest server in the user's state directory. Only that user can
 //! read either; both go when the server stops.
 
+use std::borrow::Cow;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -22,17 +23,25 @@ impl Credentials {
     /// For a server whose control plane answers on `url` and whose apps answer on `apps_url`, with
     /// its data in `directory`.
     pub(crate) fn new(url: &str, apps_url: &str, token: &Secret, directory: &Path) -> Self {
-        let value = serde_json::json!({
-            "url": url,
-            "apps_url": apps_url,
-            "token": token.expose(),
-            "pid": std::process::id(),
-            "data_dir": directory,
-        });
-        Self {
-            text: format!("{value}\n"),
-        }
+        let document = Document {
+            url,
+            apps_url,
+            token: token.expose(),
+            pid: std::process::id(),
+            data_dir: directory.to_string_lossy(),
+        };
+        let text = serde_json::to_string(&document).expect("texts and a number serialize");
+        Self { text: text + "\n" }
     }
+}
+
+#[derive(serde::Serialize)]
+struct Document<'a> {
+    url: &'a str,
+    apps_url: &'a str,
+    token: &'a str,
+    pid: u32,
+    data_dir: Cow<'a, str>,
 }
 
 /// The files of this server.

@@ -25,6 +25,18 @@ pub struct Page<T> {
     pub next_cursor: Option<String>,
 }
 
+wire! {
+    /// What both listeners answer to [`WELL_KNOWN`](crate::routing::WELL_KNOWN): where the control
+    /// plane is.
+    struct WellKnown {
+        /// Its origin.
+        admin_url: String,
+        /// Where this API is.
+        #[serde(default)]
+        api: String,
+    }
+}
+
 mod apps;
 mod events;
 mod observe;

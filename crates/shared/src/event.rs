@@ -53,6 +53,22 @@ impl Cause {
     }
 }
 
+/// An attempt at an event that failed, as the event's history keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FailedAttempt {
+    /// Which it was, from 1.
+    pub attempt: u32,
+    /// The run.
+    pub execution: ExecutionId,
+    /// When it failed.
+    pub at: String,
+    /// What kind of error it was.
+    pub kind: String,
+    /// The error's text, at most 500 characters of it.
+    pub message: String,
+}
+
 /// An event as its handler gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventInput {

@@ -17,7 +17,7 @@ pub(crate) mod waiting;
 pub use claim::{Due, Span, claim, due, overdue, waiting_apps};
 pub use clock::pull_back;
 pub use delivery::Delivery;
-pub(crate) use emit::{Consumers, Key, change, emit_among, listeners, tell, tick};
+pub(crate) use emit::{Consumers, Key, Tick, change, emit_among, listeners, tell};
 pub use emit::{Emitted, Event, Once, Release, Request, Sent, To, emit, message};
 pub use insert::OutboxError;
 pub use once::sent_before;

@@ -276,7 +276,7 @@ pub fn activate(
         message: &release.message,
         author: &release.author,
     };
-    outbox::tell(conn, &told.event(app, now))?;
+    outbox::tell(conn, &told.event(app, now)?)?;
     Ok(true)
 }
 

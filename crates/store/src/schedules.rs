@@ -8,7 +8,7 @@ use shared::trigger::CronSource;
 
 use crate::conn::Conn;
 use crate::error::StoreError;
-use crate::outbox::{Event, tell, tick};
+use crate::outbox::{Event, Tick, tell};
 use crate::row::Row;
 use crate::text::{json, to_json};
 use crate::triggers;
@@ -214,14 +214,14 @@ pub fn fire(conn: &mut dyn Conn, row: &ScheduleRow, now: Timestamp) -> Result<Fi
             continue;
         }
         let lane = (row.overlap != Overlap::Allow || one.missed).then_some(LANE);
-        let fields = serde_json::json!({
-            "schedule": row.schedule,
-            "timezone": row.timezone,
-            "scheduled_for": one.at.to_rfc3339(),
-        });
+        let tick = Tick {
+            schedule: &row.schedule,
+            timezone: &row.timezone,
+            scheduled_for: one.at.to_rfc3339(),
+        };
         let event = Event {
             order_key: lane,
-            ..tick(row.app, &target, fields.to_string(), now)
+            ..tick.event(row.app, &target, now)?
         };
         tell(conn, &event)?;
         fired.events.push(event.id);

@@ -101,15 +101,11 @@ pub(crate) async fn get(caller: InApp<CanRead>) -> ApiResult<Json<DeadLetterDeta
             Ok((row, attempts))
         })
         .await?;
-    let history = match value(row.history.as_bytes()) {
-        Value::Array(attempts) => attempts,
-        _ => Vec::new(),
-    };
     Ok(Json(DeadLetterDetail {
         dead_letter: dead_letter_view(&row),
         payload: payload::shown(row.kind, &row.payload),
         error: value(row.error.as_bytes()),
-        history,
+        history: serde_json::from_str(&row.history).unwrap_or_default(),
         executions: run_views(attempts)?,
     }))
 }

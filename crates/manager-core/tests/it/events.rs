@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared::clock::Clock as _;
-use shared::event::{Cause, Destination, Message};
+use shared::event::{Cause, Destination, FailedAttempt, Message};
 use shared::id::{AppId, DeadLetterId, EventId, ExecutionId, NodeId, RootId};
 use shared::invocation::TriggerKind;
 use store::dead_letters::DeadLetter;
@@ -70,13 +70,24 @@ pub(crate) async fn claim(world: &World) -> Vec<Delivery> {
     claimed.unwrap()
 }
 
+/// What the history says of the attempt that was the last.
+fn last_attempt() -> FailedAttempt {
+    FailedAttempt {
+        attempt: 5,
+        execution: ExecutionId::from_bytes([7; 16]),
+        at: "2027-01-15T08:00:00.000Z".to_owned(),
+        kind: "runtime".to_owned(),
+        message: "no such\ncustomer".to_owned(),
+    }
+}
+
 /// Everything that waits fails for good.
 pub(crate) async fn die(world: &World) {
     let now = world.clock.now();
     let fail = |mut delivery: Delivery| {
         delivery.script = Some("send".to_owned());
         delivery.attempt = 5;
-        delivery.history = json!([{"attempt": 5}]).to_string();
+        delivery.history = json!([last_attempt()]).to_string();
         let error = r#"{"kind":"runtime","message":"no such\ncustomer"}"#.to_owned();
         Failed::Dead(Box::new(DeadLetter::of(&delivery, error, now)), delivery)
     };
@@ -287,7 +298,7 @@ async fn dead_letters_are_listed_and_shown() {
         json!({"name": "emails", "message": 2, "key": null})
     );
     assert_eq!(one["error"]["message"], "no such\ncustomer");
-    assert_eq!(one["history"], json!([{"attempt": 5}]));
+    assert_eq!(one["history"], json!([last_attempt()]));
     world
         .post("/apps", &json!({"name": "blog"}))
         .await

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::json;
 use shared::clock::Timestamp;
+use shared::event::FailedAttempt;
 use shared::event::limits::HISTORY;
 use shared::id::ExecutionId;
 use shared::retry::{Decision, RetryPolicy};
@@ -13,6 +13,9 @@ use store::outbox::{Delivery, Failed};
 
 /// Longest pause for which a failed delivery with a key, and those behind it, stay in memory.
 const KEEP: Duration = Duration::from_secs(2);
+
+/// Characters of an error that the history keeps.
+const MESSAGE: usize = 500;
 
 /// Counts a failed attempt, and decides whether there is another.
 pub(super) fn judge(
@@ -53,17 +56,16 @@ fn noted(
     execution: ExecutionId,
     now: Timestamp,
 ) -> String {
-    let mut history: Vec<serde_json::Value> =
+    let mut history: Vec<FailedAttempt> =
         serde_json::from_str(&delivery.history).unwrap_or_default();
-    let message: String = error.message.chars().take(500).collect();
-    history.push(json!({
-        "attempt": delivery.attempt,
-        "execution": execution,
-        "at": now.to_rfc3339(),
-        "kind": error.kind.as_str(),
-        "message": message,
-    }));
+    history.push(FailedAttempt {
+        attempt: delivery.attempt,
+        execution,
+        at: now.to_rfc3339(),
+        kind: error.kind.as_str().to_owned(),
+        message: error.message.chars().take(MESSAGE).collect(),
+    });
     let surplus = history.len().saturating_sub(HISTORY);
     history.drain(..surplus);
-    serde_json::Value::Array(history).to_string()
+    serde_json::to_string(&history).expect("texts and numbers serialize")
 }

@@ -2,7 +2,6 @@
 //! that the request is on the disk, and the id of its event.
 
 use http::{HeaderMap, Response, StatusCode, header};
-use serde_json::json;
 use shared::clock::Timestamp;
 use shared::error::{Error, Kind, code};
 use shared::event::limits::KEY_BYTES;
@@ -136,8 +135,14 @@ fn refused(error: OutboxError) -> Error {
     }
 }
 
+/// What the sender of a request is told that is handled afterwards.
+#[derive(serde::Serialize)]
+struct Accepted {
+    id: EventId,
+}
+
 fn accepted(event: EventId) -> Response<Body> {
-    let body = json!({ "id": event }).to_string();
+    let body = serde_json::to_string(&Accepted { id: event }).expect("an id serializes");
     let mut response = Response::new(Body::from(bytes::Bytes::from(body)));
     *response.status_mut() = StatusCode::ACCEPTED;
     let json = http::HeaderValue::from_static("application/json");

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use serde_json::json;
+use shared::api::WellKnown;
 use shared::error::Error;
 use shared::id::RequestId;
 use shared::limits::fixed::ADMIN_BODY_BYTES;
@@ -142,7 +142,8 @@ impl Ingress {
 pub(super) fn well_known(method: &Method, admin: &Origin) -> Response<Body> {
     let admin_url = admin.to_string();
     let api = format!("{admin_url}/api/v1");
-    let text = json!({ "admin_url": admin_url, "api": api }).to_string() + "\n";
+    let found = WellKnown { admin_url, api };
+    let text = serde_json::to_string(&found).expect("two texts serialize") + "\n";
     let mut response = Response::new(Body::default());
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

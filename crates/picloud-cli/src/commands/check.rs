@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 use shared::error::code;
 use shared::name::{AppSlug, ScriptName};
 use shared::routing::{Method, RouteTable};
@@ -28,6 +28,14 @@ pub(crate) struct CheckArgs {
     /// Only what can be seen without a server
     #[arg(long)]
     offline: bool,
+}
+
+/// What `--json` answers.
+#[derive(Serialize)]
+struct Checked<'a> {
+    ok: bool,
+    compiled: bool,
+    diagnostics: &'a [Diagnostic],
 }
 
 /// `pic check`.
@@ -58,7 +66,11 @@ pub(crate) fn run(context: &Context, args: &CheckArgs) -> Outcome {
     let ui = context.ui;
     diagnostics::say_all(ui, &diagnostics, |name| project.source(name));
     if ui.json {
-        ui.answer(&json!({ "ok": !failed, "compiled": depth != Depth::Offline, "diagnostics": diagnostics }))?;
+        ui.answer(&Checked {
+            ok: !failed,
+            compiled: depth != Depth::Offline,
+            diagnostics: &diagnostics,
+        })?;
     }
     if failed {
         let errors = diagnostics

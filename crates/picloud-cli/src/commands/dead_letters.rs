@@ -166,14 +166,13 @@ fn show(
         }
     }
     for attempt in &detail.history {
-        let text = |name: &str| attempt[name].as_str().unwrap_or_default().to_owned();
         let line = format!(
             "  attempt {} {} {}: {} {}",
-            attempt["attempt"],
-            short_time(&text("at")),
-            text("kind"),
-            text("message"),
-            text("execution"),
+            attempt.attempt,
+            short_time(&attempt.at),
+            attempt.kind,
+            attempt.message,
+            attempt.execution,
         );
         ui.line(ui.out.paint(Paint::Dim, &clean(&line)))?;
     }

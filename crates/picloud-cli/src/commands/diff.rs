@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 use shared::api::{ModuleDetail, ReleaseDetail, ScriptDetail};
 use shared::id::ContentHash;
 use shared::name::AppSlug;
-use shared::release::Snapshot;
+use shared::release::{PlanItem, Snapshot};
 use similar::ChangeTag;
 
 use crate::client::Client;
@@ -29,11 +29,19 @@ pub(crate) struct DiffArgs {
 }
 
 /// One source that differs.
+#[derive(Serialize)]
 struct Changed {
     what: &'static str,
     name: String,
     old: Option<String>,
     new: Option<String>,
+}
+
+/// What `--json` answers.
+#[derive(Serialize)]
+struct Diff<'a> {
+    sources: &'a [Changed],
+    plan: &'a [PlanItem],
 }
 
 /// `pic diff`.
@@ -47,11 +55,10 @@ pub(crate) fn run(context: &Context, args: &DiffArgs) -> Outcome {
     let plan = plan::changes(&snapshot, &release::of_folder(&project))?;
     let ui = context.ui;
     if ui.json {
-        let sources: Vec<_> = changed
-            .iter()
-            .map(|c| json!({ "what": c.what, "name": c.name, "old": c.old, "new": c.new }))
-            .collect();
-        return ui.answer(&json!({ "sources": sources, "plan": plan }));
+        return ui.answer(&Diff {
+            sources: &changed,
+            plan: &plan,
+        });
     }
     for change in &changed {
         show(context, change)?;

@@ -7,7 +7,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 use shared::error::{ERROR_PAGES, Problem, code};
 use shared::limits::fixed;
 use shared::routing::Method;
@@ -218,17 +218,29 @@ fn refusal(body: &[u8]) -> Option<Failure> {
     })
 }
 
-fn whole(response: &Response<ureq::Body>, body: Vec<u8>) -> serde_json::Value {
+/// An answer, as `--json` shows it.
+#[derive(Serialize)]
+struct Whole<'a> {
+    status: u16,
+    headers: BTreeMap<&'a str, Vec<String>>,
+    body: Option<String>,
+    body_base64: Option<String>,
+}
+
+fn whole(response: &Response<ureq::Body>, body: Vec<u8>) -> Whole<'_> {
     let mut headers: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (name, value) in response.headers() {
         let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
         headers.entry(name.as_str()).or_default().push(value);
     }
-    let (text, bytes) = match String::from_utf8(body) {
+    let (body, body_base64) = match String::from_utf8(body) {
         Ok(text) => (Some(text), None),
         Err(error) => (None, Some(STANDARD.encode(error.as_bytes()))),
     };
-    json!({
-        "status": response.status().as_u16(), "headers": headers, "body": text, "body_base64": bytes
-    })
+    Whole {
+        status: response.status().as_u16(),
+        headers,
+        body,
+        body_base64,
+    }
 }

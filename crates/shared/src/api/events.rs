@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::observe::Execution;
+use crate::event::FailedAttempt;
 use crate::id::{DeadLetterId, EventId, ExecutionId, RootId};
 use crate::name::ScriptName;
 use crate::trigger::TriggerSpec;
@@ -167,8 +168,7 @@ wire! {
         #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
         error: serde_json::Value,
         /// The last attempts, oldest first.
-        #[cfg_attr(feature = "openapi", schema(value_type = Vec<Object>))]
-        history: Vec<serde_json::Value>,
+        history: Vec<FailedAttempt>,
         /// The runs of these attempts, oldest first, while they are kept.
         executions: Vec<Execution>,
     }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::invocation::HttpInput;
 
@@ -92,14 +92,29 @@ impl StoredRequest {
 /// `body_base64`. The query is left out: it may hold tokens. `None` when it is not a request.
 pub fn shown(stored: &[u8]) -> Option<Value> {
     let http = StoredRequest::decode(stored)?;
-    let mut view = json!({
-        "method": http.method.as_str(),
-        "path": http.uri.path(),
-        "headers": headers_shown(&http.headers),
-    });
-    let (name, body) = body_shown(&http.body);
-    view[name] = body.into();
-    Some(view)
+    let (body, body_base64) = match std::str::from_utf8(&http.body) {
+        Ok(text) => (Some(text), None),
+        Err(_not_text) => (None, Some(STANDARD.encode(&http.body))),
+    };
+    let shown = Shown {
+        method: http.method.as_str(),
+        path: http.uri.path(),
+        headers: headers_shown(&http.headers),
+        body,
+        body_base64,
+    };
+    serde_json::to_value(shown).ok()
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    method: &'a str,
+    path: &'a str,
+    headers: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_base64: Option<String>,
 }
 
 fn headers_shown(headers: &HeaderMap) -> Map<String, Value> {
@@ -124,13 +139,6 @@ fn headers_shown(headers: &HeaderMap) -> Map<String, Value> {
         shown.insert(name.as_str().to_owned(), value);
     }
     shown
-}
-
-fn body_shown(body: &Bytes) -> (&'static str, String) {
-    match std::str::from_utf8(body) {
-        Ok(text) => ("body", text.to_owned()),
-        Err(_not_text) => ("body_base64", STANDARD.encode(body)),
-    }
 }
 
 /// A stored request with another body or other headers, given in the form of [`shown`]. A header
@@ -200,6 +208,8 @@ fn headers_edited(stored: &HeaderMap, given: &Value) -> Result<HeaderMap, String
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn stored() -> Bytes {

@@ -19,7 +19,7 @@ pub(crate) use change::{Key, change, listeners};
 pub use event::{Emitted, Event, Once, To};
 pub use message::{Sent, message};
 pub use outside::{Release, Request};
-pub(crate) use outside::{death, tick};
+pub(crate) use outside::{Tick, death};
 
 /// Whether the queues of one transaction have consumers, asked once for each.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
+use serde::Serialize;
 use shared::api::{DeadLetter, Delivery, Event, Execution};
 use shared::id::{EventId, ExecutionId};
 use shared::name::AppSlug;
@@ -42,6 +42,13 @@ struct Chain {
     more: bool,
 }
 
+/// What `--json` answers: an event, and those its runs made, and theirs.
+#[derive(Serialize)]
+struct Shown<'a> {
+    event: Option<&'a Event>,
+    followed: Vec<&'a Event>,
+}
+
 /// `pic events show`.
 pub(super) fn show(context: &Context, id: EventId) -> Outcome {
     let client = context.client()?;
@@ -50,10 +57,10 @@ pub(super) fn show(context: &Context, id: EventId) -> Outcome {
     let ui = context.ui;
     if ui.json {
         let followed = chain.events.values().filter(|event| event.event != id);
-        return ui.answer(&json!({
-            "event": chain.events.get(&id),
-            "followed": followed.collect::<Vec<_>>(),
-        }));
+        return ui.answer(&Shown {
+            event: chain.events.get(&id),
+            followed: followed.collect(),
+        });
     }
     let mut drawn = BTreeSet::new();
     if let Some(event) = chain.events.get(&id) {

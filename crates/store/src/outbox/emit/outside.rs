@@ -1,10 +1,9 @@
 //! What comes from outside of scripts: requests, releases, times, and events that were given up.
 
 use bytes::Bytes;
-use serde_json::json;
 use serde_json::value::RawValue;
 use shared::clock::Timestamp;
-use shared::event::Cause;
+use shared::event::{Cause, FailedAttempt};
 use shared::id::{AppId, DeadLetterId, EventId, ExecutionId};
 use shared::invocation::TriggerKind;
 use shared::name::ScriptName;
@@ -77,9 +76,10 @@ fn first<'a>(app: AppId, id: EventId, kind: TriggerKind, now: Timestamp) -> Even
 }
 
 /// A release that went live.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize)]
 pub struct Release<'a> {
     /// Its number.
+    #[serde(rename = "release")]
     pub number: i64,
     /// What it is about.
     pub message: &'a str,
@@ -89,24 +89,39 @@ pub struct Release<'a> {
 
 impl Release<'_> {
     /// The event of its going live.
-    pub(crate) fn event(self, app: AppId, now: Timestamp) -> Event<'static> {
-        let fields = json!({
-            "release": self.number, "message": self.message, "author": self.author,
-        });
-        Event {
-            fields: fields.to_string().into_bytes().into(),
+    pub(crate) fn event(self, app: AppId, now: Timestamp) -> Result<Event<'static>, StoreError> {
+        Ok(Event {
+            fields: to_json("release", &self)?.into_bytes().into(),
             ..first(app, EventId::new(now), TriggerKind::Deploy, now)
-        }
+        })
     }
 }
 
 /// One tick of a schedule.
-pub(crate) fn tick(app: AppId, schedule: &Target, fields: String, now: Timestamp) -> Event<'_> {
-    Event {
-        subject: &schedule.subject,
-        fields: fields.into_bytes().into(),
-        to: To::Those(std::slice::from_ref(schedule)),
-        ..first(app, EventId::new(now), TriggerKind::Cron, now)
+#[derive(Clone, Debug, serde::Serialize)]
+pub(crate) struct Tick<'a> {
+    /// The cron expression.
+    pub(crate) schedule: &'a str,
+    /// Its zone.
+    pub(crate) timezone: &'a str,
+    /// When it was due.
+    pub(crate) scheduled_for: String,
+}
+
+impl Tick<'_> {
+    /// The event for the schedule's trigger.
+    pub(crate) fn event<'t>(
+        &self,
+        app: AppId,
+        trigger: &'t Target,
+        now: Timestamp,
+    ) -> Result<Event<'t>, StoreError> {
+        Ok(Event {
+            subject: &trigger.subject,
+            fields: to_json("tick", self)?.into_bytes().into(),
+            to: To::Those(std::slice::from_ref(trigger)),
+            ..first(app, EventId::new(now), TriggerKind::Cron, now)
+        })
     }
 }
 
@@ -149,8 +164,8 @@ impl<'a> Died<'a> {
 
 /// The last run that failed.
 fn last_run(dead: &DeadLetter) -> Option<ExecutionId> {
-    let history: Vec<serde_json::Value> = serde_json::from_str(&dead.history).ok()?;
-    history.last()?.get("execution")?.as_str()?.parse().ok()
+    let history: Vec<FailedAttempt> = serde_json::from_str(&dead.history).ok()?;
+    history.last().map(|attempt| attempt.execution)
 }
 
 /// An event that was given up, for those who listen.
