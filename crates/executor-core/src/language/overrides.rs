@@ -11,6 +11,7 @@ mod blobs;
 mod callbacks;
 mod equal;
 mod errors;
+mod letters;
 mod lists;
 pub(crate) mod render;
 mod sort;
@@ -24,6 +25,8 @@ use super::caught::Caught;
 /// Adds the replacements; what is there already is replaced.
 pub(crate) fn add_to(m: &mut Module) {
     combine_with_exported_module!(m, "text", text::functions);
+    combine_with_exported_module!(m, "letters", letters::functions);
+    letters::add_iterators(m);
     combine_with_exported_module!(m, "lists", lists::functions);
     combine_with_exported_module!(m, "callbacks", callbacks::functions);
     combine_with_exported_module!(m, "sort", sort::functions);

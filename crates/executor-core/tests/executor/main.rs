@@ -8,6 +8,7 @@ mod cancelling;
 mod catching;
 mod events;
 mod fairness;
+mod letters;
 mod limits;
 mod memory;
 mod messages;
