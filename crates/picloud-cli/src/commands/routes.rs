@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use shared::api::{MatchRequest, MatchResult, Page, Route};
-use shared::release::{RouteAuth, RouteSpec};
+use shared::release::{Cors, RouteAuth, RouteMode, RouteSpec};
 use shared::routing::Method;
 
 use crate::context::Context;
@@ -37,10 +37,10 @@ pub(crate) fn method(text: &str) -> Result<Method, String> {
 }
 
 /// Names of the columns of [`row`].
-pub(crate) const HEAD: [&str; 4] = ["METHOD", "PATH", "SCRIPT", "FOR"];
+const HEAD: [&str; 6] = ["METHOD", "PATH", "SCRIPT", "FOR", "ANSWER", "CORS"];
 
 /// A route as a row.
-pub(crate) fn row(route: &RouteSpec) -> Vec<String> {
+fn row(route: &RouteSpec) -> Vec<String> {
     let script = match &route.handler {
         Some(handler) => format!("{}::{handler}", route.script),
         None => route.script.to_string(),
@@ -54,7 +54,23 @@ pub(crate) fn row(route: &RouteSpec) -> Vec<String> {
         route.path.to_string(),
         script,
         auth.to_owned(),
+        match route.mode {
+            RouteMode::Sync => "the script's",
+            RouteMode::Async => "202 at once",
+        }
+        .to_owned(),
+        route.cors.as_ref().map(cors).unwrap_or_default(),
     ]
+}
+
+/// Who else may read answers.
+fn cors(rules: &Cors) -> String {
+    let origins = rules.origins.join(", ");
+    if rules.credentials {
+        origins + " (with cookies)"
+    } else {
+        origins
+    }
 }
 
 /// `pic routes …`.
@@ -85,10 +101,8 @@ fn list(context: &Context) -> Outcome {
             row
         })
         .collect();
-    let [method, path, script, auth] = HEAD;
-    context
-        .ui
-        .table(&[method, path, script, auth, "URL"], &rows)?;
+    let head: Vec<&str> = HEAD.into_iter().chain(["URL"]).collect();
+    context.ui.table(&head, &rows)?;
     Ok(())
 }
 

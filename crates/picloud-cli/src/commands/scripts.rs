@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use shared::api::{Page, Script, ScriptDetail, Version, VersionDetail};
+use shared::error::code;
 use shared::name::{AppSlug, ScriptName};
 
 use crate::client::Client;
@@ -24,12 +25,48 @@ pub(crate) enum Scripts {
 pub(crate) struct VersionsArgs {
     #[command(flatten)]
     of: OfScript,
-    /// Print the source of this version on standard output
-    #[arg(long, value_name = "N")]
-    show: Option<i64>,
+    /// Print the source of this version on standard output: its number, or the beginning of its hash
+    #[arg(long, value_name = "N|HASH", value_parser = wanted)]
+    show: Option<Wanted>,
     /// How many to list
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
+}
+
+/// A version, as people name it.
+#[derive(Clone, Debug)]
+struct Wanted {
+    /// As it was written. Eight digits may be the beginning of a hash, too.
+    text: String,
+    number: Option<i64>,
+}
+
+/// Fewest digits of a hash.
+const FEWEST: usize = 4;
+/// Digits of a whole hash.
+const DIGITS: usize = 64;
+
+impl Wanted {
+    fn is_hash(&self) -> bool {
+        (FEWEST..=DIGITS).contains(&self.text.len())
+    }
+}
+
+/// A version's number, or the beginning of its hash.
+fn wanted(text: &str) -> Result<Wanted, String> {
+    let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    let text = text.to_ascii_lowercase();
+    let wanted = Wanted {
+        number: text.parse().ok().filter(|number| *number > 0),
+        text,
+    };
+    if wanted.number.is_some() || (wanted.is_hash() && wanted.text.chars().all(hex)) {
+        Ok(wanted)
+    } else {
+        Err(format!(
+            "a version is a number, or the first {FEWEST} or more hexadecimal digits of its hash"
+        ))
+    }
 }
 
 /// `pic scripts …`.
@@ -95,15 +132,50 @@ fn show(context: &Context, of: &OfScript) -> Outcome {
     context.ui.source(&detail.source)
 }
 
+/// The version of a script that is wanted. A number means that version, where there is one.
+fn version(
+    client: &Client,
+    path: &str,
+    script: &ScriptName,
+    wanted: &Wanted,
+) -> Outcome<VersionDetail> {
+    let text = &wanted.text;
+    let mut missing = Failure::new(format!(
+        "no version of `{script}` has a hash that begins with {text}"
+    ))
+    .next(format!("`pic versions {script}` shows them"));
+    if let Some(number) = wanted.number {
+        match client.get(&format!("{path}/{number}")) {
+            Err(failure) if wanted.is_hash() && failure.code() == Some(code::NOT_FOUND) => {
+                missing = failure;
+            }
+            answer => return answer,
+        }
+    }
+    let mut all = client.list::<Version>(path, usize::MAX)?.items;
+    all.retain(|version| version.hash.to_string().starts_with(text));
+    match all.as_slice() {
+        [] => Err(missing),
+        [one] => client.get(&format!("{path}/{}", one.version)),
+        several => {
+            let numbers: Vec<_> = several.iter().map(|v| v.version.to_string()).collect();
+            let what = format!(
+                "the hashes of several versions of `{script}` begin with {text}: {}",
+                numbers.join(", ")
+            );
+            Err(Failure::new(what).next("write more digits, or the number"))
+        }
+    }
+}
+
 /// `pic versions`.
 pub(crate) fn versions(context: &Context, args: &VersionsArgs) -> Outcome {
     let client = context.client()?;
     let app = context.app(&client)?;
     let name = &args.of.script;
     let path = format!("/apps/{app}/scripts/{name}/versions");
-    if let Some(number) = args.show {
-        let detail: VersionDetail = client
-            .get(&format!("{path}/{number}"))
+    if let Some(wanted) = &args.show {
+        let detail = version(&client, &path, name, wanted)
             .map_err(|failure| known(&client, &app, name, failure))?;
         return if context.ui.json {
             context.ui.answer(&detail)

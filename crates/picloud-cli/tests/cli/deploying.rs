@@ -1,6 +1,9 @@
 //! Deploys, releases and rollbacks.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
+use shared::id::ContentHash;
 
 use crate::support::{MANIFEST, Person, server};
 
@@ -154,4 +157,104 @@ fn a_broken_source_is_shown_with_its_line_and_changes_nothing() {
         "no colours without a terminal: {broken:?}"
     );
     assert_eq!(server.get("/x").text(), "fine");
+}
+
+/// Sources whose hashes begin alike, in four digits and no more; `all_decimal`: which could be a
+/// number, too.
+fn alike(all_decimal: bool) -> [String; 2] {
+    let mut known: BTreeMap<String, (String, String)> = BTreeMap::new();
+    for n in 0.. {
+        let source = n.to_string();
+        let hash = ContentHash::of(source.as_bytes()).to_string();
+        let start = hash[..4].to_owned();
+        if start.starts_with('0') || start.bytes().all(|b| b.is_ascii_digit()) != all_decimal {
+            continue;
+        }
+        if let Some((other, earlier)) = known.get(&start)
+            && earlier[..8] != hash[..8]
+        {
+            return [other.clone(), source];
+        }
+        known.insert(start, (source, hash));
+    }
+    unreachable!("there are more sources than beginnings")
+}
+
+#[test]
+fn a_version_is_named_by_its_number_or_the_beginning_of_its_hash() {
+    let server = server();
+    let person = Person::of(&server);
+    person.write("picloud.toml", MANIFEST);
+    let sources = [alike(false), alike(true)].concat();
+    for source in &sources {
+        person.write("src/orders.rhai", source);
+        person.pic(&["deploy"]).expect(0);
+    }
+    let show = |wanted: &str| person.pic(&["versions", "orders", "--show", wanted]);
+    for (source, number) in sources.iter().zip(1..) {
+        assert_eq!(show(&number.to_string()).expect(0).stdout, *source);
+        let hash = ContentHash::of(source.as_bytes()).to_string();
+        person
+            .pic(&["versions", "orders"])
+            .expect(0)
+            .shows(&hash[..8]);
+        for wanted in [&hash[..8], &hash[..8].to_uppercase(), &hash] {
+            assert_eq!(show(wanted).expect(0).stdout, *source, "{wanted}");
+        }
+        let said = "several versions of `orders`";
+        show(&hash[..4])
+            .expect(1)
+            .says(said)
+            .says("write more digits");
+    }
+    for unknown in ["00000000", "0000abcd"] {
+        show(unknown)
+            .expect(1)
+            .says("`pic versions orders` shows them");
+    }
+    show("77").expect(1).says("has no version 77");
+    for wrong in ["", "0", "abc", "xyzw", "12.5", "v1", &"a".repeat(65)] {
+        show(wrong).expect(2).says("a version is a number");
+    }
+}
+
+#[test]
+fn routes_show_when_they_answer_and_who_may_read_it() {
+    let server = server();
+    let person = Person::of(&server);
+    let more = "[[routes]]\npath = \"/later\"\nscript = \"orders\"\nmode = \"async\"\n\
+                [[routes]]\npath = \"/wide\"\nscript = \"orders\"\ncors = { origins = [\"*\"] }\n\
+                [[routes]]\npath = \"/pages\"\nscript = \"orders\"\n\
+                cors = { origins = [\"https://a.example\", \"https://b.example\"], credentials = true }\n";
+    person.write("picloud.toml", format!("{MANIFEST}{more}"));
+    person.write("src/orders.rhai", "1");
+    person.pic(&["deploy"]).expect(0);
+    let listed = person.pic(&["routes", "ls"]).expect(0).stdout;
+    let lines: Vec<&str> = listed.lines().collect();
+    assert_eq!(lines.len(), 5, "{listed}");
+    assert!(
+        lines[0].contains("ANSWER") && lines[0].contains("CORS"),
+        "{listed}"
+    );
+    for (path, answer, cors) in [
+        ("/orders", "the script's", ""),
+        ("/later", "202 at once", ""),
+        ("/wide", "the script's", "*"),
+        (
+            "/pages",
+            "the script's",
+            "https://a.example, https://b.example (with cookies)",
+        ),
+    ] {
+        let line = lines
+            .iter()
+            .find(|line| line.contains(&format!(" {path} ")));
+        let line = line.unwrap_or_else(|| panic!("{path} is not in {listed}"));
+        assert!(line.contains(answer) && line.contains(cors), "{line}");
+        let matched = person.pic(&["routes", "match", "GET", path]).expect(0);
+        assert!(
+            matched.stdout.contains(answer) && matched.stdout.contains(cors),
+            "{matched:?}"
+        );
+    }
 }
