@@ -75,7 +75,11 @@ impl Host for HostDoor {
         let began = Instant::now();
         let (service, access) = (call.service(), call.access());
         let count = move |metrics: &CallMetrics, answer: &Result<HostReply, HostError>| {
-            let failed = answer.as_ref().err().map(|error| error.kind);
+            // A script that was called and failed is a failure to its caller, as any other.
+            let failed = match answer {
+                Ok(reply) => reply.failure(),
+                Err(error) => Some(error.kind),
+            };
             metrics.answered((service, access), failed, began.elapsed());
         };
         match self.services.call(caller, call) {
@@ -109,17 +113,19 @@ mod tests {
     use shared::clock::Timestamp;
     use shared::event::Cause;
     use shared::id::ExecutionId;
+    use shared::invocation::Usage;
     use shared::limits::Limits;
     use shared::seam::BoxFuture;
     use shared::service::dead_letters::DeadLettersCall;
-    use shared::service::invoke::{InvokeCall, ScriptCall};
+    use shared::service::invoke::{InvokeCall, InvokeReply, ScriptCall};
     use shared::service::queue::{QueueCall, QueueReply};
     use shared::service::{HostErrorKind, ServiceKind};
 
     use super::*;
     use crate::metrics::Format;
 
-    /// Begins what is polled and never ends it; depths are answered at once.
+    /// Begins what is polled and never ends it; depths are answered at once, and so is a script that
+    /// fails.
     #[derive(Default)]
     struct Endless(Arc<AtomicUsize>);
 
@@ -130,6 +136,15 @@ mod tests {
                 let depth = HostReply::Queue(QueueReply::Depth(1));
                 let busy = queue.as_str() == "busy";
                 return HostAnswer::Ready(if busy { Err(error) } else { Ok(depth) });
+            }
+            if let HostCall::Invoke(InvokeCall::Call(call)) = &call
+                && call.script.as_str() == "fails"
+            {
+                return HostAnswer::Ready(Ok(HostReply::Invoke(InvokeReply::Failed {
+                    error: HostError::new(ServiceKind::Invoke, HostErrorKind::Conflict, "failed"),
+                    usage: Usage::default(),
+                    ends_caller: None,
+                })));
             }
             let begun = Arc::clone(&self.0);
             HostAnswer::Pending(Box::pin(async move {
@@ -191,8 +206,8 @@ mod tests {
         })
     }
 
-    fn call_script() -> HostCall {
-        let (limits, script) = (Limits::default(), "s".parse().unwrap());
+    fn call_script(name: &str) -> HostCall {
+        let (limits, script) = (Limits::default(), name.parse().unwrap());
         HostCall::Invoke(InvokeCall::Call(Box::new(ScriptCall {
             allowance: Allowance::new(&limits, &limits, &script),
             args: "1".into(),
@@ -213,7 +228,7 @@ mod tests {
         assert_eq!(rig.begun(), PLACES, "no place is left");
         let _other = rig.wait(2, send());
         assert_eq!(rig.begun(), PLACES + 1, "another app has its own");
-        let _called = rig.wait(1, call_script());
+        let _called = rig.wait(1, call_script("s"));
         assert_eq!(
             rig.begun(),
             PLACES + 2,
@@ -254,8 +269,12 @@ mod tests {
             let call = HostCall::Queue(QueueCall::Depth(queue.parse().unwrap()));
             assert!(matches!(rig.ask(1, call), HostAnswer::Ready(_)));
         }
+        let failed = rig.ask(1, call_script("fails"));
+        assert!(matches!(failed, HostAnswer::Ready(Ok(_))));
         let text = metrics.text(Format::OpenMetrics);
         for line in [
+            r#"picloud_host_calls_total{service="invoke",access="write"} 1"#,
+            r#"picloud_host_call_errors_total{service="invoke",kind="conflict"} 1"#,
             r#"picloud_host_calls_total{service="queue",access="read"} 3"#,
             r#"picloud_host_calls_total{service="kv",access="write"} 0"#,
             r#"picloud_host_call_errors_total{service="queue",kind="busy"} 1"#,

@@ -80,7 +80,7 @@ impl CallMetrics {
         );
         registry.register(
             "host_call_errors",
-            "Of those, the ones that failed, by kind",
+            "Of those, the ones that failed, by kind; a script that was called and failed included",
             self.errors.clone(),
         );
         registry.register_with_unit(

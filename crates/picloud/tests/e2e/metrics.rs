@@ -81,3 +81,37 @@ fn series_end_with_their_app_and_follow_its_name() {
         .expect(204);
     assert!(!shown("store"));
 }
+
+#[test]
+fn a_script_that_was_called_and_failed_is_a_failure_to_its_caller() {
+    let server = started(setup());
+    let caller = |callee: &str| {
+        format!(
+            "let got = (); try {{ got = invoke::call({callee:?}, ()); }} catch (e) {{ got = e.kind; }} got"
+        )
+    };
+    let scripts = [
+        ("throws", "throw \"no\""),
+        ("fine", "1"),
+        ("to-throws", &caller("throws")),
+        ("to-fine", &caller("fine")),
+        ("to-nobody", &caller("nobody")),
+    ];
+    deploy(&server, &scripts);
+    for (path, answer) in [
+        ("/to-throws", "conflict"),
+        ("/to-throws", "conflict"),
+        ("/to-nobody", "not_found"),
+        ("/to-fine", "1"),
+    ] {
+        assert_eq!(server.get(path).expect(200).text(), answer);
+    }
+    let text = asked(&server, "*/*").text();
+    for line in [
+        "picloud_host_calls_total{service=\"invoke\",access=\"write\"} 4",
+        "picloud_host_call_errors_total{service=\"invoke\",kind=\"conflict\"} 2",
+        "picloud_host_call_errors_total{service=\"invoke\",kind=\"not_found\"} 1",
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+}

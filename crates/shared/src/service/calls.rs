@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::access::Access;
+use super::error::HostErrorKind;
 use super::kind::ServiceKind;
 use super::list::for_services;
 use super::payload::Payload;
@@ -145,3 +146,13 @@ macro_rules! services {
 }
 
 for_services!(services);
+
+impl HostReply {
+    /// The failure that an answer tells of: that of a script that was called.
+    pub fn failure(&self) -> Option<HostErrorKind> {
+        match self {
+            Self::Invoke(invoke::InvokeReply::Failed { error, .. }) => Some(error.kind),
+            _ => None,
+        }
+    }
+}
