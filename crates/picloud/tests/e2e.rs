@@ -37,6 +37,8 @@ mod schedules;
 mod stopping;
 #[path = "e2e/support.rs"]
 mod support;
+#[path = "e2e/transactions.rs"]
+mod transactions;
 #[path = "e2e/waiting.rs"]
 mod waiting;
 #[path = "e2e/zones.rs"]

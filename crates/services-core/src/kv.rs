@@ -3,11 +3,11 @@
 //! API: none, because so far only scripts look into an app's data.
 //! pic: none, because so far only scripts look into an app's data.
 
-use shared::kv::{KvCall, KvOp, KvRange};
+use shared::kv::{KvAsk, KvCall, KvOp, KvRange, KvRead};
 use shared::limits::fixed::{KV_BATCH, KV_KEY_BYTES, KV_VALUE_BYTES};
 use shared::seam::HostAnswer;
-use shared::service::{Access, HostError, Kv, ServiceKind};
-use store::{Conn, effects};
+use shared::service::{HostError, Kv, ServiceKind};
+use store::effects;
 
 use crate::asked::{Asked, later, ready};
 use crate::failure::Failed as _;
@@ -23,36 +23,38 @@ pub(crate) fn call(asked: Asked, call: KvCall) -> HostAnswer {
     if let Err(error) = check(SELF, &call.op) {
         return ready::<Kv>(Err(error));
     }
-    if call.op.access() == Access::Write {
+    let (sent, room) = (asked.sent, asked.room);
+    let KvAsk::Read(wanted) = call.op.asks() else {
         return later::<Kv>(async move {
-            let sent = asked.sent;
             let write = asked
                 .store
                 .write(move |conn| effects::change(conn, sent, &call));
             write.await.map_err(|error| error.as_host_error(SELF))
         });
-    }
-    let (sent, room) = (asked.sent, asked.room);
-    if is_point_read(&call.op) {
+    };
+    if is_point_read(wanted) {
+        let at = (call.collection.as_str(), wanted);
         let answer = asked
             .store
-            .read_inline(|conn| store::kv::read(conn, sent.app, sent.now, &call, room));
+            .read_inline(|conn| store::kv::read(conn, sent.app, sent.now, at, room));
         if let Some(answer) = answer {
             return ready::<Kv>(answer.map_err(|error| error.as_host_error(SELF)));
         }
     }
     later::<Kv>(async move {
-        let read =
-            move |conn: &mut dyn Conn| store::kv::read(conn, sent.app, sent.now, &call, room);
-        asked.read::<Kv, _>(read).await
+        // On a connection on which the engine refuses writes.
+        let read = asked
+            .store
+            .read(move |conn| store::kv::call(conn, sent.app, sent.now, &call, room));
+        read.await.map_err(|error| error.as_host_error(SELF))
     })
 }
 
-fn is_point_read(op: &KvOp) -> bool {
-    match op {
-        KvOp::Get(_) | KvOp::Has(_) => true,
-        KvOp::GetMany(keys) => keys.len() <= INLINE_KEYS,
-        _ => false,
+fn is_point_read(wanted: KvRead<'_>) -> bool {
+    match wanted {
+        KvRead::Get(_) | KvRead::Has(_) => true,
+        KvRead::GetMany(keys) => keys.len() <= INLINE_KEYS,
+        KvRead::List(_) | KvRead::Count(_) => false,
     }
 }
 

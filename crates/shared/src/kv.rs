@@ -5,5 +5,5 @@ mod call;
 mod entry;
 
 pub use apply::{KvChange, KvWrite, Unfit, apply};
-pub use call::{KvCall, KvOp, KvPage, KvRange, KvReply};
+pub use call::{KvAsk, KvCall, KvOp, KvPage, KvRange, KvRead, KvReply};
 pub use entry::{InvalidKey, KvCondition, KvEntry, KvUpdate, KvValue, check_key};

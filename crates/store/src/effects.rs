@@ -2,7 +2,7 @@
 
 use shared::event::{Destination, Effect, Message, ReadKey};
 use shared::id::EventId;
-use shared::kv::{KvCall, KvChange, KvReply};
+use shared::kv::{KvAsk, KvCall, KvChange, KvReply};
 
 use crate::conn::Conn;
 use crate::dialect::lock_kv_key;
@@ -27,10 +27,13 @@ pub enum EffectError {
 /// Carries out a call of the key-value service, and tells the triggers of what it changed.
 pub fn change(conn: &mut dyn Conn, sent: Sent, call: &KvCall) -> Result<KvReply, EffectError> {
     let (app, now) = (sent.app, sent.now);
-    let Some((key, write)) = call.op.write() else {
-        return Ok(kv::call(conn, app, now, call)?);
-    };
     let collection = call.collection.as_str();
+    let (key, write) = match call.op.asks() {
+        KvAsk::Write(key, write) => (key, write),
+        KvAsk::Read(wanted) => {
+            return Ok(kv::read(conn, app, now, (collection, wanted), u64::MAX)?);
+        }
+    };
     let at = Key { collection, key };
     let listeners = outbox::listeners(conn, app, at)?;
     let look = !listeners.is_empty();

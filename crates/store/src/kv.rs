@@ -6,7 +6,7 @@ mod write;
 
 use shared::clock::Timestamp;
 use shared::id::AppId;
-use shared::kv::{KvCall, KvEntry, KvOp, KvReply, KvWrite};
+use shared::kv::{KvAsk, KvCall, KvEntry, KvRead, KvReply, KvWrite};
 
 use crate::conn::{Conn, Room};
 use crate::error::StoreError;
@@ -15,19 +15,19 @@ pub use entry::KvError;
 use entry::Scope;
 pub(crate) use write::Written;
 
-/// Carries out a call for an app. `now` decides what has expired.
+/// Carries out a call for an app. `now` decides what has expired; a call that looks has an answer of
+/// at most `room` bytes.
 pub fn call(
     conn: &mut dyn Conn,
     app: AppId,
     now: Timestamp,
     call: &KvCall,
+    room: u64,
 ) -> Result<KvReply, KvError> {
-    match call.op.write() {
-        None => Ok(read(conn, app, now, call, u64::MAX)?),
-        Some((key, op)) => {
-            let collection = call.collection.as_str();
-            Ok(write(conn, app, now, (collection, key), op, false)?.reply)
-        }
+    let collection = call.collection.as_str();
+    match call.op.asks() {
+        KvAsk::Read(wanted) => Ok(read(conn, app, now, (collection, wanted), room)?),
+        KvAsk::Write(key, op) => Ok(write(conn, app, now, (collection, key), op, false)?.reply),
     }
 }
 
@@ -49,35 +49,32 @@ pub(crate) fn write(
     write::write(conn, scope, key, op, look)
 }
 
-/// Carries out a call that only looks. Reading stops with [`StoreError::NoRoom`] where the answer
+/// Looks into a collection. Reading stops with [`StoreError::NoRoom`] where the answer
 /// has more than `room` bytes.
 pub fn read(
     conn: &mut dyn Conn,
     app: AppId,
     now: Timestamp,
-    call: &KvCall,
+    (collection, wanted): (&str, KvRead<'_>),
     room: u64,
 ) -> Result<KvReply, StoreError> {
     let scope = Scope {
         app,
-        collection: call.collection.as_str(),
+        collection,
         now,
     };
     let mut room = Room::of(room);
-    match &call.op {
-        KvOp::Get(key) => Ok(KvReply::Entry(scope.get_within(conn, key, &mut room)?)),
-        KvOp::GetMany(keys) => {
+    match wanted {
+        KvRead::Get(key) => Ok(KvReply::Entry(scope.get_within(conn, key, &mut room)?)),
+        KvRead::GetMany(keys) => {
             let entries = keys
                 .iter()
                 .map(|key| scope.get_within(conn, key, &mut room));
             Ok(KvReply::Entries(entries.collect::<Result<_, _>>()?))
         }
-        KvOp::Has(key) => Ok(KvReply::Flag(scope.get(conn, key)?.is_some())),
-        KvOp::List(range) => Ok(KvReply::Page(list::list(conn, scope, range, room)?)),
-        KvOp::Count(prefix) => Ok(KvReply::Number(list::count(conn, scope, prefix)?)),
-        KvOp::Set { .. } | KvOp::Delete(_) | KvOp::Update(..) | KvOp::Append(..) => {
-            Err(StoreError::Engine("a read was asked to write".to_owned()))
-        }
+        KvRead::Has(key) => Ok(KvReply::Flag(scope.get(conn, key)?.is_some())),
+        KvRead::List(range) => Ok(KvReply::Page(list::list(conn, scope, range, room)?)),
+        KvRead::Count(prefix) => Ok(KvReply::Number(list::count(conn, scope, prefix)?)),
     }
 }
 

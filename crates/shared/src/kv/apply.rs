@@ -11,7 +11,7 @@ use crate::limits::fixed::{KV_VALUE_BYTES, VALUE_DEPTH};
 use crate::service::error::{HostError, HostErrorKind};
 use crate::service::kind::ServiceKind;
 
-/// A write to one key, as `KvOp::write` shows it.
+/// A write to one key, as `KvOp::asks` shows it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum KvWrite<'a> {
     /// Stores a value.

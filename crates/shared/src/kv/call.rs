@@ -67,11 +67,40 @@ pub enum KvOp {
     Count(String),
 }
 
+/// A call that only looks, as [`KvOp::asks`] shows it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum KvRead<'a> {
+    /// The entry at a key.
+    Get(&'a str),
+    /// The entries at several keys.
+    GetMany(&'a [String]),
+    /// Whether there is one.
+    Has(&'a str),
+    /// A page of a list.
+    List(&'a KvRange),
+    /// How many keys start with a prefix.
+    Count(&'a str),
+}
+
+/// What a call asks for. Who reads takes the one, who writes the other: neither can be given what is
+/// not its own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum KvAsk<'a> {
+    /// It only looks.
+    Read(KvRead<'a>),
+    /// It writes to a key.
+    Write(&'a str, KvWrite<'a>),
+}
+
 impl KvOp {
-    /// The key it writes to and what it does there; `None` for a call that only looks.
-    pub fn write(&self) -> Option<(&str, KvWrite<'_>)> {
+    /// What it asks for.
+    pub fn asks(&self) -> KvAsk<'_> {
         match self {
-            Self::Get(_) | Self::GetMany(_) | Self::Has(_) | Self::List(_) | Self::Count(_) => None,
+            Self::Get(key) => KvAsk::Read(KvRead::Get(key)),
+            Self::GetMany(keys) => KvAsk::Read(KvRead::GetMany(keys)),
+            Self::Has(key) => KvAsk::Read(KvRead::Has(key)),
+            Self::List(range) => KvAsk::Read(KvRead::List(range)),
+            Self::Count(prefix) => KvAsk::Read(KvRead::Count(prefix)),
             Self::Set {
                 key,
                 value,
@@ -83,19 +112,27 @@ impl KvOp {
                     ttl_ms: *ttl_ms,
                     condition: *condition,
                 };
-                Some((key, write))
+                KvAsk::Write(key, write)
             }
-            Self::Delete(key) => Some((key, KvWrite::Delete)),
-            Self::Update(key, update) => Some((key, KvWrite::Update(*update))),
-            Self::Append(key, item) => Some((key, KvWrite::Append(item))),
+            Self::Delete(key) => KvAsk::Write(key, KvWrite::Delete),
+            Self::Update(key, update) => KvAsk::Write(key, KvWrite::Update(*update)),
+            Self::Append(key, item) => KvAsk::Write(key, KvWrite::Append(item)),
+        }
+    }
+
+    /// The key it writes to and what it does there; `None` for a call that only looks.
+    pub fn write(&self) -> Option<(&str, KvWrite<'_>)> {
+        match self.asks() {
+            KvAsk::Read(_) => None,
+            KvAsk::Write(key, write) => Some((key, write)),
         }
     }
 
     /// Whether it may change something.
     pub fn access(&self) -> Access {
-        match self.write() {
-            Some(_) => Access::Write,
-            None => Access::Read,
+        match self.asks() {
+            KvAsk::Write(..) => Access::Write,
+            KvAsk::Read(_) => Access::Read,
         }
     }
 }

@@ -67,7 +67,7 @@ fn write(store: &Store, app: AppId, key: &str) {
             condition: KvCondition::None,
         },
     };
-    let written = block_on(store.write(move |conn| kv::call(conn, app, NOW, &call)));
+    let written = block_on(store.write(move |conn| kv::call(conn, app, NOW, &call, u64::MAX)));
     assert!(matches!(written, Ok(KvReply::Written(_))), "{written:?}");
 }
 

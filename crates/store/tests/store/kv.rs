@@ -38,9 +38,9 @@ pub(crate) fn call_in(
         op,
     };
     if call.op.access() == Access::Read {
-        db.try_read(move |conn| kv::call(conn, app, now, &call))
+        db.try_read(move |conn| kv::call(conn, app, now, &call, u64::MAX))
     } else {
-        db.try_write(move |conn| kv::call(conn, app, now, &call))
+        db.try_write(move |conn| kv::call(conn, app, now, &call, u64::MAX))
     }
 }
 
@@ -117,12 +117,12 @@ fn values_of_both_forms_read_back(db: &Db) {
 }
 
 /// Reads within so many bytes.
-fn read_within(db: &Db, app: AppId, op: KvOp, room: u64) -> Result<KvReply, StoreError> {
+fn read_within(db: &Db, app: AppId, op: KvOp, room: u64) -> Result<KvReply, KvError> {
     let call = KvCall {
         collection: "default".parse().unwrap(),
         op,
     };
-    db.try_read(move |conn| kv::read(conn, app, NOW, &call, room))
+    db.try_read(move |conn| kv::call(conn, app, NOW, &call, room))
 }
 
 fn a_read_stops_when_there_is_no_room(db: &Db) {
@@ -152,7 +152,10 @@ fn a_read_stops_when_there_is_no_room(db: &Db) {
         let enough = fits * 10_200;
         assert!(read_within(db, app, op.clone(), enough).is_ok(), "{op:?}");
         let less = read_within(db, app, op.clone(), fits * 10_000 - 1);
-        assert!(matches!(less, Err(StoreError::NoRoom)), "{op:?}: {less:?}");
+        assert!(
+            matches!(less, Err(KvError::Store(StoreError::NoRoom))),
+            "{op:?}: {less:?}"
+        );
     }
     for op in [KvOp::Count(String::new()), KvOp::Has("k00".to_owned())] {
         assert!(

@@ -131,7 +131,7 @@ fn kv_write(store: &Store, app: AppId, op: KvOp) -> KvReply {
         collection: "default".parse().unwrap(),
         op,
     };
-    block_on(store.write(move |conn| kv::call(conn, app, NOW, &call))).unwrap()
+    block_on(store.write(move |conn| kv::call(conn, app, NOW, &call, u64::MAX))).unwrap()
 }
 
 fn no_increment_is_lost(db: &Db) {
@@ -197,7 +197,7 @@ fn expired_keys_that_are_written_again_stay(db: &Db) {
                 op,
             };
             let late = after(10 + round);
-            block_on(store.write(move |conn| kv::call(conn, app, late, &call))).unwrap();
+            block_on(store.write(move |conn| kv::call(conn, app, late, &call, u64::MAX))).unwrap();
         });
         assert!(get(db, app, after(100), "key").is_some(), "round {round}");
     }
@@ -218,7 +218,7 @@ fn clearing_passes_by_a_key_that_is_being_written() {
         op: put("key", json("2")),
     };
     let writing = db.store.write::<_, kv::KvError>(move |conn| {
-        kv::call(conn, app, late, &again)?;
+        kv::call(conn, app, late, &again, u64::MAX)?;
         wrote.send(()).unwrap();
         clear.recv().unwrap();
         Ok(())
