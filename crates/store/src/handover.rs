@@ -27,12 +27,17 @@ pub const LEASE: Duration = Duration::from_secs(10);
 /// A lease is renewed when so much of it is over.
 pub const RENEW: Duration = Duration::from_secs(3);
 
+/// Between two counts of an outbox that seems full.
+const RECOUNT: Duration = Duration::from_mins(1);
+
 #[derive(Debug, Default)]
 struct State {
     dispatcher: Option<mpsc::UnboundedSender<Notice>>,
     held: HashMap<AppId, usize>,
     total: usize,
     backlog: HashMap<AppId, Backlog>,
+    /// When an outbox that seemed full was counted.
+    counted: HashMap<AppId, Instant>,
     /// Until when this process's lease is good, as far as it knows.
     lease_until: Option<Instant>,
     /// This process may hold more than its dispatcher knows, so what comes now could overtake it:
@@ -159,9 +164,25 @@ impl Handover {
         self.lock().backlog.clone()
     }
 
-    /// Replaces what is known about the outboxes.
-    pub fn set_backlogs(&self, backlog: HashMap<AppId, Backlog>) {
-        self.lock().backlog = backlog;
+    /// Whether an app's outbox that seems full should be counted again: what other processes have
+    /// handled is not known here. Once in [`RECOUNT`], because counting a full one takes a while.
+    pub(crate) fn may_recount(&self, app: AppId) -> bool {
+        if !self.shared {
+            return false;
+        }
+        let now = Instant::now();
+        let mut state = self.lock();
+        let last = state.counted.get(&app);
+        let due = last.is_none_or(|last| now.duration_since(*last) >= RECOUNT);
+        if due {
+            state.counted.insert(app, now);
+        }
+        due
+    }
+
+    /// What was counted in an app's outbox.
+    pub(crate) fn recounted(&self, app: AppId, backlog: Backlog) {
+        self.lock().backlog.insert(app, backlog);
     }
 
     /// Whether an app's outbox takes more.
@@ -281,6 +302,7 @@ impl Handover {
                 Notice::Removed(app) => {
                     if committed == Some(true) {
                         state.backlog.remove(app);
+                        state.counted.remove(app);
                     }
                     committed != Some(false)
                 }

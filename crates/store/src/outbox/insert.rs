@@ -8,6 +8,7 @@ use shared::invocation::TriggerKind;
 
 use super::delivery::Delivery;
 use super::recover::hold_lease;
+use super::waiting::backlog;
 use crate::conn::Conn;
 use crate::dialect::lock_name;
 use crate::error::StoreError;
@@ -52,11 +53,18 @@ pub(crate) struct New<'a> {
 
 /// Whether an app may cause one more event. What the platform itself has to tell is not asked
 /// here: a deploy that mends a full outbox must go through, and a dead letter must have its place.
-pub(crate) fn admit(conn: &dyn Conn, app: AppId, cause: Cause) -> Result<(), OutboxError> {
+pub(crate) fn admit(conn: &mut dyn Conn, app: AppId, cause: Cause) -> Result<(), OutboxError> {
     if cause.depth > shared::event::limits::DEPTH {
         return Err(OutboxError::TooDeep(cause.depth));
     }
-    if conn.handover().is_some_and(|h| h.is_full(app)) {
+    let full = |conn: &dyn Conn| conn.handover().is_some_and(|h| h.is_full(app));
+    if full(conn) && conn.handover().is_some_and(|h| h.may_recount(app)) {
+        let counted = backlog(conn, app)?;
+        if let Some(handover) = conn.handover() {
+            handover.recounted(app, counted);
+        }
+    }
+    if full(conn) {
         return Err(OutboxError::Full);
     }
     Ok(())

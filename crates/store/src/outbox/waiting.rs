@@ -10,6 +10,7 @@ use crate::conn::{Conn, Param};
 use crate::dialect::locking;
 use crate::error::StoreError;
 use crate::handover::{Backlog, Notice};
+use crate::row::Row;
 
 /// Messages of a queue that are not handled yet.
 pub fn depth(conn: &mut dyn Conn, app: AppId, queue: &str) -> Result<u64, StoreError> {
@@ -29,14 +30,25 @@ pub fn backlogs(conn: &mut dyn Conn) -> Result<HashMap<AppId, Backlog>, StoreErr
         &[],
     )?
     .iter()
-    .map(|row| {
-        let backlog = Backlog {
-            rows: row.int("number")? as u64,
-            bytes: row.opt_int("bytes")?.unwrap_or(0) as u64,
-        };
-        Ok((AppId::from_bytes(row.array("app_id")?), backlog))
-    })
+    .map(|row| Ok((AppId::from_bytes(row.array("app_id")?), counted(row)?)))
     .collect()
+}
+
+/// What waits in an app's outbox.
+pub(crate) fn backlog(conn: &mut dyn Conn, app: AppId) -> Result<Backlog, StoreError> {
+    let row = conn.query_one(
+        "SELECT COUNT(*) AS number, CAST(SUM(LENGTH(payload)) AS BIGINT) AS bytes \
+         FROM deliveries WHERE app_id = ?1",
+        &[app.as_bytes().into()],
+    )?;
+    row.as_ref().map_or(Ok(Backlog::default()), counted)
+}
+
+fn counted(row: &Row) -> Result<Backlog, StoreError> {
+    Ok(Backlog {
+        rows: row.int("number")? as u64,
+        bytes: row.opt_int("bytes")?.unwrap_or(0) as u64,
+    })
 }
 
 /// Which deliveries a list wants.

@@ -28,7 +28,6 @@ on_both![
     an_idempotency_key_makes_one_event_and_ends_after_a_day,
     a_changed_key_tells_its_triggers_in_the_same_transaction,
     a_transaction_sees_conflicts_and_applies_nothing_then,
-    a_full_outbox_refuses_what_scripts_send_and_takes_what_the_platform_tells,
     loops_end,
     a_dead_letter_is_told_replayed_and_discarded,
     messages_wait_for_a_consumer,
@@ -392,30 +391,6 @@ fn a_transaction_sees_conflicts_and_applies_nothing_then(db: &Db) {
         !apply(vec![read(Some(key.version))]),
         "it has changed meanwhile"
     );
-}
-
-fn a_full_outbox_refuses_what_scripts_send_and_takes_what_the_platform_tells(db: &Db) {
-    let app = app_with(
-        db,
-        "shop",
-        &[CONSUMER, r#"{"kind": "deploy", "script": "b"}"#],
-    );
-    let full = store::handover::Backlog {
-        rows: u64::MAX,
-        bytes: 0,
-    };
-    drop(db.store.handover().open(HashMap::from([(app, full)]), true));
-    let queue = "mail".parse().unwrap();
-    let refused = db.try_write(move |conn| enqueue(conn, sent(app, NOW), &queue, &message("1")));
-    assert!(matches!(refused, Err(OutboxError::Full)));
-    let waiting = all(db, app).len();
-    deploy(
-        db,
-        app,
-        Some(1),
-        &with(&[r#"{"kind": "deploy", "script": "b"}"#]),
-    );
-    assert_eq!(all(db, app).len(), waiting + 1);
 }
 
 fn loops_end(db: &Db) {

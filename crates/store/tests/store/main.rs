@@ -8,6 +8,7 @@
 )]
 
 mod apps;
+mod backlog;
 mod changes;
 mod child;
 mod deployment;
