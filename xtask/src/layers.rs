@@ -41,7 +41,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("picloud-cli", &["shared"]),
-    ("test-support", &[]),
+    ("test-support", &["shared"]),
     ("xtask", &["shared"]),
     ("picloud-bench", &["shared", "store", "test-support"]),
 ];

@@ -56,7 +56,7 @@ fn invocation(app: &Arc<AppContext>, script: &Arc<ScriptImage>) -> Box<Invocatio
         limits: Limits {
             wall: Duration::from_mins(1),
             cpu: Duration::from_mins(1),
-            operations: Limits::default_ceiling().operations,
+            operations: test_support::default_ceiling().operations,
             ..Limits::default()
         },
         grant: None,

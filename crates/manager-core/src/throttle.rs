@@ -224,7 +224,7 @@ impl Counts {
 mod tests {
     use std::sync::Arc;
 
-    use shared::clock::ManualClock;
+    use test_support::ManualClock;
 
     use super::*;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use services_core::Services;
-use shared::clock::{Clock as _, ManualClock, Timestamp};
+use shared::clock::{Clock as _, Timestamp};
 use shared::event::limits::{DEPTH, EFFECTS, MESSAGE_BYTES};
 use shared::event::{Cause, Destination, Effect, Message, ReadKey};
 use shared::id::{AppId, DeadLetterId, EventId, ExecutionId};
@@ -22,6 +22,7 @@ use store::apps::{self, AppRow};
 use store::handover::BacklogLimit;
 use store::{Store, StoreConfig};
 use tempfile::TempDir;
+use test_support::ManualClock;
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000_000);
 

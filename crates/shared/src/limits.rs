@@ -43,20 +43,6 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The highest values a script may ask for on an instance that was not told otherwise.
-    pub const fn default_ceiling() -> Self {
-        Self {
-            wall: Duration::from_mins(5),
-            cpu: Duration::from_mins(1),
-            operations: 500_000_000,
-            memory: 256 << 20,
-            response: 64 << 20,
-            logs: 1 << 20,
-            host_calls: 100_000,
-            concurrency: 100_000,
-        }
-    }
-
     /// These limits with a script's settings applied, each at most the ceiling's.
     #[must_use]
     pub fn with(self, wish: &LimitSettings, ceiling: &Self) -> Self {
@@ -166,9 +152,13 @@ mod tests {
     fn a_script_may_ask_for_less_and_never_gets_more_than_the_ceiling() {
         let wish: LimitSettings =
             serde_json::from_str(r#"{"wall": "2s", "memory": "4GiB", "concurrency": 3}"#).unwrap();
-        let got = Limits::default().with(&wish, &Limits::default_ceiling());
+        let ceiling = Limits {
+            memory: 256 << 20,
+            ..Limits::default()
+        };
+        let got = Limits::default().with(&wish, &ceiling);
         assert_eq!(got.wall, Duration::from_secs(2));
-        assert_eq!(got.memory, Limits::default_ceiling().memory);
+        assert_eq!(got.memory, ceiling.memory);
         assert_eq!(got.concurrency, 3);
         assert_eq!(got.cpu, Limits::default().cpu);
     }

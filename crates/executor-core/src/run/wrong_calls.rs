@@ -9,7 +9,7 @@ mod tests {
 
     use rhai::{ASTNode, Expr, Stmt};
     use serde_json::Value;
-    use shared::clock::{ManualClock, Timestamp};
+    use shared::clock::Timestamp;
     use shared::event::Cause;
     use shared::id::{AppId, ContentHash, ExecutionId, RequestId};
     use shared::invocation::{
@@ -18,6 +18,7 @@ mod tests {
     use shared::limits::Limits;
     use shared::seam::{Caller, Executor as _, Host, HostAnswer};
     use shared::service::{HostCall, HostError, HostErrorKind};
+    use test_support::ManualClock;
     use tokio::runtime::Builder;
     use tokio::task::LocalSet;
 

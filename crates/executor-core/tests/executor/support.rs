@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use executor_core::{ExecutorConfig, LocalExecutor};
-use shared::clock::{ManualClock, Timestamp};
+use shared::clock::Timestamp;
 use shared::event::{Effect, EventInput, ReadKey};
 use shared::id::{AppId, ContentHash, EventId, ExecutionId, RequestId};
 use shared::invocation::{
@@ -27,6 +27,7 @@ use shared::service::pubsub::{PubsubCall, PubsubReply};
 use shared::service::queue::{QueueCall, QueueReply};
 use shared::service::tx::{TxCall, TxReply};
 use shared::service::{HostCall, HostError, HostErrorKind, HostReply, ServiceKind};
+use test_support::ManualClock;
 use tokio::runtime::Builder;
 use tokio::sync::{oneshot, watch};
 use tokio::task::LocalSet;

@@ -9,12 +9,12 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use manager_core::{AttemptEvent, Manager, ManagerConfig, Parts, PeerInfo, TailEvent};
 use serde_json::{Value, json};
-use shared::clock::{ManualClock, Timestamp};
+use shared::clock::Timestamp;
 use shared::error::{Problem, code};
-use shared::limits::Limits;
 use shared::origin::OwnHosts;
 use store::{Store, StoreConfig, StoreError, executions};
 use tempfile::TempDir;
+use test_support::ManualClock;
 use tower::ServiceExt as _;
 
 use crate::fakes::{Arc2, FakeCatalog, FakeRunner, FakeValidator, attempts_tail, tail};
@@ -212,7 +212,7 @@ impl World {
             public_url: "http://localhost:8080".parse().unwrap(),
             admin_url: ADMIN.parse().unwrap(),
             own_hosts: Arc::new(own_hosts()),
-            ceiling: Limits::default_ceiling(),
+            ceiling: test_support::default_ceiling(),
             version: "0.0.0-test".to_owned(),
             clock: clock.clone(),
         };

@@ -3,8 +3,6 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use shared::limits::Limits;
-
 use super::*;
 
 fn file(text: &str) -> tempfile::NamedTempFile {
@@ -24,7 +22,7 @@ fn error(args: &ConfigArgs, env: &Environment) -> String {
 #[test]
 fn the_defaults_are_valid_and_match_the_code() {
     let config = load(&ConfigArgs::default(), &Environment::default()).unwrap();
-    assert_eq!(config.ceiling, Limits::default_ceiling());
+    assert_eq!(config.ceiling, test_support::default_ceiling());
     assert_eq!(config.listen.port(), 8080);
     assert_eq!(config.database, DatabaseUrl::Sqlite);
     assert_eq!(config.shutdown_timeout, Duration::from_secs(25));

@@ -13,7 +13,6 @@ use orchestrator_core::{
 use sha2::{Digest as _, Sha256};
 use shared::clock::{SystemClock, Timestamp};
 use shared::id::{AppId, ContentHash, TokenId, UserId};
-use shared::limits::Limits;
 use shared::origin::OwnHosts;
 use shared::release::Snapshot;
 use shared::seam::{Catalog as _, Raised};
@@ -81,7 +80,7 @@ impl Server {
         let fake = Fake::default();
         let config = OrchestratorConfig {
             ingress: setup.ingress,
-            ceiling: Limits::default_ceiling(),
+            ceiling: test_support::default_ceiling(),
             app_concurrency: setup.app_concurrency,
             own_hosts: Arc::new(setup.own_hosts),
             version: "1.2.3".to_owned(),

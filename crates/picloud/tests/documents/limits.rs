@@ -36,7 +36,7 @@ fn time(time: std::time::Duration) -> String {
 #[test]
 fn every_limit_of_a_run_is_listed_with_its_default_and_ceiling() {
     let page = read("docs/guide/limits.md");
-    let (default, ceiling) = (Limits::default(), Limits::default_ceiling());
+    let (default, ceiling) = (Limits::default(), test_support::default_ceiling());
     let row = |name: &str, of: &dyn Fn(&Limits) -> String| {
         let start = format!("| `{name}`: ");
         let line = page.lines().find(|line| line.starts_with(&start));

@@ -42,7 +42,7 @@ pub(crate) struct Script {
 impl Script {
     /// The limits in force.
     pub(crate) fn limits_in_force(&self) -> Limits {
-        Limits::default().with(&self.limits, &Limits::default_ceiling())
+        Limits::default().with(&self.limits, &test_support::default_ceiling())
     }
 
     /// The name of the app it is deployed as.
