@@ -51,7 +51,7 @@ impl Running {
         invocation: Box<Invocation>,
         program: Arc<Program>,
     ) -> Result<Self, ScriptError> {
-        let stack = worker.stack()?;
+        let stack = worker.stack(invocation.limits.memory)?;
         let context = Context::new(invocation, Rc::clone(&worker.services), worker.slice);
         let state = State::new(Arc::clone(&program));
         let own = Rc::clone(worker);

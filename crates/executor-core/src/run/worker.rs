@@ -12,7 +12,7 @@ use shared::script_error::{ScriptError, ScriptErrorKind};
 
 use super::scopes::Scopes;
 use crate::sandbox::context::Services;
-use crate::sandbox::coroutine::Stack;
+use crate::sandbox::coroutine::{Stack, stack_bytes};
 use crate::sandbox::scheduler::Scheduler;
 use crate::sandbox::stats::WorkerLoad;
 use crate::sandbox::watchdog::Heartbeat;
@@ -61,10 +61,13 @@ impl Worker {
         })
     }
 
-    /// A stack for a script.
-    pub(super) fn stack(&self) -> Result<Stack, ScriptError> {
-        let pooled = self.stacks.borrow_mut().pop();
-        pooled.map_or_else(Stack::new, Ok).map_err(|error| {
+    /// A stack for a script that may allocate `memory` bytes.
+    pub(super) fn stack(&self, memory: u64) -> Result<Stack, ScriptError> {
+        let bytes = stack_bytes(memory);
+        let usual = bytes == stack_bytes(0);
+        let pooled = usual.then(|| self.stacks.borrow_mut().pop()).flatten();
+        let stack = pooled.map_or_else(|| Stack::new(bytes), Ok);
+        stack.map_err(|error| {
             tracing::error!(%error, "cannot map a stack; raise vm.max_map_count");
             ScriptError::new(ScriptErrorKind::Internal, "the server has no stack left")
         })
@@ -73,7 +76,7 @@ impl Worker {
     /// Takes back the stack of a script that has ended.
     pub(super) fn recycle(&self, mut stack: Stack, operations: u64) {
         let mut stacks = self.stacks.borrow_mut();
-        if stacks.len() < POOLED_STACKS {
+        if stacks.len() < POOLED_STACKS && stack.is_usual() {
             if operations > COOL_AFTER_OPERATIONS {
                 stack.cool();
             }

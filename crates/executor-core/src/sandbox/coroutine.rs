@@ -25,13 +25,22 @@ use corosensei::{CoroutineResult, Yielder};
 
 use super::signal::{Resumed, Yielded};
 
-/// Address space of one stack; only touched pages cost memory. Large enough for dropping and
-/// comparing the most deeply nested values a script can build within its limits.
+/// Address space of one stack, at least; only touched pages cost memory.
 const STACK_BYTES: usize = 256 << 20;
+/// Address space for each byte a script may allocate: dropping the most deeply nested values it can
+/// make of it (functions that capture functions) takes 2.3.
+const STACK_PER_BYTE: u64 = 4;
 /// A stack that grew beyond this gives pages back when its script ends.
 const KEPT_BYTES: usize = 256 << 10;
 /// What it keeps then.
 const WARM_BYTES: usize = 64 << 10;
+
+/// Address space of a stack whose script may allocate `memory` bytes.
+pub(crate) fn stack_bytes(memory: u64) -> usize {
+    let wanted = memory.saturating_mul(STACK_PER_BYTE);
+    let wanted = usize::try_from(wanted).unwrap_or(usize::MAX / 2);
+    wanted.next_multiple_of(page_size()).max(STACK_BYTES)
+}
 
 /// A stack with a guard page.
 pub(crate) struct Stack {
@@ -40,10 +49,11 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
-    /// Maps a new stack. Fails when the process has too many mappings (`vm.max_map_count`).
-    pub(crate) fn new() -> io::Result<Self> {
+    /// Maps a new stack of [`stack_bytes`]. Fails when the process has too many mappings
+    /// (`vm.max_map_count`), or no address space left.
+    pub(crate) fn new(bytes: usize) -> io::Result<Self> {
         let page = page_size();
-        let length = STACK_BYTES + page;
+        let length = bytes + page;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK;
         // SAFETY: a fresh anonymous mapping at an address the kernel chooses.
         let at = unsafe {
@@ -72,6 +82,11 @@ impl Stack {
         } else {
             Err(io::Error::last_os_error())
         }
+    }
+
+    /// Whether it is one for any script with the usual limits.
+    pub(crate) fn is_usual(&self) -> bool {
+        self.length == STACK_BYTES + page_size()
     }
 
     /// Gives back the pages of a stack that grew large; the top stays warm.
@@ -241,7 +256,7 @@ mod tests {
 
     #[test]
     fn it_suspends_resumes_and_gives_its_stack_back() {
-        let mut one = Coroutine::new(Stack::new().unwrap(), || {
+        let mut one = Coroutine::new(Stack::new(STACK_BYTES).unwrap(), || {
             assert!(matches!(suspend(Yielded::Preempted), Resumed::Go));
             7
         });
@@ -260,7 +275,7 @@ mod tests {
     #[test]
     fn interleaved_coroutines_keep_their_own_yielders() {
         let start = |n: i32| {
-            Coroutine::new(Stack::new().unwrap(), move || {
+            Coroutine::new(Stack::new(STACK_BYTES).unwrap(), move || {
                 let mut sum = 0;
                 for i in 0..n {
                     suspend(Yielded::Preempted);
@@ -280,7 +295,8 @@ mod tests {
 
     #[test]
     fn a_panic_stays_inside_and_the_next_script_runs() {
-        let mut bad = Coroutine::<()>::new(Stack::new().unwrap(), || panic!("on purpose"));
+        let mut bad =
+            Coroutine::<()>::new(Stack::new(STACK_BYTES).unwrap(), || panic!("on purpose"));
         assert!(matches!(bad.resume(Resumed::Go), Step::Panicked));
         let mut good = Coroutine::new(bad.into_stack(), || 1);
         assert!(matches!(good.resume(Resumed::Go), Step::Done(1)));
@@ -296,7 +312,7 @@ mod tests {
         }
         let dropped = Rc::new(Cell::new(false));
         let flag = Flag(Rc::clone(&dropped));
-        let mut waiting = Coroutine::new(Stack::new().unwrap(), move || {
+        let mut waiting = Coroutine::new(Stack::new(STACK_BYTES).unwrap(), move || {
             let _flag = flag;
             suspend(Yielded::Preempted);
         });

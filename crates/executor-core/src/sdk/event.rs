@@ -12,6 +12,7 @@ use crate::language::cost::charge_bytes;
 use crate::language::error::{Result, wrong};
 use crate::language::json::{Failure, decode_wrapped};
 use crate::sandbox::context;
+use crate::sandbox::meter::{Unmetered, unmetered};
 
 /// The value of `event`.
 #[derive(Clone, Default)]
@@ -38,7 +39,8 @@ fn fields(event: &Event) -> Result<&Map> {
     if let Some(fields) = event.0.get() {
         return Ok(fields);
     }
-    let text = input(|event| event.fields.clone());
+    // A copy may make what all copies share, which the first of them keeps.
+    let text = Unmetered::new(unmetered(|| input(|event| event.fields.clone())));
     context::reserve(text.len() as u64)?;
     let decoded = decode_wrapped(&text).map_err(|failure| match failure {
         Failure::Stopped(stopped) => stopped.into(),

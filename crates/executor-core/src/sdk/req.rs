@@ -10,6 +10,7 @@ use crate::language::cost::charge_bytes;
 use crate::language::error::Result;
 use crate::language::json::{Failure, decode_metered};
 use crate::sandbox::context;
+use crate::sandbox::meter::{Unmetered, unmetered};
 
 /// The value of `req`; everything is read from the run itself.
 #[derive(Clone, Copy, Debug)]
@@ -189,7 +190,8 @@ pub(super) mod functions {
             |parsed| &mut parsed.json,
             || {
                 context::reserve(body_length() as u64)?;
-                let body = input(|http| http.body.clone());
+                // A copy may make what all copies share, which the first of them keeps.
+                let body = Unmetered::new(unmetered(|| input(|http| http.body.clone())));
                 decode_metered(&body).map_err(|failure| match failure {
                     Failure::Stopped(stopped) => stopped.into(),
                     Failure::Wrong(error) => {

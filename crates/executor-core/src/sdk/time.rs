@@ -12,6 +12,7 @@ use super::globals::sleep_seconds;
 use crate::language::error::{Result, wrong};
 use crate::language::kinds::kind_of;
 use crate::sandbox::context;
+use crate::sandbox::meter::{Unmetered, unmetered};
 
 /// Bytes of a format.
 const FORMAT: usize = 256;
@@ -92,8 +93,13 @@ fn micros(by: &Dynamic) -> Option<i64> {
         .checked_mul(1_000)
 }
 
-fn zone(name: &str) -> Result<Zone> {
-    Zone::find(name).map_err(|unknown| wrong(unknown.to_string()))
+/// A zone that was read stays in memory, whoever asks for it next.
+fn zone(name: &str) -> Result<Unmetered<Zone>> {
+    let found = Unmetered::new(unmetered(|| Zone::find(name)));
+    match &*found {
+        Ok(_) => Ok(found.map(|found| found.expect("just looked"))),
+        Err(unknown) => Err(wrong(unknown.to_string())),
+    }
 }
 
 #[export_module(root = "crate::language::placed")]
