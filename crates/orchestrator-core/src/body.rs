@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 
-use crate::ingress::Busy;
+use crate::ingress::client_io::Busy;
 use crate::runs::Places;
 
 /// Anything that can go wrong while a body is sent or received.

@@ -2,7 +2,7 @@
 
 mod accept;
 mod body_in;
-mod client_io;
+pub(crate) mod client_io;
 mod connection;
 mod control;
 mod cors;
@@ -33,8 +33,7 @@ use shared::seam::LocalFuture;
 
 use store::Store;
 
-pub(crate) use client_io::Busy;
-use client_io::Pace;
+use client_io::{Busy, Pace};
 pub use connection::{Shutdown, serve};
 pub use control::{AdminPlace, AdminReach, ControlHandler, ControlPlane, PeerInfo};
 pub use listen::bind;

@@ -19,10 +19,10 @@ use crate::catalog::LiveCatalog;
 use crate::runs::{Plan, Runs};
 
 /// What running a script needs.
-struct Parts {
-    catalog: Arc<LiveCatalog>,
-    runs: Arc<Runs>,
-    clock: SharedClock,
+pub(crate) struct Parts {
+    pub(crate) catalog: Arc<LiveCatalog>,
+    pub(crate) runs: Arc<Runs>,
+    pub(crate) clock: SharedClock,
 }
 
 /// The services scripts call, and the scripts they call. The executor is made with it, and it runs
@@ -39,7 +39,7 @@ impl std::fmt::Debug for ScriptHost {
 }
 
 impl ScriptHost {
-    /// These services; scripts cannot call scripts before [`Self::connect`].
+    /// These services; scripts cannot call scripts before [`Orchestrator::connect`](crate::Orchestrator::connect).
     pub fn new(services: Arc<dyn Host>) -> Arc<Self> {
         Arc::new(Self {
             services,
@@ -47,13 +47,8 @@ impl ScriptHost {
         })
     }
 
-    /// Lets scripts call the scripts of this orchestrator.
-    pub fn connect(&self, orchestrator: &crate::Orchestrator) {
-        let parts = Parts {
-            catalog: orchestrator.catalog(),
-            runs: Arc::clone(&orchestrator.runs),
-            clock: Arc::clone(&orchestrator.clock),
-        };
+    /// Lets scripts call scripts.
+    pub(crate) fn connect(&self, parts: Parts) {
         // Connected twice it stays with the first.
         drop(self.parts.set(parts));
     }

@@ -149,6 +149,15 @@ impl Orchestrator {
         Arc::clone(&self.health)
     }
 
+    /// Lets scripts call the scripts that are served here.
+    pub fn connect(&self, host: &ScriptHost) {
+        host.connect(invoke::Parts {
+            catalog: self.catalog(),
+            runs: Arc::clone(&self.runs),
+            clock: Arc::clone(&self.clock),
+        });
+    }
+
     /// What runs scripts for the control plane.
     pub fn runner(&self) -> Arc<dyn Runner> {
         Arc::new(self.direct.clone())

@@ -25,13 +25,12 @@ use shared::seam::{Execution, Executor};
 use crate::admission::Permit;
 use crate::catalog::{LiveApp, LiveScript};
 use crate::recorder::Recorder;
-use record::{Facts, Pending};
+use record::{Books, Facts, Pending};
 
 /// What runs scripts and records that it did.
 pub(crate) struct Runs {
     executor: Arc<dyn Executor>,
-    recorder: Arc<Recorder>,
-    clock: SharedClock,
+    books: Arc<Books>,
 }
 
 impl std::fmt::Debug for Runs {
@@ -95,11 +94,8 @@ impl Runs {
         recorder: Arc<Recorder>,
         clock: SharedClock,
     ) -> Arc<Self> {
-        Arc::new(Self {
-            executor,
-            recorder,
-            clock,
-        })
+        let books = Arc::new(Books { recorder, clock });
+        Arc::new(Self { executor, books })
     }
 
     /// Starts a run on the least loaded worker.
@@ -139,7 +135,7 @@ impl Runs {
             execution,
             grant: plan.grant.map(Box::new),
             record: Pending::new(Facts {
-                runs: Arc::clone(self),
+                books: Arc::clone(&self.books),
                 app: plan.app,
                 script: plan.script,
                 execution,

@@ -75,7 +75,7 @@ impl Platform {
             Arc::clone(&executor) as _,
             Arc::clone(&clock),
         );
-        host.connect(&orchestrator);
+        orchestrator.connect(&host);
         door.show_in(&orchestrator.metrics());
         observe(&orchestrator.metrics(), store, &executor);
         let loaded = orchestrator.catalog().load_all().await;

@@ -168,11 +168,7 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let queue = match &self.inner.engine {
-            Engine::Sqlite(sqlite) => sqlite.reader(),
-            Engine::Postgres(postgres) => postgres.queue(),
-        };
-        enqueue(queue, Access::Read, work)
+        enqueue(self.queue(Access::Read), Access::Read, work)
     }
 
     /// Runs writes in one transaction. When the future answers `Ok`, they are on the disk; when
@@ -187,11 +183,16 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let queue = match &self.inner.engine {
-            Engine::Sqlite(sqlite) => sqlite.writer(),
-            Engine::Postgres(postgres) => postgres.queue(),
-        };
-        enqueue(queue, Access::Write, work)
+        enqueue(self.queue(Access::Write), Access::Write, work)
+    }
+
+    /// Where jobs wait for a database thread.
+    fn queue(&self, access: Access) -> mpsc::Sender<Message> {
+        match (&self.inner.engine, access) {
+            (Engine::Sqlite(sqlite), Access::Read) => sqlite.reader(),
+            (Engine::Sqlite(sqlite), Access::Write) => sqlite.writer(),
+            (Engine::Postgres(postgres), _) => postgres.queue(),
+        }
     }
 
     /// [`Self::write`] for what changes what is served or what scripts see. With what it raised: the

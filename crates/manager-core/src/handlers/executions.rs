@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use shared::api::{Execution, ExecutionDetail, Page};
 use shared::id::ExecutionId;
+use shared::invocation::Completion;
 use shared::name::AppSlug;
 use store::executions::{self, ExecutionFilter, LogFilter};
 
@@ -11,17 +12,6 @@ use crate::error::{ApiError, ApiResult, invalid_query};
 use crate::extract::{Json, Query};
 use crate::model::{cursor, error_of, execution_view, limit, line_view, next_page, parse_time};
 
-/// How a run can end, as filters and lists name it.
-const OUTCOMES: [&str; 8] = [
-    "ok",
-    "compile",
-    "runtime",
-    "thrown",
-    "limit",
-    "host",
-    "cancelled",
-    "internal",
-];
 /// Most log lines shown with one run.
 const LINES: i64 = 10_000;
 
@@ -65,9 +55,13 @@ fn parsed<T: std::str::FromStr<Err = shared::id::ParseIdError>>(
 impl ExecutionQuery {
     fn filter(self) -> ApiResult<(ExecutionFilter, usize)> {
         let limit = limit(self.limit)?;
-        if let Some(outcome) = self.outcome.as_deref().filter(|o| !OUTCOMES.contains(o)) {
+        if let Some(outcome) = self
+            .outcome
+            .as_deref()
+            .filter(|o| !Completion::OUTCOMES.contains(o))
+        {
             let shown: String = outcome.chars().take(40).collect();
-            let known = OUTCOMES.join(", ");
+            let known = Completion::OUTCOMES.join(", ");
             return Err(invalid_query(format!(
                 "`outcome` is {known}; not `{shown}`"
             )));

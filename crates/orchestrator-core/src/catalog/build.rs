@@ -14,7 +14,7 @@ use shared::trigger::{Source, TriggerSpec, WebhookSource};
 use store::deployment::Deployment;
 
 use super::lasting::Lasting;
-use super::{Bounds, LiveApp, LiveMode, LiveRoute, LiveScript, LiveTrigger};
+use super::live::{Bounds, LiveApp, LiveMode, LiveRoute, LiveScript, LiveTrigger};
 use crate::metrics::Metrics;
 
 /// What is deployed for an app, with its scripts.

@@ -17,13 +17,10 @@ use store::outbox::{self, Delivery};
 
 use super::{Dispatcher, Event, Mailbox, State};
 use machine::Ended;
-use round::{Work, free};
+use round::{BATCH, Work, free};
 
 pub(super) use machine::{Doing, Fact, Nodes};
 pub(super) use round::Seen;
-
-/// Deliveries freed in one transaction.
-const BATCH: usize = 1_000;
 
 impl Nodes {
     /// Frees what earlier processes held, and says that this one is there.

@@ -8,7 +8,7 @@ use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEn
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::{Registry, Unit};
-use shared::invocation::TriggerKind;
+use shared::invocation::{Completion, TriggerKind};
 
 use super::histogram::DurationHistogram;
 
@@ -16,18 +16,6 @@ use super::histogram::DurationHistogram;
 const LABELLED_SCRIPTS: usize = 2_000;
 /// What those are called; no app can have this name.
 const SHARED: &str = "_other";
-
-/// Ways a run can end, as [`shared::record::ExecutionRecord::outcome`] names them.
-const OUTCOMES: [&str; 8] = [
-    "ok",
-    "compile",
-    "runtime",
-    "thrown",
-    "limit",
-    "host",
-    "cancelled",
-    "internal",
-];
 
 /// Status classes; the first is for answers nobody waited for.
 const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -149,7 +137,7 @@ impl Scripts {
         }
         for (trigger, outcome) in TriggerKind::ALL
             .into_iter()
-            .flat_map(|trigger| OUTCOMES.map(|outcome| (trigger, outcome)))
+            .flat_map(|trigger| Completion::OUTCOMES.map(|outcome| (trigger, outcome)))
         {
             self.families
                 .runs
@@ -204,10 +192,10 @@ impl ScriptMetrics {
             return;
         }
         // An outcome this list does not know would be a defect of this crate; count it as one.
-        let at = OUTCOMES.iter().position(|o| *o == outcome);
-        let at = at.unwrap_or(OUTCOMES.len() - 1);
+        let at = Completion::OUTCOMES.iter().position(|o| *o == outcome);
+        let at = at.unwrap_or(Completion::OUTCOMES.len() - 1);
         self.0.http_runs[at]
-            .get_or_init(|| self.run_counter(trigger, OUTCOMES[at]))
+            .get_or_init(|| self.run_counter(trigger, Completion::OUTCOMES[at]))
             .inc();
     }
 

@@ -3,18 +3,24 @@
 use std::sync::Arc;
 
 use http::{Method, Uri};
-use shared::clock::Timestamp;
+use shared::clock::{SharedClock, Timestamp};
 use shared::event::Cause;
 use shared::id::{ExecutionId, RequestId};
 use shared::invocation::{Completion, Outcome, TriggerKind};
 use shared::record::ExecutionRecord;
 
-use super::Runs;
 use crate::catalog::{LiveApp, LiveScript};
+use crate::recorder::Recorder;
+
+/// Where runs are recorded, and by which clock.
+pub(super) struct Books {
+    pub(super) recorder: Arc<Recorder>,
+    pub(super) clock: SharedClock,
+}
 
 /// The facts of a run.
 pub(super) struct Facts {
-    pub(super) runs: Arc<Runs>,
+    pub(super) books: Arc<Books>,
     pub(super) app: Arc<LiveApp>,
     pub(super) script: Arc<LiveScript>,
     pub(super) execution: ExecutionId,
@@ -30,13 +36,13 @@ impl Facts {
     fn answered(&self, status: u16) {
         // Whether a client of a route waits for it.
         if self.trigger == TriggerKind::Http && self.target.is_some() {
-            let elapsed = self.runs.clock.now().since(self.started_at);
+            let elapsed = self.books.clock.now().since(self.started_at);
             self.script.metrics.observe(status, elapsed);
         }
     }
 
     fn ended(self, status: u16, completion: Completion) {
-        let recorder = &self.runs.recorder;
+        let recorder = &self.books.recorder;
         let outcome = completion.outcome();
         self.script.metrics.ran(self.trigger, outcome);
         let quiet = completion.error.is_none() && completion.logs.is_empty();

@@ -28,7 +28,7 @@ impl Host for NoServices {
 
 fn host(server: &Server) -> Arc<ScriptHost> {
     let host = ScriptHost::new(Arc::new(NoServices));
-    host.connect(&server.orchestrator);
+    server.orchestrator.connect(&host);
     host
 }
 

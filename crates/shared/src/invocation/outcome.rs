@@ -86,6 +86,18 @@ pub struct Completion {
 }
 
 impl Completion {
+    /// All outcomes: that it ended well, and the kinds of errors.
+    pub const OUTCOMES: [&str; 8] = [
+        "ok",
+        "compile",
+        "runtime",
+        "thrown",
+        "limit",
+        "host",
+        "cancelled",
+        "internal",
+    ];
+
     /// The outcome's name in lists, filters and metrics.
     pub fn outcome(&self) -> &'static str {
         self.error
@@ -131,5 +143,27 @@ impl Outcome {
             Some(ResponseBody::Stream(stream)) => stream.abandon(told),
             _ => told(self.completion),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script_error::{LimitKind, ScriptErrorKind as Kind};
+
+    #[test]
+    fn every_kind_of_error_is_an_outcome() {
+        let kinds = [
+            Kind::Compile,
+            Kind::Runtime,
+            Kind::Thrown,
+            Kind::Limit(LimitKind::Wall),
+            Kind::Host,
+            Kind::Cancelled,
+            Kind::Internal,
+        ];
+        let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+        assert_eq!(Completion::OUTCOMES[1..], names);
+        assert_eq!(Completion::OUTCOMES[0], Completion::default().outcome());
     }
 }

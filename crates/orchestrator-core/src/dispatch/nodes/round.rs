@@ -9,8 +9,10 @@ use store::handover::Doubt;
 use store::outbox::{self, Delivery};
 use store::{Store, StoreError};
 
-use super::BATCH;
 use super::machine::{Others, Round};
+
+/// Deliveries freed in one transaction.
+pub(super) const BATCH: usize = 1_000;
 
 /// What a round is to do.
 pub(super) struct Work {
