@@ -1,4 +1,4 @@
-//! The names by which a machine is reached, as far as it knows them.
+//! What a machine has and knows: the names by which it is reached, its memory.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,6 +11,53 @@ pub fn names() -> BTreeSet<String> {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let host = read("/proc/sys/kernel/hostname");
     names_of(host.trim(), &read("/etc/hosts"), &read("/etc/resolv.conf"))
+}
+
+/// What is assumed of a machine that does not tell.
+const MEMORY: u64 = 1 << 30;
+
+/// Bytes of memory this process may use: what the machine has, or what the cgroups it is in may
+/// have, if that is less.
+pub fn memory() -> u64 {
+    let read = |path: &str| fs::read_to_string(path).ok();
+    let groups = read("/proc/self/cgroup").unwrap_or_default();
+    let limits = limit_files(&groups);
+    let group = limits.filter_map(|path| read(&path)?.trim().parse::<u64>().ok());
+    let machine = read("/proc/meminfo").as_deref().and_then(total_of);
+    group.chain(machine).min().unwrap_or(MEMORY)
+}
+
+/// `MemTotal` of `/proc/meminfo`.
+fn total_of(meminfo: &str) -> Option<u64> {
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib = line
+        .trim()
+        .strip_suffix(" kB")?
+        .trim()
+        .parse::<u64>()
+        .ok()?;
+    kib.checked_mul(1_024)
+}
+
+/// Where the limits of a process's cgroups may be (`/proc/self/cgroup`, both versions): its own
+/// and those around it. `max` there is no number.
+fn limit_files(groups: &str) -> impl Iterator<Item = String> {
+    groups.lines().flat_map(|line| {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (of, path) = (parts.next().unwrap_or("?"), parts.next().unwrap_or("/"));
+        let (root, file) = match of {
+            "" => ("/sys/fs/cgroup", "memory.max"),
+            "memory" => ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+            _ => return Vec::new(),
+        };
+        let path = std::path::Path::new(path).to_owned();
+        let around = path.ancestors().map(|at| at.display().to_string());
+        around
+            .map(|at| format!("{root}{}/{file}", at.trim_end_matches('/')))
+            .collect()
+    })
 }
 
 fn names_of(host: &str, hosts: &str, resolver: &str) -> BTreeSet<String> {
@@ -83,5 +130,37 @@ mod tests {
         assert!(named.contains("shop.example.com") && named.contains("shop.local"));
         assert_eq!(names_of("", "", "").len(), 1);
         assert!(super::names().contains("localhost"));
+    }
+
+    #[test]
+    fn a_cgroup_is_found_with_those_around_it() {
+        let files = |groups| limit_files(groups).collect::<Vec<_>>();
+        assert_eq!(
+            files("0::/system.slice/picloud.service\n"),
+            [
+                "/sys/fs/cgroup/system.slice/picloud.service/memory.max",
+                "/sys/fs/cgroup/system.slice/memory.max",
+                "/sys/fs/cgroup/memory.max",
+            ]
+        );
+        assert_eq!(
+            files("5:cpu,cpuacct:/a\n4:memory:/docker/1f\n"),
+            [
+                "/sys/fs/cgroup/memory/docker/1f/memory.limit_in_bytes",
+                "/sys/fs/cgroup/memory/docker/memory.limit_in_bytes",
+                "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+            ]
+        );
+        assert_eq!(files("what is this"), [""; 0]);
+    }
+
+    #[test]
+    fn a_machine_knows_its_memory() {
+        assert_eq!(
+            total_of("MemTotal:        2040 kB\nMemFree: 1 kB\n"),
+            Some(2_040 << 10)
+        );
+        assert_eq!(total_of("MemFree: 1 kB\n"), None);
+        assert!(memory() > 64 << 20);
     }
 }

@@ -1,6 +1,7 @@
 //! The body of every answer, without boxing the common ones.
 
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use http_body::{Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 
 use crate::ingress::client_io::Busy;
+use crate::ingress::streams::Progress;
 use crate::runs::Places;
 
 /// Anything that can go wrong while a body is sent or received.
@@ -30,6 +32,8 @@ pub(crate) struct Body {
     pub(crate) places: Places,
     /// It does not wait for the answers of other connections.
     pub(crate) at_once: bool,
+    /// How far it is, where somebody has to know.
+    pub(crate) progress: Option<Rc<Progress>>,
     /// A script's answer, counted as such.
     pub(crate) of_script: bool,
 }
@@ -88,7 +92,7 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match &mut self.bytes {
+        let polled = match &mut self.bytes {
             Content::Empty => Poll::Ready(None),
             Content::Full(bytes) if bytes.len() > PIECE_BYTES => {
                 let piece = bytes.split_to(PIECE_BYTES);
@@ -100,7 +104,11 @@ impl http_body::Body for Body {
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             Content::Boxed(body) => Pin::new(body).poll_frame(context),
+        };
+        if let Some(progress) = &self.progress {
+            progress.asked(polled.is_ready());
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

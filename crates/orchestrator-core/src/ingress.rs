@@ -12,6 +12,7 @@ mod peer;
 mod reply;
 mod round;
 mod run;
+pub(crate) mod streams;
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -26,6 +27,7 @@ use hyper::body::Incoming;
 use shared::clock::{SharedClock, Timestamp};
 use shared::error::{Error, Kind, code};
 use shared::id::RequestId;
+use shared::memory::Memory;
 use shared::origin::Origin;
 use shared::release::Cors;
 use shared::routing::{Match, Method, WELL_KNOWN};
@@ -73,6 +75,9 @@ pub struct IngressConfig {
     pub app_rate: Option<Rate>,
     /// Proxies whose `X-Forwarded-*` headers are believed.
     pub trusted_proxies: Vec<Network>,
+    /// What is held for clients: bodies of requests until their script has ended, answers until
+    /// they have gone out.
+    pub memory: Arc<Memory>,
     /// Where the control plane answers.
     pub admin: AdminPlace,
 }
@@ -86,6 +91,7 @@ impl Default for IngressConfig {
             idle: Duration::from_secs(150),
             drain: Duration::from_secs(25),
             app_rate: None,
+            memory: Memory::new(1 << 30),
             trusted_proxies: vec![
                 IpAddr::V4(Ipv4Addr::LOCALHOST).into(),
                 IpAddr::V6(Ipv6Addr::LOCALHOST).into(),
@@ -226,6 +232,10 @@ impl Future for Answering {
             this.pace.write_at_once();
         }
         response.body_mut().busy = this.busy.take();
+        if let Some(progress) = streams::current() {
+            progress.answered();
+            response.body_mut().progress = Some(progress);
+        }
         Poll::Ready(Ok(response))
     }
 }

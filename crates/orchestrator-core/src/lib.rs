@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use shared::clock::SharedClock;
 use shared::limits::Limits;
+use shared::memory::Memory;
 use shared::origin::OwnHosts;
 use shared::seam::{Executor, Runner};
 use store::Store;
@@ -107,7 +108,9 @@ impl Orchestrator {
         );
         observe_events(&metrics, &store, &clock);
         let recorder = Recorder::new(store.clone(), Arc::clone(&clock), Arc::clone(&metrics));
-        let runs = runs::Runs::new(executor, Arc::clone(&recorder), Arc::clone(&clock));
+        let memory = Arc::clone(&config.ingress.memory);
+        observe_memory(&metrics, &memory);
+        let runs = runs::Runs::new(executor, Arc::clone(&recorder), memory, Arc::clone(&clock));
         let direct = DirectRuns::new(Arc::clone(&catalog), Arc::clone(&runs), Arc::clone(&clock));
         Self {
             catalog,
@@ -207,6 +210,22 @@ impl Orchestrator {
             store: self.store.clone(),
         })
     }
+}
+
+fn observe_memory(metrics: &Metrics, memory: &Arc<Memory>) {
+    let (used, most) = (Arc::clone(memory), Arc::clone(memory));
+    metrics.observe(
+        MetricKind::Gauge,
+        "memory_held_bytes",
+        "Bytes held for clients: bodies of requests, large answers",
+        move || used.used(),
+    );
+    metrics.observe(
+        MetricKind::Gauge,
+        "memory_budget_bytes",
+        "Bytes that may be held for clients",
+        move || most.most(),
+    );
 }
 
 /// What waits, from what the dispatcher knows: no statement is run for it. The numbers of rows and

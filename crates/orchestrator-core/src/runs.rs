@@ -18,6 +18,7 @@ use shared::invocation::{
     BodyStream, Completion, Input, Invocation, Outcome, ResponseBody, StreamItem, TriggerKind,
     Usage,
 };
+use shared::memory::{Held, Memory, NoRoom};
 use shared::name::FunctionName;
 use shared::script_error::{LimitKind, ScriptError, ScriptErrorKind};
 use shared::seam::{Execution, Executor};
@@ -26,6 +27,9 @@ use crate::admission::Permit;
 use crate::catalog::{LiveApp, LiveScript};
 use crate::recorder::Recorder;
 use record::{Books, Facts, Pending};
+
+/// Most bytes of an answer whose memory is not counted: what a connection has besides is more.
+const SMALL_ANSWER: usize = 16 << 10;
 
 /// What runs scripts and records that it did.
 pub(crate) struct Runs {
@@ -72,19 +76,37 @@ pub(crate) struct Plan {
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     _held: [Option<Permit>; 3],
+    /// The memory of the request's body, and of the answer.
+    memory: [Option<Held>; 2],
+}
+
+impl Places {
+    /// Holds the memory of a request's body too.
+    pub(crate) fn hold(&mut self, memory: Option<Held>) {
+        self.memory[0] = memory;
+    }
+
+    /// Holds the memory of an answer of so many bytes too.
+    pub(crate) fn hold_answer(&mut self, memory: &Arc<Memory>, bytes: u64) -> Result<(), NoRoom> {
+        let mut held = memory.hold();
+        held.grow(bytes)?;
+        self.memory[1] = Some(held);
+        Ok(())
+    }
 }
 
 impl From<Permit> for Places {
     fn from(place: Permit) -> Self {
-        Self {
-            _held: [Some(place), None, None],
-        }
+        [Some(place), None, None].into()
     }
 }
 
 impl From<[Option<Permit>; 3]> for Places {
     fn from(held: [Option<Permit>; 3]) -> Self {
-        Self { _held: held }
+        Self {
+            _held: held,
+            memory: [None, None],
+        }
     }
 }
 
@@ -92,9 +114,14 @@ impl Runs {
     pub(crate) fn new(
         executor: Arc<dyn Executor>,
         recorder: Arc<Recorder>,
+        memory: Arc<Memory>,
         clock: SharedClock,
     ) -> Arc<Self> {
-        let books = Arc::new(Books { recorder, clock });
+        let books = Arc::new(Books {
+            recorder,
+            memory,
+            clock,
+        });
         Arc::new(Self { executor, books })
     }
 
@@ -192,6 +219,14 @@ impl<E: Execution + ?Sized> Run<E> {
     /// Records the end of a run that had its outcome.
     pub(crate) fn ended(&mut self, completion: Completion) {
         self.record.ended(completion);
+    }
+
+    /// Holds the memory of its answer until that has gone out, if it is large and there is room.
+    pub(crate) fn hold_answer(&mut self, bytes: usize) -> Result<(), NoRoom> {
+        let large = self.record.facts().filter(|_| bytes > SMALL_ANSWER);
+        large.map_or(Ok(()), |facts| {
+            self.places.hold_answer(&facts.books.memory, bytes as u64)
+        })
     }
 
     /// Its places, for whoever holds them until the answer has gone out.

@@ -18,6 +18,7 @@ use orchestrator_core::{
 use services_core::Services;
 use shared::clock::SharedClock;
 use shared::id::AppId;
+use shared::memory::Memory;
 use shared::origin::{Origin, OwnHosts};
 use shared::seam::BoxFuture;
 use store::handover::BacklogLimit;
@@ -169,6 +170,7 @@ pub(crate) fn ingress_config(
             burst: rate.burst,
         }),
         drain: config.shutdown_timeout,
+        memory: Memory::new(config.memory),
         trusted_proxies: networks.collect::<Result<_, _>>()?,
         admin: places.admin.clone(),
         ..IngressConfig::default()

@@ -15,6 +15,7 @@ pub mod invocation;
 pub mod kv;
 pub mod limits;
 pub mod manifest;
+pub mod memory;
 pub mod moment;
 pub mod name;
 pub mod origin;

@@ -146,6 +146,11 @@ pub const KEYS: &[Key] = &[
         "1GiB",
         "Bytes of undelivered events an app may have",
     ),
+    key(
+        "memory.budget",
+        "auto",
+        "Memory for what is held for clients: bodies of requests, large answers; `auto`: half of what the machine or its cgroup has",
+    ),
     key("cache.scripts", "64MiB", "Memory for compiled scripts"),
     key(
         "ceiling.wall",

@@ -11,6 +11,7 @@ use shared::origin::{Origin, OriginError};
 use shared::units::{parse_duration, parse_size};
 
 use super::{ConfigError, Layers, origins};
+use crate::machine;
 
 /// Most worker threads.
 const WORKERS: usize = 256;
@@ -130,6 +131,8 @@ pub struct Config {
     pub admission: Admission,
     /// How events are delivered.
     pub events: Events,
+    /// Memory for what is held for clients, in bytes.
+    pub memory: u64,
     /// Memory for compiled scripts, in bytes.
     pub script_cache: u64,
     /// The highest limits a script can ask for.
@@ -172,6 +175,7 @@ impl Config {
                 backlog: of.number("events.backlog", 1, u64::MAX)?,
                 backlog_bytes: of.size("events.backlog_bytes")?,
             },
+            memory: of.memory()?,
             script_cache: of.size("cache.scripts")?,
             ceiling: Limits {
                 wall: of.duration("ceiling.wall")?,
@@ -276,6 +280,14 @@ impl<'a> Reader<'a> {
                 .map_or(1, usize::from)
                 .min(WORKERS)),
             _ => Ok(self.number(key, 1, WORKERS as u64)? as usize),
+        }
+    }
+
+    fn memory(&self) -> Result<u64, ConfigError> {
+        let key = "memory.budget";
+        match self.text(key) {
+            "auto" => Ok(machine::memory() / 2),
+            _ => self.size(key),
         }
     }
 

@@ -1,6 +1,7 @@
-//! Reading a request's body: bounded in size and in the client's patience with us.
+//! Reading a request's body: bounded in size, in memory, and in how long its client may take.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -10,10 +11,12 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use shared::error::{Error, Kind};
 use shared::limits::fixed::BODY_BYTES;
+use shared::memory::{Held, Memory, NoRoom};
 use tokio::time::{Instant, Sleep};
 
-/// A client that sends more slowly than this over the whole body is cut off.
-const SLOWEST_BYTES_PER_SECOND: u64 = 1_024;
+/// A client that sends more slowly than this while we are patient once is cut off, whatever it sent
+/// before.
+const SLOWEST_BYTES_PER_SECOND: f64 = 512.0;
 
 /// Why a body could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +27,8 @@ pub(super) enum BodyError {
     TooSlow,
     #[error("the request's body ended in the middle or is malformed")]
     Broken,
+    #[error("the server has no memory left for the request's body; try again")]
+    NoRoom,
 }
 
 impl From<BodyError> for Error {
@@ -32,47 +37,65 @@ impl From<BodyError> for Error {
             BodyError::TooLarge(_) => (Kind::TooLarge, "body_too_large"),
             BodyError::TooSlow => (Kind::InvalidInput, "body_too_slow"),
             BodyError::Broken => (Kind::InvalidInput, "body_broken"),
+            BodyError::NoRoom => (Kind::Unavailable, "overloaded"),
         };
         Self::new(kind, code, error.to_string())
     }
 }
 
-/// A body that ends with an error when it grows too large or comes too slowly.
+/// A body that ends with an error when it grows too large, comes too slowly or finds no memory.
 pub(super) struct Paced {
     inner: Incoming,
     got: usize,
     most: usize,
+    held: Held,
     patience: Duration,
-    /// Exists only once the client has made us wait.
-    waiting: Option<(Instant, Pin<Box<Sleep>>)>,
+    /// What had come when we were patient last. Exists only once the client has made us wait.
+    waiting: Option<(usize, Pin<Box<Sleep>>)>,
 }
 
 impl Paced {
-    pub(super) fn new(inner: Incoming, most: usize, patience: Duration) -> Self {
+    pub(super) fn new(
+        inner: Incoming,
+        most: usize,
+        memory: &Arc<Memory>,
+        patience: Duration,
+    ) -> Self {
         Self {
             inner,
             got: 0,
             most,
+            held: memory.hold(),
             patience,
             waiting: None,
         }
     }
 
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<BodyError> {
-        let earned = Duration::from_secs(self.got as u64 / SLOWEST_BYTES_PER_SECOND);
-        let patience = self.patience;
-        let (since, timer) = self.waiting.get_or_insert_with(|| {
-            let now = Instant::now();
-            (now, Box::pin(tokio::time::sleep_until(now + patience)))
+        let (patience, got) = (self.patience, self.got);
+        let (before, timer) = self.waiting.get_or_insert_with(|| {
+            let timer = Box::pin(tokio::time::sleep(patience));
+            (got, timer)
         });
+        let least = patience.as_secs_f64() * SLOWEST_BYTES_PER_SECOND;
         while timer.as_mut().poll(cx).is_ready() {
-            let deadline = *since + patience + earned;
-            if deadline <= Instant::now() {
+            if ((got - *before) as f64) < least {
                 return Poll::Ready(BodyError::TooSlow);
             }
-            timer.as_mut().reset(deadline);
+            *before = got;
+            timer.as_mut().reset(Instant::now() + patience);
         }
         Poll::Pending
+    }
+
+    fn take(&mut self, bytes: usize) -> Result<(), BodyError> {
+        self.got += bytes;
+        if self.got > self.most {
+            return Err(BodyError::TooLarge(self.most >> 20));
+        }
+        self.held
+            .grow(bytes as u64)
+            .map_err(|NoRoom| BodyError::NoRoom)
     }
 }
 
@@ -95,11 +118,8 @@ impl Body for Paced {
         let Ok(frame) = frame else {
             return Poll::Ready(Some(Err(BodyError::Broken)));
         };
-        this.got += frame.data_ref().map_or(0, Bytes::len);
-        if this.got > this.most {
-            return Poll::Ready(Some(Err(BodyError::TooLarge(this.most >> 20))));
-        }
-        Poll::Ready(Some(Ok(frame)))
+        let taken = this.take(frame.data_ref().map_or(0, Bytes::len));
+        Poll::Ready(Some(taken.map(|()| frame)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -111,25 +131,34 @@ impl Body for Paced {
     }
 }
 
-/// The whole body. A bodyless request costs nothing.
-pub(super) async fn collect(body: Incoming, patience: Duration) -> Result<Bytes, Error> {
+/// The whole body, and the memory it takes. A bodyless request costs nothing.
+pub(super) async fn collect(
+    body: Incoming,
+    memory: &Arc<Memory>,
+    patience: Duration,
+) -> Result<(Bytes, Option<Held>), Error> {
     if body.is_end_stream() {
-        return Ok(Bytes::new());
+        return Ok((Bytes::new(), None));
     }
     if body.size_hint().lower() > BODY_BYTES as u64 {
         return Err(BodyError::TooLarge(BODY_BYTES >> 20).into());
     }
-    let mut body = Paced::new(body, BODY_BYTES, patience);
+    let mut body = Paced::new(body, BODY_BYTES, memory, patience);
+    let whole = whole(&mut body).await?;
+    Ok((whole, Some(body.held)))
+}
+
+async fn whole(body: &mut Paced) -> Result<Bytes, Error> {
     // Most bodies come in one piece, which need not be copied.
-    let Some(first) = data(&mut body).await? else {
+    let Some(first) = data(body).await? else {
         return Ok(Bytes::new());
     };
-    let Some(second) = data(&mut body).await? else {
+    let Some(second) = data(body).await? else {
         return Ok(first);
     };
     let mut whole = BytesMut::from(first);
     whole.extend_from_slice(&second);
-    while let Some(more) = data(&mut body).await? {
+    while let Some(more) = data(body).await? {
         whole.extend_from_slice(&more);
     }
     Ok(whole.freeze())

@@ -23,6 +23,7 @@ use super::Ingress;
 use super::client_io::{Awaited, ClientIo, Pace};
 use super::control::AdminPlace;
 use super::round::{Line, Round};
+use super::streams::Streams;
 
 /// Becomes true when the server stops.
 pub type Shutdown = watch::Receiver<bool>;
@@ -171,7 +172,8 @@ async fn connection(
     });
     // Errors of single connections (resets, malformed requests) are the clients' own.
     if http2 {
-        let mut builder = http2::Builder::new(LocalTasks);
+        let patience = ingress.config.client_patience;
+        let mut builder = http2::Builder::new(Streams { patience });
         builder
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS)
@@ -282,19 +284,5 @@ impl<'a> Guard<'a> {
 fn wake_later(timer: Pin<&mut Sleep>, cx: &mut Context<'_>) {
     if timer.poll(cx).is_ready() {
         cx.waker().wake_by_ref();
-    }
-}
-
-/// HTTP/2 streams stay on the worker that accepted their connection.
-#[derive(Clone, Copy)]
-struct LocalTasks;
-
-impl<F> hyper::rt::Executor<F> for LocalTasks
-where
-    F: Future + 'static,
-    F::Output: 'static,
-{
-    fn execute(&self, future: F) {
-        tokio::task::spawn_local(future);
     }
 }

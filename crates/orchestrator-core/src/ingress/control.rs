@@ -115,9 +115,9 @@ impl Ingress {
             return Ok(well_known(request.method(), &origin).into());
         }
         let control = self.control.as_ref().ok_or_else(Error::internal)?;
-        let patience = self.config.client_patience;
+        let (memory, patience) = (&self.config.memory, self.config.client_patience);
         let request = request.map(|body| {
-            let body = body_in::Paced::new(body, ADMIN_BODY_BYTES, patience);
+            let body = body_in::Paced::new(body, ADMIN_BODY_BYTES, memory, patience);
             BoxBody::new(body.map_err(Into::into))
         });
         let peer = PeerInfo {

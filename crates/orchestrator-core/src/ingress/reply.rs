@@ -10,6 +10,7 @@ use http_body::Frame;
 use shared::error::{Error, Kind, Problem};
 use shared::id::RequestId;
 use shared::invocation::{Outcome, ResponseBody, StreamItem};
+use shared::memory::NoRoom;
 use shared::origin::{Origin, mentions_session};
 use shared::routing::Method;
 use shared::script_error::{PublicError, ScriptError};
@@ -48,7 +49,12 @@ pub(super) fn id_value(id: &RequestId) -> HeaderValue {
 
 /// Whether an answer with this status may go out before the request's body was read.
 pub(super) fn leaves_bytes_unread(status: StatusCode) -> bool {
-    status == StatusCode::PAYLOAD_TOO_LARGE || status == StatusCode::REQUEST_TIMEOUT
+    matches!(
+        status,
+        StatusCode::PAYLOAD_TOO_LARGE
+            | StatusCode::REQUEST_TIMEOUT
+            | StatusCode::SERVICE_UNAVAILABLE
+    )
 }
 
 /// 414: the path and query are too long.
@@ -175,6 +181,15 @@ fn answer_of(outcome: Outcome, run: &mut Run<dyn Execution>) -> Response<Body> {
         run.ended(outcome.completion);
         return response;
     };
+    if let ResponseBody::Full(bytes) = &script.body
+        && let Err(NoRoom) = run.hold_answer(bytes.len())
+    {
+        let detail = "the server has no memory left for the answer; try again";
+        let response = problem(&Error::new(Kind::Unavailable, "overloaded", detail), id);
+        run.answered(response.status().as_u16());
+        run.ended(outcome.completion);
+        return response;
+    }
     run.answered(script.status.as_u16());
     let body = match script.body {
         ResponseBody::Full(bytes) => {

@@ -16,7 +16,7 @@ use shared::release::RouteAuth;
 use shared::routing::Params;
 use shared::seam::Execution;
 
-use super::{Facts, Ingress, Last, Step, body_in, reply};
+use super::{Facts, Ingress, IngressConfig, Last, Step, body_in, reply};
 use crate::body::Body;
 use crate::catalog::{LiveApp, LiveMode, LiveRoute};
 use crate::runs::{self, Places, Plan};
@@ -34,7 +34,7 @@ impl Ingress {
     /// Admits a run and starts it. Most have no token to check and no body to wait for.
     pub(super) fn run(self: &Arc<Self>, run: Run, request: Request<Incoming>) -> Step {
         let id = run.facts.id;
-        let places = match self.admit(&run.app, &run.route, run.facts.started_at) {
+        let mut places = match self.admit(&run.app, &run.route, run.facts.started_at) {
             Ok(places) => places,
             Err(error) => return run.last.applied(reply::problem(&error, id)).into(),
         };
@@ -51,9 +51,18 @@ impl Ingress {
                     let header = parts.headers.get(header::AUTHORIZATION);
                     ingress.tokens.check(run.app.context.id, header).await?;
                 }
-                body_in::collect(incoming, ingress.config.client_patience).await
+                let IngressConfig {
+                    memory,
+                    client_patience,
+                    ..
+                } = &ingress.config;
+                body_in::collect(incoming, memory, *client_patience).await
             };
-            match ready.await {
+            let ready = ready.await.map(|(body, held)| {
+                places.hold(held);
+                body
+            });
+            match ready {
                 Ok(body) if accepted => ingress.take(run, parts, body, places).await,
                 Ok(body) => {
                     let mut started = ingress.start(run, parts, body, places);

@@ -7,6 +7,7 @@ use shared::clock::{SharedClock, Timestamp};
 use shared::event::Cause;
 use shared::id::{ExecutionId, RequestId};
 use shared::invocation::{Completion, Outcome, TriggerKind};
+use shared::memory::Memory;
 use shared::record::ExecutionRecord;
 
 use crate::catalog::{LiveApp, LiveScript};
@@ -15,6 +16,7 @@ use crate::recorder::Recorder;
 /// Where runs are recorded, and by which clock.
 pub(super) struct Books {
     pub(super) recorder: Arc<Recorder>,
+    pub(super) memory: Arc<Memory>,
     pub(super) clock: SharedClock,
 }
 

@@ -9,6 +9,7 @@ mod cors;
 mod executor;
 mod hostile;
 mod limits;
+mod memory;
 mod origins;
 mod platform;
 mod readers;
