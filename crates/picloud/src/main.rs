@@ -5,6 +5,7 @@ mod error;
 mod listeners;
 mod local;
 mod serve;
+mod stopping;
 mod welcome;
 mod wire;
 

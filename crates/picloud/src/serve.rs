@@ -19,6 +19,7 @@ use crate::commands::print;
 use crate::error::CommandError;
 use crate::listeners::Listeners;
 use crate::local::{Credentials, LocalFiles};
+use crate::stopping::Left;
 use crate::welcome::Welcome;
 use crate::wire::{self, Platform};
 
@@ -98,8 +99,9 @@ fn run(
     let files = LocalFiles::write(&credentials, &config.data_dir, env)
         .map_err(CommandError::io("cannot write the local credential"))?;
     let internal = start_internal(&platform.orchestrator, internal, stop)?;
-    let admin = start_admin(&platform, admin, runtime, stop)?;
-    let workers = start_workers(&platform, public, runtime, stop, delivered)?;
+    let left = Left::new(&platform.executor, config.shutdown_timeout);
+    let admin = start_admin(&platform, admin, runtime, stop, &left)?;
+    let workers = start_workers(&platform, public, runtime, stop, (delivered, left))?;
     let welcome = Welcome {
         data_dir: &config.data_dir,
         took: started.elapsed(),
@@ -185,13 +187,19 @@ fn start_admin(
     listener: Option<TcpListener>,
     runtime: &Runtime,
     stop: &Stop,
+    left: &Arc<Left>,
 ) -> Result<Threads, CommandError> {
     let control = platform.control_plane(runtime.handle().clone());
     let ingress = platform.orchestrator.admin_ingress(control);
-    let watch = stop.watch();
+    let (watch, left) = (stop.watch(), Arc::clone(left));
     let work = move |_, listener| {
+        let listening = left.listening();
         let serving = orchestrator_core::serve(listener, Arc::clone(&ingress), watch.clone());
-        async move { serving.await.map_err(|error| error.to_string()) }
+        async move {
+            let served = serving.await;
+            drop(listening);
+            served.map_err(|error| error.to_string())
+        }
     };
     let listeners = listener.into_iter().collect();
     Threads::start(TaskKind::AdminListener, listeners, stop, work)
@@ -203,7 +211,7 @@ fn start_workers(
     listeners: Vec<TcpListener>,
     runtime: &Runtime,
     stop: &Stop,
-    delivered: watch::Receiver<bool>,
+    (delivered, left): (watch::Receiver<bool>, Arc<Left>),
 ) -> Result<Threads, CommandError> {
     let control = platform.control_plane(runtime.handle().clone());
     let ingress = platform.orchestrator.ingress(Some(control));
@@ -212,12 +220,16 @@ fn start_workers(
     let work = move |index, listener| {
         executor.attach(index);
         let serving = orchestrator_core::serve(listener, Arc::clone(&ingress), watch.clone());
-        let mut delivered = delivered.clone();
+        let (mut delivered, left) = (delivered.clone(), Arc::clone(&left));
+        let listening = left.listening();
         async move {
-            serving.await.map_err(|error| error.to_string())?;
+            let served = serving.await;
+            drop(listening);
+            // Scripts run here whose clients are connected to other threads.
+            left.nothing().await;
             // A sender that is gone has nothing running either.
             drop(delivered.wait_for(|delivered| *delivered).await);
-            Ok(())
+            served.map_err(|error| error.to_string())
         }
     };
     Threads::start(TaskKind::Worker, listeners, stop, work)

@@ -181,6 +181,11 @@ impl LocalExecutor {
         stats
     }
 
+    /// Scripts started and not ended, on all workers.
+    pub fn active(&self) -> usize {
+        self.handles.iter().map(|handle| handle.load.active()).sum()
+    }
+
     /// A worker that could start a script at once, other than `not`.
     fn idle_worker(&self, not: usize) -> Option<&Handle> {
         let mut all = self.handles.iter().enumerate();

@@ -35,3 +35,27 @@ fn open_tails_end_and_do_not_delay_a_stop() {
         assert!(rest.ends_with("0\r\n\r\n"), "cut off: {rest}");
     }
 }
+
+/// Callees and requests that were handed over run on workers that no client is connected to.
+#[test]
+fn what_is_under_way_on_any_worker_is_finished() {
+    for _ in 0..3 {
+        let mut server = started(setup().set("workers", "4"));
+        let scripts = [
+            (
+                "caller",
+                "invoke::call(\"callee\", ()) + invoke::call(\"callee\", ())",
+            ),
+            ("callee", "time::sleep(1); 7"),
+        ];
+        deploy(&server, &scripts);
+        let url = format!("{}/caller", server.url());
+        let asked = std::thread::spawn(move || {
+            let answer = ureq::get(&url).header("host", "shop.localhost").call();
+            answer.unwrap().body_mut().read_to_string().unwrap()
+        });
+        while server.metric("picloud_scripts_active") < 2 {}
+        assert!(server.stop().success(), "{}", server.log());
+        assert_eq!(asked.join().unwrap(), "14");
+    }
+}
