@@ -328,6 +328,7 @@ impl State {
         inbox: &mut mpsc::UnboundedReceiver<Event>,
         patience: Duration,
     ) -> Result<(), StoreError> {
+        // What has not begun waits in the database for whoever comes next.
         self.plan.clear();
         let end = tokio::time::Instant::now() + patience;
         while self.plan.running() > 0 || !self.settling.is_idle() {

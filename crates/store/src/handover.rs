@@ -17,7 +17,8 @@ use tokio::sync::mpsc;
 pub use news::{Heard, News};
 pub use notice::{Backlog, BacklogLimit, Doubt, Hold, Notice};
 
-/// Deliveries of one app held in memory.
+/// Deliveries of one app held in memory: one with a long queue leaves room for the others, and what
+/// does not fit is as safe in the database.
 const HELD_PER_APP: usize = 512;
 /// Deliveries held in memory.
 const HELD: usize = 8_192;
@@ -196,7 +197,8 @@ impl Handover {
         self.lock().lease_until = Some(at + LEASE);
     }
 
-    /// Whether what is held may be worked on: the lease is good for a while yet.
+    /// Whether what is held may be worked on: the lease is good for a while yet. Not to its last
+    /// moment, because what is begun then would go on beside the process that takes over.
     pub fn holds(&self) -> bool {
         !self.shared
             || self
@@ -229,6 +231,7 @@ impl Handover {
         }
         state.total += 1;
         state.held.insert(app, held + 1);
+        // A lease that is renewed with the deliveries themselves costs no transaction of its own.
         let good = state
             .lease_until
             .is_some_and(|until| until > Instant::now() + LEASE.saturating_sub(RENEW));

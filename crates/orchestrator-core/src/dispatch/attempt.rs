@@ -270,10 +270,13 @@ impl State {
                 }
                 self.settling.done(delivery);
             }
+            // It stays here, first in its lane: those behind it would have to follow it to the
+            // database.
             End::NotYet(due_at) if due_at != PARKED && delivery.order_key.is_some() => {
                 self.plan.again(Delivery { due_at, ..delivery }, now);
             }
             End::NotYet(due_at) => self.settling.failed(Failed::Back { delivery, due_at }),
+            // Somebody else holds it and writes its end.
             End::Gone => {
                 self.parts.store.handover().release(delivery.app);
                 self.plan.leave(&delivery, now);

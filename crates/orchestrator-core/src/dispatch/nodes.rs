@@ -115,10 +115,13 @@ impl State {
         let epochs: HashMap<i64, i64> = held.iter().map(|d| (d.seq, d.epoch)).collect();
         let mut mine = BTreeMap::new();
         for delivery in self.plan.clear() {
+            // What was not known when the look began may have been written after it, and is not in
+            // what it found; it is this process's all the same.
             let same = epochs.get(&delivery.seq) == Some(&delivery.epoch);
             if same || !known.contains(&delivery.seq) {
                 mine.insert(delivery.seq, delivery);
             } else {
+                // Another process has taken it over.
                 handover.release(delivery.app);
             }
         }

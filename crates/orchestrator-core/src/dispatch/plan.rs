@@ -11,7 +11,8 @@ use shared::id::AppId;
 use shared::schedule::GRACE;
 use store::outbox::Delivery;
 
-/// Deliveries that ran when a process ended and may run at the same time again.
+/// Deliveries that ran when a process ended and may run at the same time again. One of them may be
+/// why it ended: the fewer run beside it, the fewer are under suspicion after the next time.
 const SUSPECTS: u32 = 8;
 
 /// Deliveries with the same trigger and key.
@@ -100,11 +101,13 @@ impl Plan {
             return false;
         }
         self.note(&delivery);
+        // Only the first of a lane is in the turns, so that two of them never run together.
         if let Some(lane) = lane_of(&delivery) {
             if let Some(behind) = self.lanes.get_mut(&lane) {
                 behind.insert(delivery.seq, delivery);
                 return true;
             }
+            // Empty, it still says that the first of the lane is here.
             self.lanes.insert(lane, BTreeMap::new());
         }
         self.ready(delivery, now);
@@ -178,6 +181,7 @@ impl Plan {
             return None;
         }
         let share = self.share(places);
+        // Each app is asked once: all may be at their limits, and then nothing starts.
         for _ in 0..self.turns.len() {
             let id = self.turns.pop_front()?;
             let Some(app) = self.apps.get_mut(&id) else {

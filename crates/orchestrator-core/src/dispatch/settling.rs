@@ -8,7 +8,7 @@ use store::outbox::{Delivery, Failed, settle};
 
 use super::{Event, State};
 
-/// Ends in one transaction.
+/// Ends in one transaction: many share a commit, and nobody waits for it long.
 const BATCH: usize = 512;
 /// How long is waited when the database is away.
 const AWAY: Duration = Duration::from_millis(250);
@@ -76,6 +76,7 @@ impl State {
         if settling.writing || settling.is_empty() || paused {
             return;
         }
+        // One at a time: what ends meanwhile shares the next commit.
         settling.writing = true;
         settling.pause_until = None;
         let done: Vec<Delivery> = drain(&mut settling.done);
@@ -100,6 +101,8 @@ impl State {
         let stale = match settled.result {
             Ok(stale) => stale,
             Err(error) => {
+                // They may have been written all the same. Every write asks for the epoch, so the
+                // second time changes nothing more.
                 tracing::warn!(%error, "the ends of deliveries could not be written; trying again");
                 self.settling.done.extend(settled.done);
                 self.settling.failed.extend(settled.failed);

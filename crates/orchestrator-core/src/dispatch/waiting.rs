@@ -16,13 +16,15 @@ use store::triggers::PARKED;
 use super::nodes::Fact;
 use super::{Dispatcher, Event, State};
 
-/// Deliveries taken at once.
+/// Deliveries taken at once: a transaction for many, and no long one.
 const CLAIM: usize = 256;
-/// Room in memory that makes taking worth while.
+/// Room in memory that makes taking worth while. With less, a long queue would cost a transaction
+/// for every few of its deliveries.
 const WORTH: usize = 64;
 /// How long is waited when the database is away, or somebody else holds what comes first.
 const AGAIN: Duration = Duration::from_millis(500);
-/// Looking at all apps takes at most one part in so many of the time …
+/// Looking at all apps reads through every queue, so it takes at most one part in so many of the
+/// time …
 const SELDOM: u32 = 20;
 /// … but is not put off for longer.
 const LOOK: Duration = Duration::from_secs(10);
