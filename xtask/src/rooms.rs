@@ -32,6 +32,7 @@ const CRATES: &[Crate] = &[
     without_circles("crates/picloud/src"),
     without_circles("crates/picloud-cli/src"),
     without_circles("crates/services-core/src"),
+    without_circles("crates/orchestrator-core/src"),
     without_circles("crates/shared/src"),
     without_circles("crates/store/src"),
 ];

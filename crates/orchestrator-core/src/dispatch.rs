@@ -8,117 +8,34 @@ mod attempt;
 mod cron;
 mod judge;
 mod nodes;
+mod parts;
 mod plan;
 mod settling;
+mod state;
 mod tail;
 mod waiting;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use shared::clock::{SharedClock, Timestamp};
+use shared::clock::Timestamp;
 use shared::id::AppId;
+use store::StoreError;
 use store::handover::Notice;
-use store::{Store, StoreError};
 use tokio::sync::mpsc;
 
-use crate::admission::Gate;
-use crate::catalog::LiveCatalog;
-use crate::metrics::Metrics;
-use crate::runs::Runs;
-use attempt::{Attempt, Finished};
+use attempt::Attempt;
 use nodes::Fact;
 use plan::Plan;
+use state::{Event, Mailbox, State};
 
+pub use parts::{DispatchConfig, Dispatcher};
 pub use tail::{AttemptItem, AttemptTail};
 
 /// Longest sleep: the clock that counts, the machine's or the database's, may be set meanwhile.
 const LONGEST_SLEEP: Duration = Duration::from_mins(15);
 /// How often is looked for work when nobody tells.
 const POLL: Duration = Duration::from_secs(1);
-
-/// How events are delivered.
-#[derive(Clone, Copy, Debug)]
-pub struct DispatchConfig {
-    /// Handlers that run at the same time.
-    pub concurrency: u32,
-    /// Handlers that start while requests need most of the node.
-    pub pressed: u32,
-    /// Whether a write tells the dispatcher. Off: it looks every second.
-    pub hints: bool,
-    /// How long handlers may take to end when the server stops.
-    pub drain: Duration,
-}
-
-/// The parts delivering needs.
-pub struct Dispatcher {
-    pub(crate) config: DispatchConfig,
-    pub(crate) store: Store,
-    pub(crate) clock: SharedClock,
-    pub(crate) catalog: Arc<LiveCatalog>,
-    pub(crate) runs: Arc<Runs>,
-    pub(crate) metrics: Arc<Metrics>,
-    pub(crate) tail: AttemptTail,
-    /// Requests under way: they come first.
-    pub(crate) requests: Arc<Gate>,
-}
-
-impl std::fmt::Debug for Dispatcher {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Dispatcher")
-    }
-}
-
-/// What the deciding task is told.
-enum Event {
-    Notice(Notice),
-    Finished(Box<Finished>),
-    Settled(settling::Settled),
-    Claimed(waiting::Claimed),
-    Cron(cron::Fired),
-    Nodes(nodes::Seen),
-}
-
-/// Where the deciding task is told.
-#[derive(Clone)]
-struct Mailbox(mpsc::UnboundedSender<Event>);
-
-impl Mailbox {
-    fn new() -> (Self, mpsc::UnboundedReceiver<Event>) {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "every event answers something the receiver began, so it bounds them itself"
-        )]
-        let (sender, receiver) = mpsc::unbounded_channel();
-        (Self(sender), receiver)
-    }
-
-    /// Does something beside the deciding task, which is told how it went.
-    fn report(&self, work: impl Future<Output = Event> + Send + 'static) {
-        let events = self.0.clone();
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "short work of a named task, which waits for all of it before it ends"
-        )]
-        tokio::spawn(async move {
-            // A task that has ended needs no telling.
-            events.send(work.await).ok();
-        });
-    }
-}
-
-/// The state of the deciding task.
-struct State {
-    /// Without hints: when it was looked for work.
-    polled_at: Option<Instant>,
-    parts: Arc<Dispatcher>,
-    plan: Plan,
-    settling: settling::Settling,
-    waiting: waiting::Waiting,
-    cron: cron::Cron,
-    nodes: nodes::Nodes,
-    events: Mailbox,
-}
 
 impl Dispatcher {
     /// Takes over what earlier processes left, then delivers until `stop` resolves; then lets what
@@ -199,10 +116,6 @@ async fn pause(sleep: Option<Duration>) {
 }
 
 impl State {
-    fn now(&self) -> Timestamp {
-        self.parts.clock.now()
-    }
-
     fn take(&mut self, event: Event) {
         let now = self.now();
         match event {
@@ -272,11 +185,15 @@ impl State {
         let overdue = [self.plan.first_due(), self.waiting.first_due()];
         let overdue = overdue.into_iter().flatten().min();
         self.parts.metrics.first_due(overdue);
-        self.cron.start(&self.parts, &self.events, now);
+        if let Some(round) = self.cron.start(&self.parts, now) {
+            self.events.report(async move { Event::Cron(round.await) });
+        }
         let doing = self.doing(now);
         let plan = &self.plan;
         let known = || plan.known();
-        self.nodes.start(&self.parts, &self.events, doing, &known);
+        if let Some(round) = self.nodes.start(&self.parts, doing, &known) {
+            self.events.report(async move { Event::Nodes(round.await) });
+        }
     }
 
     fn start_attempts(&mut self, now: Timestamp) {

@@ -1,6 +1,7 @@
 //! From a request to its answer: host, route, admission, script, record.
 
 mod accept;
+mod admin;
 mod body_in;
 pub(crate) mod client_io;
 mod connection;
@@ -8,192 +9,46 @@ mod control;
 mod cors;
 mod listen;
 mod network;
+mod parts;
 mod peer;
 mod reply;
 mod round;
 mod run;
+mod step;
 pub(crate) mod streams;
 
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
+use http::{HeaderName, Request, Response};
 use hyper::body::Incoming;
-use shared::clock::{SharedClock, Timestamp};
+use shared::clock::Timestamp;
 use shared::error::{Error, Kind, code};
 use shared::id::RequestId;
-use shared::memory::Memory;
-use shared::origin::Origin;
-use shared::release::Cors;
 use shared::routing::{Match, Method, WELL_KNOWN};
-use shared::seam::LocalFuture;
 
-use store::Store;
-
+pub use admin::{AdminPlace, AdminReach, ControlHandler, ControlPlane, PeerInfo};
 use client_io::{Busy, Pace};
 pub use connection::{Shutdown, serve};
-pub use control::{AdminPlace, AdminReach, ControlHandler, ControlPlane, PeerInfo};
 pub use listen::bind;
 pub use network::{Network, NetworkError};
+pub(crate) use parts::Door;
+pub use parts::{Ingress, IngressConfig};
+use step::{Facts, Last, Step};
 
-use crate::admission::{Gate, Rate};
 use crate::body::Body;
-use crate::catalog::{LiveApp, LiveCatalog, LiveRoute};
+use crate::catalog::LiveApp;
 use crate::health::Health;
 use crate::hosts::HostMatch;
-use crate::metrics::Metrics;
-use crate::runs::Runs;
-use crate::tokens::TokenCheck;
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longest path and query.
 const URL_BYTES: usize = 8 << 10;
-
-/// Bounds of the ingress.
-#[derive(Clone, Debug)]
-pub struct IngressConfig {
-    /// Requests under way on this node.
-    pub concurrency: u32,
-    /// Connections per worker.
-    pub connections: u32,
-    /// How long a client may take for a request's head, how long a body may stay below the
-    /// slowest accepted rate, and how long an answer may wait for its reader.
-    pub client_patience: Duration,
-    /// How long a connection may be idle between two requests at least; it is closed before it was
-    /// idle for twice that time. Longer than common proxies keep theirs, so that it is not us who
-    /// closes under a request.
-    pub idle: Duration,
-    /// How long requests under way may take when the server stops.
-    pub drain: Duration,
-    /// Requests per second of one app; absent: as many as there is room for.
-    pub app_rate: Option<Rate>,
-    /// Proxies whose `X-Forwarded-*` headers are believed.
-    pub trusted_proxies: Vec<Network>,
-    /// What is held for clients: bodies of requests until their script has ended, answers until
-    /// they have gone out.
-    pub memory: Arc<Memory>,
-    /// Where the control plane answers.
-    pub admin: AdminPlace,
-}
-
-impl Default for IngressConfig {
-    fn default() -> Self {
-        Self {
-            concurrency: 50_000,
-            connections: 20_000,
-            client_patience: Duration::from_secs(10),
-            idle: Duration::from_secs(150),
-            drain: Duration::from_secs(25),
-            app_rate: None,
-            memory: Memory::new(1 << 30),
-            trusted_proxies: vec![
-                IpAddr::V4(Ipv4Addr::LOCALHOST).into(),
-                IpAddr::V6(Ipv6Addr::LOCALHOST).into(),
-            ],
-            admin: AdminPlace {
-                origin: Origin::new(false, "localhost".into(), Some(8081)),
-                named: false,
-                reach: AdminReach::Named,
-                host: None,
-            },
-        }
-    }
-}
-
-/// Whose requests come by a listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Door {
-    /// The apps'.
-    Apps,
-    /// The control plane's.
-    Admin,
-}
-
-/// Everything a listener needs to answer requests.
-pub struct Ingress {
-    pub(crate) door: Door,
-    pub(crate) config: IngressConfig,
-    pub(crate) catalog: Arc<LiveCatalog>,
-    pub(crate) runs: Arc<Runs>,
-    pub(crate) metrics: Arc<Metrics>,
-    pub(crate) health: Arc<Health>,
-    pub(crate) tokens: TokenCheck,
-    pub(crate) control: Option<ControlPlane>,
-    pub(crate) clock: SharedClock,
-    pub(crate) gate: Arc<Gate>,
-    pub(crate) store: Store,
-}
-
-impl std::fmt::Debug for Ingress {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Ingress")
-    }
-}
-
-/// One request's facts, gathered once.
-struct Facts {
-    id: RequestId,
-    started_at: Timestamp,
-    ip: IpAddr,
-    scheme: &'static str,
-    host: Arc<str>,
-    /// The host is an app's own.
-    own_host: bool,
-}
-
-/// What is done to an answer of a route at last, whatever the answer is.
-struct Last {
-    cors: Option<(Arc<Cors>, Option<HeaderValue>)>,
-    head: bool,
-}
-
-impl Last {
-    fn new(route: &LiveRoute, headers: &HeaderMap, head: bool) -> Self {
-        let cors = route.cors.as_ref();
-        let origin = || headers.get(header::ORIGIN).cloned();
-        Self {
-            cors: cors.map(|cors| (Arc::clone(cors), origin())),
-            head,
-        }
-    }
-
-    fn apply(&self, response: &mut Response<Body>) {
-        if let Some((cors, origin)) = &self.cors {
-            cors::apply(cors, origin.as_ref(), response.headers_mut());
-        }
-        if self.head {
-            reply::drop_body(response);
-        }
-    }
-
-    fn applied(&self, mut response: Response<Body>) -> Response<Body> {
-        self.apply(&mut response);
-        response
-    }
-}
-
-/// How a request is answered. What has to wait is boxed, so that a connection needs little memory
-/// and little is moved for a request.
-enum Step {
-    /// It is.
-    Answer(Box<Response<Body>>),
-    /// When its script has run.
-    Running(Box<run::Started>),
-    /// When this is ready.
-    Later(LocalFuture<Result<Response<Body>, Error>>),
-}
-
-impl From<Response<Body>> for Step {
-    fn from(response: Response<Body>) -> Self {
-        Self::Answer(Box::new(response))
-    }
-}
 
 /// The answer to one request.
 struct Answering {

@@ -10,16 +10,13 @@ use shared::event::request::StoredRequest;
 use shared::id::ExecutionId;
 use shared::invocation::{Input, TriggerKind};
 use shared::name::FunctionName;
-use shared::record::AttemptEnd;
 use shared::retry::RetryPolicy;
 use shared::script_error::{ScriptError, ScriptErrorKind};
 use store::StoreError;
-use store::outbox::{Delivery, Failed};
+use store::outbox::Delivery;
 use store::triggers::PARKED;
 
-use super::judge::judge;
-use super::tail::{tell_failed, told};
-use super::{Dispatcher, State};
+use super::parts::Dispatcher;
 use crate::admission::Permit;
 use crate::catalog::{LiveApp, LiveScript};
 use crate::runs::Plan;
@@ -42,7 +39,7 @@ pub(super) struct Attempt {
 /// How it went.
 pub(super) struct Finished {
     pub(super) delivery: Delivery,
-    ran: Option<(ExecutionId, Duration)>,
+    pub(super) ran: Option<(ExecutionId, Duration)>,
     pub(super) end: End,
 }
 
@@ -245,54 +242,6 @@ impl Attempt {
                 execution: ended.execution,
                 retry: handler.retry,
             },
-        }
-    }
-}
-
-impl State {
-    /// Decides what becomes of a delivery whose attempt has ended.
-    pub(super) fn finished(&mut self, finished: Finished, now: Timestamp) {
-        let Finished { delivery, ran, end } = finished;
-        self.plan.ended(&delivery);
-        match end {
-            End::Done => {
-                if ran.is_some() {
-                    let tail = &self.parts.tail;
-                    tail.tell(|| {
-                        told(
-                            &delivery,
-                            delivery.attempt + 1,
-                            AttemptEnd::Handled,
-                            ran,
-                            now,
-                        )
-                    });
-                }
-                self.settling.done(delivery);
-            }
-            // It stays here, first in its lane: those behind it would have to follow it to the
-            // database.
-            End::NotYet(due_at) if due_at != PARKED && delivery.order_key.is_some() => {
-                self.plan.again(Delivery { due_at, ..delivery }, now);
-            }
-            End::NotYet(due_at) => self.settling.failed(Failed::Back { delivery, due_at }),
-            // Somebody else holds it and writes its end.
-            End::Gone => {
-                self.parts.store.handover().release(delivery.app);
-                self.plan.leave(&delivery, now);
-            }
-            End::Failed {
-                error,
-                execution,
-                retry,
-            } => {
-                let failed = judge(delivery, &error, execution, &retry, now);
-                self.parts
-                    .metrics
-                    .failed_delivery(matches!(failed, Failed::Dead(..)));
-                tell_failed(&self.parts.tail, &failed, &error, ran, now);
-                self.settling.failed(failed);
-            }
         }
     }
 }

@@ -7,36 +7,36 @@ use shared::clock::{SharedClock, Timestamp};
 use shared::schedule::GRACE;
 use store::{Store, StoreError, outbox, schedules};
 
-use super::{Dispatcher, Event, Mailbox, State};
+use super::parts::Dispatcher;
 
 /// Schedules looked at in one round.
 const ROUND: i64 = 100;
 /// How long is waited when the database is away.
-const AWAY: Duration = Duration::from_secs(1);
+pub(super) const AWAY: Duration = Duration::from_secs(1);
 
 /// When the next schedule is due.
 pub(super) struct Cron {
-    next: Option<Timestamp>,
-    firing: bool,
+    pub(super) next: Option<Timestamp>,
+    pub(super) firing: bool,
     look: bool,
     /// Whether the clock may have been wrong when due times were written.
-    anew: bool,
+    pub(super) anew: bool,
     /// The latest time the clock has shown.
     shown: Option<Timestamp>,
 }
 
 /// What a round has found.
 pub(super) struct Fired {
-    round: Result<Round, StoreError>,
-    now: Timestamp,
-    anew: bool,
+    pub(super) round: Result<Round, StoreError>,
+    pub(super) now: Timestamp,
+    pub(super) anew: bool,
 }
 
 /// A round of all schedules that are due.
-struct Round {
-    next: Option<Timestamp>,
+pub(super) struct Round {
+    pub(super) next: Option<Timestamp>,
     /// Ticks that do not run because the last run goes on.
-    skipped: u64,
+    pub(super) skipped: u64,
 }
 
 impl Cron {
@@ -58,7 +58,7 @@ impl Cron {
 
     /// Whether the clock shows a time so much before what it has shown that it was wrong. Due times
     /// are then computed anew.
-    fn is_set_back(&mut self, now: Timestamp) -> bool {
+    pub(super) fn is_set_back(&mut self, now: Timestamp) -> bool {
         let shown = *self.shown.get_or_insert(now);
         let back = shown.since(now) > GRACE;
         self.shown = Some(if back { now } else { shown.max(now) });
@@ -71,51 +71,24 @@ impl Cron {
         if self.firing { None } else { self.next }
     }
 
-    pub(super) fn start(&mut self, parts: &Dispatcher, events: &Mailbox, now: Timestamp) {
+    /// Begins a round, if one is due.
+    pub(super) fn start(
+        &mut self,
+        parts: &Dispatcher,
+        now: Timestamp,
+    ) -> Option<impl Future<Output = Fired> + Send + 'static> {
         let due = self.next.is_some_and(|next| next <= now);
         if self.firing || !(due || self.look) {
-            return;
+            return None;
         }
         self.firing = true;
         self.look = false;
         let anew = std::mem::take(&mut self.anew);
         let (store, clock) = (parts.store.clone(), Arc::clone(&parts.clock));
-        events.report(async move {
+        Some(async move {
             let round = round(&store, clock, anew).await;
-            Event::Cron(Fired { round, now, anew })
-        });
-    }
-}
-
-impl State {
-    /// Notes what the clock shows; what waits for times of a clock that was wrong waits no longer.
-    pub(super) fn watch_clock(&mut self, now: Timestamp) {
-        if !self.cron.is_set_back(now) {
-            return;
-        }
-        tracing::warn!(now = %now.to_rfc3339(), "the clock was set back; due times are computed anew");
-        self.plan.set_back(now);
-        self.settling.set_back();
-        self.waiting.set_back();
-    }
-
-    pub(super) fn fired(&mut self, fired: Fired) {
-        let cron = &mut self.cron;
-        cron.firing = false;
-        match fired.round {
-            Ok(round) => {
-                cron.next = round.next;
-                self.parts.metrics.ticks_skipped(round.skipped);
-                if fired.anew {
-                    self.waiting.look();
-                }
-            }
-            Err(error) => {
-                tracing::warn!(%error, "schedules cannot be fired; trying again");
-                cron.next = Some(fired.now.plus(AWAY));
-                cron.anew |= fired.anew;
-            }
-        }
+            Fired { round, now, anew }
+        })
     }
 }
 

@@ -5,39 +5,38 @@
 //! taken stays in the index for as long as any other transaction is open.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use shared::clock::Timestamp;
 use shared::id::AppId;
 use store::StoreError;
-use store::outbox::{self, Delivery, Due, Span};
+use store::outbox::{self, Delivery, Due};
 use store::triggers::PARKED;
 
-use super::nodes::Fact;
-use super::{Dispatcher, Event, State};
+use super::parts::Dispatcher;
 
 /// Deliveries taken at once: a transaction for many, and no long one.
-const CLAIM: usize = 256;
+pub(super) const CLAIM: usize = 256;
 /// Room in memory that makes taking worth while. With less, a long queue would cost a transaction
 /// for every few of its deliveries.
-const WORTH: usize = 64;
+pub(super) const WORTH: usize = 64;
 /// How long is waited when the database is away, or somebody else holds what comes first.
-const AGAIN: Duration = Duration::from_millis(500);
+pub(super) const AGAIN: Duration = Duration::from_millis(500);
 /// Looking at all apps reads through every queue, so it takes at most one part in so many of the
 /// time …
-const SELDOM: u32 = 20;
+pub(super) const SELDOM: u32 = 20;
 /// … but is not put off for longer.
-const LOOK: Duration = Duration::from_secs(10);
+pub(super) const LOOK: Duration = Duration::from_secs(10);
 
 /// Where an app's deliveries are looked for next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Next {
     /// When.
-    at: Timestamp,
+    pub(super) at: Timestamp,
     /// None waits that was due before.
-    from: Timestamp,
+    pub(super) from: Timestamp,
     /// From here to `from` all were gone through; those behind others with the same key were left.
-    passed: Option<Timestamp>,
+    pub(super) passed: Option<Timestamp>,
 }
 
 impl Next {
@@ -50,7 +49,7 @@ impl Next {
     }
 
     /// Where to start when those that were left are to be seen too.
-    fn start(self) -> Timestamp {
+    pub(super) fn start(self) -> Timestamp {
         self.passed
             .map_or(self.from, |passed| passed.min(self.from))
     }
@@ -69,21 +68,21 @@ pub(super) struct Waiting {
     turns: HashMap<AppId, u64>,
     turn: u64,
     /// Whether a transaction is under way.
-    claiming: bool,
+    pub(super) claiming: bool,
     /// Whether all apps are to be looked at, and not before when.
-    look: bool,
-    look_after: Option<Timestamp>,
+    pub(super) look: bool,
+    pub(super) look_after: Option<Timestamp>,
 }
 
 /// What was found in a span.
 pub(super) struct Taken {
-    deliveries: Vec<Delivery>,
+    pub(super) deliveries: Vec<Delivery>,
     /// There are more of them.
-    more: bool,
+    pub(super) more: bool,
     /// When the next is due.
-    next: Option<Timestamp>,
+    pub(super) next: Option<Timestamp>,
     /// Some are due and not free.
-    left: bool,
+    pub(super) left: bool,
 }
 
 /// What was taken.
@@ -126,7 +125,7 @@ impl Waiting {
         );
     }
 
-    fn look_at(&mut self, app: AppId, more: Next) {
+    pub(super) fn look_at(&mut self, app: AppId, more: Next) {
         let next = self.due.entry(app).or_insert(more);
         let passed = [next.passed, more.passed].into_iter().flatten().min();
         *next = Next {
@@ -200,14 +199,18 @@ impl Waiting {
     }
 
     /// Whether all apps are to be looked at now.
-    fn begins_look(&mut self, now: Timestamp) -> bool {
+    pub(super) fn begins_look(&mut self, now: Timestamp) -> bool {
         let begins = self.look && self.look_after.is_none_or(|after| after <= now);
         self.look &= !begins;
         begins
     }
 
     /// The app whose turn it is among those with something due and room for it.
-    fn begin(&mut self, now: Timestamp, room: &dyn Fn(AppId) -> bool) -> Option<(AppId, Next)> {
+    pub(super) fn begin(
+        &mut self,
+        now: Timestamp,
+        room: &dyn Fn(AppId) -> bool,
+    ) -> Option<(AppId, Next)> {
         let due = self
             .due
             .iter()
@@ -226,7 +229,13 @@ impl Waiting {
 
     /// Notes what a claim has left to do. `shared`: others may hold what comes first, and do not
     /// tell.
-    fn end(&mut self, (app, next): (AppId, Next), taken: &Taken, now: Timestamp, shared: bool) {
+    pub(super) fn end(
+        &mut self,
+        (app, next): (AppId, Next),
+        taken: &Taken,
+        now: Timestamp,
+        shared: bool,
+    ) {
         self.late.remove(&app);
         if taken.more
             && let Some(last) = taken.deliveries.last()
@@ -268,108 +277,6 @@ impl Waiting {
                 },
             );
         }
-    }
-}
-
-impl State {
-    pub(super) fn start_claim(&mut self, now: Timestamp) {
-        let parts = &self.parts;
-        if self.waiting.claiming || self.nodes.is_looking_up() {
-            return;
-        }
-        let store = parts.store.clone();
-        // Looking takes no lease; what it finds is a reason to renew one that is over.
-        if self.waiting.begins_look(now) {
-            self.waiting.claiming = true;
-            self.events.report(async move {
-                let start = Instant::now();
-                let all = store.read(outbox::waiting_apps).await;
-                Event::Claimed(Claimed::All(all, start.elapsed()))
-            });
-            return;
-        }
-        let handover = parts.store.handover();
-        if !handover.holds() || handover.is_in_doubt() {
-            return;
-        }
-        let room = |app| handover.room(app) >= WORTH;
-        let Some((app, next)) = self.waiting.begin(now, &room) else {
-            return;
-        };
-        let most = handover.room(app).min(CLAIM);
-        let node = handover.node();
-        self.waiting.claiming = true;
-        handover.claims(app);
-        self.events.report(async move {
-            let span = move |from| Span { from, to: now };
-            let result = store
-                .write(move |conn| {
-                    let deliveries = outbox::claim(conn, app, node, span(next.from), most)?;
-                    let more = deliveries.len() == most;
-                    let left = !more && outbox::overdue(conn, app, span(next.start()))?;
-                    let next = if more {
-                        None
-                    } else {
-                        outbox::due(conn, app, now)?
-                    };
-                    Ok(Taken {
-                        deliveries,
-                        more,
-                        next,
-                        left,
-                    })
-                })
-                .await;
-            Event::Claimed(Claimed::App { app, next, result })
-        });
-    }
-
-    pub(super) fn claimed(&mut self, claimed: Claimed, now: Timestamp) {
-        self.waiting.claiming = false;
-        let handover = self.parts.store.handover();
-        match claimed {
-            Claimed::All(Ok(all), took) => {
-                self.waiting.look_after = Some(now.plus((took * SELDOM).min(LOOK)));
-                for due in all {
-                    self.waiting.expect(due.app, due.at);
-                }
-            }
-            Claimed::All(Err(error), _) => {
-                tracing::warn!(%error, "the outbox cannot be read; trying again");
-                self.waiting.look_after = Some(now.plus(AGAIN));
-                self.waiting.look = true;
-            }
-            Claimed::App {
-                app,
-                next,
-                result: Ok(taken),
-            } => {
-                let shared = handover.is_shared();
-                self.waiting.end((app, next), &taken, now, shared);
-                handover.adopt(app, taken.deliveries.len());
-                if !taken.deliveries.is_empty() {
-                    self.concerns_others(Fact::Holds);
-                }
-                for delivery in taken.deliveries {
-                    self.plan.add(delivery, now);
-                }
-            }
-            Claimed::App {
-                app,
-                next,
-                result: Err(error),
-            } => {
-                tracing::warn!(%error, "deliveries cannot be taken; trying again");
-                // They may have been taken all the same.
-                if handover.is_shared() {
-                    let doubt = handover.doubt();
-                    self.concerns_others(Fact::Doubt(doubt));
-                }
-                let at = now.plus(AGAIN);
-                self.waiting.look_at(app, Next { at, ..next });
-            }
-        }
-        self.parts.store.handover().claimed();
     }
 }
 

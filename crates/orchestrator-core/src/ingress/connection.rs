@@ -19,9 +19,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep};
 
-use super::Ingress;
+use super::admin::AdminPlace;
 use super::client_io::{Awaited, ClientIo, Pace};
-use super::control::AdminPlace;
+use super::parts::Ingress;
 use super::round::{Line, Round};
 use super::streams::Streams;
 

@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -14,12 +13,13 @@ use shared::error::{Error, Kind};
 use shared::invocation::{HttpInput, Input, TriggerKind};
 use shared::release::RouteAuth;
 use shared::routing::Params;
-use shared::seam::Execution;
 
-use super::{Facts, Ingress, IngressConfig, Last, Step, body_in, reply};
+use super::parts::{Ingress, IngressConfig};
+use super::step::{Facts, Last, Started, Step};
+use super::{body_in, reply};
 use crate::body::Body;
 use crate::catalog::{LiveApp, LiveMode, LiveRoute};
-use crate::runs::{self, Places, Plan};
+use crate::runs::{Places, Plan};
 
 /// What is to run, and for which request.
 pub(super) struct Run {
@@ -161,23 +161,6 @@ impl Ingress {
         }
         let busy = self.catalog.live().busy_apps().max(1);
         app.state.gate.under_way() >= (self.gate.bound() / busy).max(1)
-    }
-}
-
-/// A run, and how its answer is sent.
-pub(super) struct Started {
-    run: runs::Run<dyn Execution>,
-    last: Last,
-}
-
-impl Started {
-    /// Its answer; once.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<Body>> {
-        let outcome = ready!(self.run.poll(cx));
-        let mut response = reply::of_outcome(outcome, &mut self.run);
-        response.body_mut().places = self.run.places();
-        self.last.apply(&mut response);
-        Poll::Ready(response)
     }
 }
 

@@ -77,20 +77,20 @@ pub(crate) struct Doing {
 
 /// What a round has achieved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Ended {
+pub(in crate::dispatch) struct Ended {
     /// When the lease was renewed.
-    pub(super) renewed: Option<Instant>,
+    pub(in crate::dispatch) renewed: Option<Instant>,
     /// It was over before that, while something was held.
-    pub(super) lapsed: bool,
-    pub(super) told: bool,
-    pub(super) seen: Option<Others>,
-    pub(super) looked_up: bool,
-    pub(super) failed: bool,
+    pub(in crate::dispatch) lapsed: bool,
+    pub(in crate::dispatch) told: bool,
+    pub(in crate::dispatch) seen: Option<Others>,
+    pub(in crate::dispatch) looked_up: bool,
+    pub(in crate::dispatch) failed: bool,
 }
 
 /// The others that were seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Others {
+pub(in crate::dispatch) enum Others {
     Nobody,
     /// What is left of the lease that ends first.
     Somebody(Duration),
@@ -251,7 +251,7 @@ impl Nodes {
     }
 
     /// The round that was begun has ended. What it did not achieve is wanted again.
-    pub(super) fn ended(&mut self, ended: &Ended, at: Instant) {
+    pub(in crate::dispatch) fn ended(&mut self, ended: &Ended, at: Instant) {
         let Activity::Round(begun) = self.activity else {
             return;
         };

@@ -33,20 +33,20 @@ struct Asked {
 /// What one round has found.
 #[derive(Default)]
 pub(in crate::dispatch) struct Seen {
-    pub(super) renewed: Option<Instant>,
-    pub(super) told: bool,
-    pub(super) others: Option<Others>,
-    pub(super) freed: bool,
+    pub(in crate::dispatch) renewed: Option<Instant>,
+    pub(in crate::dispatch) told: bool,
+    pub(in crate::dispatch) others: Option<Others>,
+    pub(in crate::dispatch) freed: bool,
     /// What this process holds; what it had lost sight of has a new epoch.
-    pub(super) held: Option<Held>,
-    pub(super) error: Option<StoreError>,
+    pub(in crate::dispatch) held: Option<Held>,
+    pub(in crate::dispatch) error: Option<StoreError>,
 }
 
 /// What this process holds, and what was known of it before.
-pub(super) struct Held {
-    pub(super) deliveries: Vec<Delivery>,
-    pub(super) known: BTreeSet<i64>,
-    pub(super) doubt: Doubt,
+pub(in crate::dispatch) struct Held {
+    pub(in crate::dispatch) deliveries: Vec<Delivery>,
+    pub(in crate::dispatch) known: BTreeSet<i64>,
+    pub(in crate::dispatch) doubt: Doubt,
 }
 
 impl Work {

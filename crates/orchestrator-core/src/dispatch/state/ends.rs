@@ -1,0 +1,92 @@
+//! Writing down how attempts ended.
+
+use shared::clock::Timestamp;
+use store::outbox::{Delivery, Failed, settle};
+
+use super::{Event, State};
+use crate::dispatch::settling::{AWAY, Settled, drain};
+
+impl State {
+    pub(in crate::dispatch) fn start_settling(&mut self, now: Timestamp) {
+        let settling = &mut self.settling;
+        let paused = settling.pause_until.is_some_and(|until| until > now);
+        if settling.writing || settling.is_empty() || paused {
+            return;
+        }
+        // One at a time: what ends meanwhile shares the next commit.
+        settling.writing = true;
+        settling.pause_until = None;
+        let done: Vec<Delivery> = drain(&mut settling.done);
+        let failed: Vec<Failed> = drain(&mut settling.failed);
+        let store = self.parts.store.clone();
+        self.events.report(async move {
+            let pairs: Vec<(i64, i64)> = done.iter().map(|d| (d.seq, d.epoch)).collect();
+            let ends = failed.clone();
+            let result = store
+                .write(move |conn| settle(conn, &pairs, &ends, now))
+                .await;
+            Event::Settled(Settled {
+                done,
+                failed,
+                result,
+            })
+        });
+    }
+
+    pub(in crate::dispatch) fn settled(&mut self, settled: Settled, now: Timestamp) {
+        self.settling.writing = false;
+        let stale = match settled.result {
+            Ok(stale) => stale,
+            Err(error) => {
+                // They may have been written all the same. Every write asks for the epoch, so the
+                // second time changes nothing more.
+                tracing::warn!(%error, "the ends of deliveries could not be written; trying again");
+                self.settling.done.extend(settled.done);
+                self.settling.failed.extend(settled.failed);
+                self.settling.pause_until = Some(now.plus(AWAY));
+                return;
+            }
+        };
+        self.parts.metrics.settled(settled.done.len() as u64, stale);
+        for delivery in &settled.done {
+            self.left(delivery, true, now);
+        }
+        for failed in settled.failed {
+            match failed {
+                Failed::Retry {
+                    delivery,
+                    due_at,
+                    keep: true,
+                } => self.plan.again(Delivery { due_at, ..delivery }, now),
+                Failed::Retry {
+                    delivery, due_at, ..
+                } => {
+                    self.waiting.expect(delivery.app, due_at);
+                    if delivery.order_key.is_some() {
+                        for behind in self.plan.close(&delivery, due_at) {
+                            self.settling.back(behind);
+                        }
+                    }
+                    self.left(&delivery, false, now);
+                }
+                Failed::Back { delivery, due_at } => {
+                    self.waiting.expect(delivery.app, due_at);
+                    self.left(&delivery, false, now);
+                }
+                Failed::Dead(_, delivery) => self.left(&delivery, true, now),
+            }
+        }
+    }
+
+    /// A delivery is not in this process's hands any more; `gone`: nor in the outbox.
+    fn left(&mut self, delivery: &Delivery, gone: bool, now: Timestamp) {
+        let handover = self.parts.store.handover();
+        handover.release(delivery.app);
+        if gone {
+            handover.settled(delivery.app, delivery.payload.len() as u64);
+        }
+        if self.plan.leave(delivery, now) {
+            self.waiting.lane_free(delivery.app, now);
+        }
+    }
+}
