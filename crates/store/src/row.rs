@@ -68,14 +68,20 @@ impl Row {
     /// The value of a column: the first of that name. A handful of short texts is compared faster
     /// than hashed.
     fn value(&self, column: &str) -> Result<&Value, StoreError> {
-        let names = &self.columns.names;
-        let at = names.iter().position(|name| **name == *column);
-        at.and_then(|at| self.values.get(at))
-            .ok_or_else(|| StoreError::NoColumn {
-                column: column.to_owned(),
-                columns: names.join(", "),
-                statement: self.columns.statement.to_string(),
-            })
+        let value = self.at(column).and_then(|at| self.values.get(at));
+        value.ok_or_else(|| self.missing(column))
+    }
+
+    fn at(&self, column: &str) -> Option<usize> {
+        self.columns.names.iter().position(|name| **name == *column)
+    }
+
+    fn missing(&self, column: &str) -> StoreError {
+        StoreError::NoColumn {
+            column: column.to_owned(),
+            columns: self.columns.names.join(", "),
+            statement: self.columns.statement.to_string(),
+        }
     }
 
     fn mismatch(&self, column: &str, expected: &'static str, found: &'static str) -> StoreError {
@@ -131,6 +137,16 @@ impl Row {
         match self.value(column)? {
             Value::Blob(value) => Ok(value),
             other => Err(self.mismatch(column, "bytes", other.what())),
+        }
+    }
+
+    /// The bytes in a column, which holds NULL from here on. A large value is in memory once.
+    pub fn take_blob(&mut self, column: &str) -> Result<Vec<u8>, StoreError> {
+        let value = self.at(column).and_then(|at| self.values.get_mut(at));
+        match value.map(|value| std::mem::replace(value, Value::Null)) {
+            None => Err(self.missing(column)),
+            Some(Value::Blob(bytes)) => Ok(bytes),
+            Some(other) => Err(self.mismatch(column, "bytes", other.what())),
         }
     }
 

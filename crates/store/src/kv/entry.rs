@@ -45,7 +45,7 @@ impl Scope<'_> {
             ],
         )?;
         let Some(row) = row else { return Ok(None) };
-        let entry = entry(&row)?;
+        let entry = entry(row)?;
         Ok(if self.expired(&entry) {
             None
         } else {
@@ -72,8 +72,8 @@ impl Scope<'_> {
     }
 }
 
-pub(super) fn entry(row: &Row) -> Result<KvEntry, StoreError> {
-    let bytes = row.blob("value")?.to_vec().into();
+pub(super) fn entry(mut row: Row) -> Result<KvEntry, StoreError> {
+    let bytes = row.take_blob("value")?.into();
     let value = match row.int("format")? {
         FORMAT_JSON => KvValue::Json(bytes),
         FORMAT_BLOB => KvValue::Blob(bytes),

@@ -44,7 +44,7 @@ pub(super) fn list(
     let mut items = Vec::new();
     conn.query_each(&sql, &params, &mut |row| {
         room.take(row.bytes())?;
-        items.push((row.text("key")?.to_owned(), entry(&row)?));
+        items.push((row.text("key")?.to_owned(), entry(row)?));
         Ok(())
     })?;
     let more = items.len() > limit;

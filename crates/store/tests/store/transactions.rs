@@ -110,6 +110,25 @@ fn values_of_every_type_read_back(db: &Db) {
 fn a_column_is_read_by_its_name(db: &Db) {
     let sql = "SELECT version, name AS called, version + ?1 AS next FROM schema_migrations \
                ORDER BY version LIMIT 1";
+    let taken = db.read(|conn| {
+        let sql = "SELECT CAST(?1 AS BLOB) AS bytes, 7 AS number";
+        let sql = match conn.dialect() {
+            store::Dialect::Sqlite => sql.to_owned(),
+            store::Dialect::Postgres => sql.replace("BLOB", "BYTEA"),
+        };
+        conn.query_one(&sql, &[Param::Blob(b"once")])
+    });
+    let mut taken = taken.unwrap();
+    assert_eq!(taken.take_blob("bytes").unwrap(), b"once");
+    assert_eq!(taken.opt_blob("bytes").unwrap(), None, "it is taken once");
+    assert!(matches!(
+        taken.take_blob("number"),
+        Err(StoreError::Column { .. })
+    ));
+    assert!(matches!(
+        taken.take_blob("more"),
+        Err(StoreError::NoColumn { .. })
+    ));
     // The second time the names are known already.
     for more in [1, 2] {
         let row = db.read(move |conn| conn.query_one(sql, &[Param::Int(more)]));
