@@ -132,7 +132,13 @@ impl Deploy {
         let changed = draft.next != draft.base;
         // What is compiled for the check is kept until it is live.
         let checked = if changed || self.request.dry_run {
-            validated(&self.manager, &draft.next, &draft.sources).await?
+            validated(
+                &self.manager,
+                Some(draft.app.id),
+                &draft.next,
+                &draft.sources,
+            )
+            .await?
         } else {
             Checked::of(Vec::new())
         };

@@ -83,6 +83,7 @@ pub(crate) async fn validate(
         .iter()
         .filter(|route| route.script == script);
     let graph = ScriptGraph {
+        app: Some(app.id),
         scripts: vec![GraphScript {
             name: script.to_string(),
             source: request.source.into(),

@@ -68,6 +68,8 @@ impl<T: Future<Output = Outcome> + Unpin> Execution for Silent<T> {
 /// The sources of one release, to be checked as a whole.
 #[derive(Clone, Debug, Default)]
 pub struct ScriptGraph {
+    /// The app it is for; `None`: one that does not exist yet.
+    pub app: Option<AppId>,
     /// Endpoint scripts by name: source, and the handler functions its routes name.
     pub scripts: Vec<GraphScript>,
     /// Modules by name.

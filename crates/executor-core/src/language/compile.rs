@@ -30,6 +30,8 @@ use parse::Runnable;
 use pool::Pool;
 use trees::{Keep, Trees};
 
+/// Scripts that are compiled at the same time.
+const THREADS: usize = 2;
 /// Compiled trees weigh about this much per byte of source.
 const TREE_BYTES_PER_SOURCE_BYTE: u64 = 40;
 
@@ -119,7 +121,7 @@ impl Compiler {
         Arc::new(Self {
             language,
             cache: Cache::with_options(options, Weigh, hasher, DefaultLifecycle::default()),
-            pool: Pool::new(),
+            pool: Pool::new(THREADS),
             trees: Arc::default(),
         })
     }
@@ -157,12 +159,14 @@ impl Compiler {
     async fn compiled(&self, image: Arc<ScriptImage>) -> Result<(Program, Keep), ScriptError> {
         let (reply, answer) = oneshot::channel();
         let (language, trees) = (Arc::clone(&self.language), Arc::clone(&self.trees));
-        let queued = self.pool.run(Box::new(move || {
+        let whose = Some(image.app);
+        let work = Box::new(move || {
             // Nobody may be waiting any more.
             let mut keep = Keep::default();
             let program = compile(&language, &image, (&trees, &mut keep));
             drop(reply.send(program.map(|program| (program, keep))));
-        }));
+        });
+        let queued = self.pool.run(whose, work);
         let too_slow = || {
             ScriptError::new(
                 ScriptErrorKind::Compile,

@@ -11,6 +11,9 @@ use crate::language::compile::trees::Trees;
 use crate::language::engine::Language;
 use crate::language::validate::{check, finding};
 
+/// Releases that are checked at the same time. Checking a large one takes seconds.
+const THREADS: usize = 4;
+
 /// The validator: runs on compile threads of its own, which end when idle.
 pub struct Validator {
     language: Arc<Language>,
@@ -30,19 +33,20 @@ impl Validator {
         Self {
             language: language(),
             trees,
-            pool: Pool::new(),
+            pool: Pool::new(THREADS),
         }
     }
 }
 
 impl ScriptValidator for Validator {
     fn validate(&self, graph: ScriptGraph) -> BoxFuture<Checked> {
-        let (reply, answer) = oneshot::channel();
+        let (whose, (reply, answer)) = (graph.app, oneshot::channel());
         let (language, trees) = (Arc::clone(&self.language), Arc::clone(&self.trees));
-        let queued = self.pool.run(Box::new(move || {
+        let work = Box::new(move || {
             // Nobody may be waiting any more.
             drop(reply.send(check(&language, &trees, &graph)));
-        }));
+        });
+        let queued = self.pool.run(whose, work);
         Box::pin(async move {
             let busy = "too many releases are being checked; try again in a few seconds";
             if !queued {

@@ -28,7 +28,7 @@ pub(crate) async fn check_new_app(
     let table = check::routes(&snapshot)?;
     triggers::fit(&snapshot, table)?;
     check::size(&snapshot, &sources)?;
-    let checked = validated(manager, &snapshot, &sources).await?;
+    let checked = validated(manager, None, &snapshot, &sources).await?;
     Ok(Deployed {
         release: None,
         plan: compare(&base, &snapshot),

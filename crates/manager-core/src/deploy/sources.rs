@@ -22,10 +22,12 @@ pub(super) type Sources = BTreeMap<ContentHash, Arc<str>>;
 /// Warnings about what a release would serve; errors refuse it.
 pub(super) async fn validated(
     manager: &Manager,
+    app: Option<AppId>,
     next: &Snapshot,
     sources: &Sources,
 ) -> ApiResult<Checked> {
-    let validating = manager.parts().validator.validate(graph(next, sources));
+    let graph = graph(app, next, sources);
+    let validating = manager.parts().validator.validate(graph);
     let mut checked = validating.await;
     let errors = checked
         .findings
@@ -86,7 +88,7 @@ pub(super) fn all_there(next: &Snapshot, sources: &Sources) -> ApiResult<()> {
     ))
 }
 
-fn graph(next: &Snapshot, sources: &Sources) -> ScriptGraph {
+fn graph(app: Option<AppId>, next: &Snapshot, sources: &Sources) -> ScriptGraph {
     let source = |hash: &ContentHash| sources.get(hash).cloned().unwrap_or_default();
     let handlers = |name: &shared::name::ScriptName| {
         let routes = next.routes.iter().map(|r| (&r.script, &r.handler));
@@ -102,6 +104,7 @@ fn graph(next: &Snapshot, sources: &Sources) -> ScriptGraph {
         handlers
     };
     ScriptGraph {
+        app,
         scripts: next
             .scripts
             .iter()
