@@ -5,6 +5,7 @@
 //! do.
 
 pub(crate) mod graph;
+mod names;
 pub(crate) mod parse;
 pub(crate) mod pool;
 pub(crate) mod trees;

@@ -103,7 +103,8 @@ impl Language {
             // A call with thousands of curried arguments is one operation that takes seconds.
             // Closures do what it is for.
             .disable_symbol("curry")
-            .set_optimization_level(OptimizationLevel::Simple)
+            // `compile/parse.rs` looks at the tree as it was written first.
+            .set_optimization_level(OptimizationLevel::None)
             .set_max_call_levels(fixed::CALL_DEPTH)
             .set_max_expr_depths(EXPRESSION_DEPTH.0, EXPRESSION_DEPTH.1)
             .set_max_variables(VARIABLES)

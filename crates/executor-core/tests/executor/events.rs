@@ -54,6 +54,12 @@ fn what_is_read_of_an_event_cannot_change_it() {
             .executor
             .execute(called("{\"message\":[1]}", "event.message = 2;"))
             .await;
+        assert_eq!(failure(&outcome), ScriptErrorKind::Compile);
+        let copied = "let copy = event; copy.message = 2;";
+        let outcome = rig
+            .executor
+            .execute(called("{\"message\":[1]}", copied))
+            .await;
         assert_eq!(failure(&outcome), ScriptErrorKind::Runtime);
     });
 }

@@ -6,6 +6,7 @@ mod abandoning;
 mod callees;
 mod cancelling;
 mod catching;
+mod constants;
 mod events;
 mod fairness;
 mod letters;

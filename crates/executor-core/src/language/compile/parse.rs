@@ -3,10 +3,14 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
-use rhai::{AST, ASTNode, Engine, Expr, LexError, ParseErrorType, Position, Scope, Stmt, Token};
+use rhai::{
+    AST, ASTNode, Engine, Expr, LexError, OptimizationLevel, ParseErrorType, Position, Scope, Stmt,
+    Token,
+};
 use shared::limits::fixed;
 use shared::script_error::{Diagnostic, Severity};
 
+use super::names::Names;
 use crate::language::engine::Language;
 use crate::language::hints;
 use crate::language::places::{Shifts, with_places};
@@ -108,7 +112,8 @@ fn placed(
         let at = place(error.position());
         at_place(name, at, error.err_type().to_string(), None)
     })?;
-    Ok(Some((placed, shifts)))
+    let known = Names::of(&placed);
+    Ok(Some((optimized(&engine, placed, &known), shifts)))
 }
 
 /// What every script may refer to.
@@ -172,7 +177,21 @@ fn tree(
         let hint = "give it one array or map".to_owned();
         return Err(wrong(place(position), message, Some(hint)));
     }
-    Ok(ast)
+    let names = Names::of(&ast);
+    if let Some((name, position)) = names.changed_constant(&SCOPE) {
+        let message = format!("Cannot modify constant {name}");
+        let hint = format!("copy it first: let copy = {name};");
+        return Err(wrong(place(position), message, Some(hint)));
+    }
+    Ok(optimized(engine, ast, &names))
+}
+
+/// The tree that is run, of one that was only parsed.
+fn optimized(engine: &Engine, tree: AST, names: &Names) -> AST {
+    if names.hide_constants() {
+        return tree;
+    }
+    engine.optimize_ast(&self::names(), tree, OptimizationLevel::Simple)
 }
 
 /// A call with too many arguments. A native with that many is looked for under 65,536 signatures,
