@@ -156,7 +156,11 @@ async fn whole(body: &mut Paced) -> Result<Bytes, Error> {
     let Some(second) = data(body).await? else {
         return Ok(first);
     };
-    let mut whole = BytesMut::from(first);
+    // As it was announced: growing by doubling would take up to twice that.
+    let come = first.len() + second.len();
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let mut whole = BytesMut::with_capacity(come + announced.min(BODY_BYTES));
+    whole.extend_from_slice(&first);
     whole.extend_from_slice(&second);
     while let Some(more) = data(body).await? {
         whole.extend_from_slice(&more);

@@ -12,6 +12,10 @@ const BACKLOG: i32 = 4_096;
 /// one that does not read at all.
 const UNSENT_BYTES: u32 = 64 << 10;
 
+/// Most the system keeps of what a client sent before it was read, about. It would take 6 MiB of
+/// each, which no budget of this process sees.
+const UNREAD_BYTES: usize = 128 << 10;
+
 /// One listener per worker on the same address. Port 0 picks a free one, the same for all.
 ///
 /// An address another program (or another PiCloud) listens on is refused, although the workers
@@ -34,7 +38,8 @@ pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<TcpListener>>
 
 fn shared(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = socket(address, true)?;
-    // Accepted connections inherit both.
+    // Accepted connections inherit all three.
+    socket.set_recv_buffer_size(UNREAD_BYTES)?;
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
     socket.listen(BACKLOG)?;
