@@ -7,6 +7,7 @@ mod compute;
 mod events;
 mod faults;
 mod flood;
+mod hostile;
 mod idle;
 mod live;
 mod memory;
@@ -41,13 +42,14 @@ pub(crate) struct Plan {
 
 type Measure = fn(&Plan) -> Result<Row>;
 
-const ROWS: [(&str, Measure); 20] = [
+const ROWS: [(&str, Measure); 21] = [
     ("hello", peaks::hello),
     ("json", peaks::json),
     ("kv_get", peaks::kv_get),
     ("kv_set", peaks::kv_set),
     ("wait_10k", wait::wait_10k),
     ("neighbour", neighbour::neighbour),
+    ("hostile_mix", hostile::hostile_mix),
     ("cold_script", cold::cold_script),
     ("cold_start", cold::cold_start),
     ("live", live::live),
