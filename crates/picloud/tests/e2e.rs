@@ -33,6 +33,8 @@ mod recorded;
 mod runs;
 #[path = "e2e/schedules.rs"]
 mod schedules;
+#[path = "e2e/sign_in.rs"]
+mod sign_in;
 #[path = "e2e/stopping.rs"]
 mod stopping;
 #[path = "e2e/support.rs"]
