@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the build and the tests need: a C compiler (SQLite), a PostgreSQL server, and libfaketime
-# for servers with wrong clocks.
+# Installs what the build and the tests need: a C compiler (SQLite), a PostgreSQL server, libfaketime for
+# servers with wrong clocks, and a browser.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -25,3 +25,7 @@ if ! have_postgres; then
   have_postgres || fail "the package postgresql brought no initdb; the tests need a PostgreSQL server"
 fi
 ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || install_packages libfaketime
+if ! command -v chromium >/dev/null 2>&1 || ! command -v chromedriver >/dev/null 2>&1; then
+  # Both at once: the driver is for one version of the browser.
+  install_packages chromium chromium-driver
+fi
