@@ -1,6 +1,6 @@
 # Targets for people. Every one is idempotent, says what it installs, and works as root or with sudo.
 .DEFAULT_GOAL := help
-.PHONY: help run test bench crash check fmt setup clean
+.PHONY: help run test bench crash hostile check fmt setup clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ bench: ## Measure beside baselines; ID=hello measures one row, ID="hello json" s
 
 crash: setup ## Kill servers, cut the power, and count what is lost; CYCLES=200 says how often
 	@CYCLES="$(CYCLES)" scripts/crash.sh
+
+hostile: setup ## Attack servers of 512 MiB in great number; CALLS=10000 says how often
+	@CALLS="$(CALLS)" scripts/hostile.sh
 
 check: ## Formatting and lints only
 	cargo fmt --all --check

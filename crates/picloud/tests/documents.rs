@@ -3,6 +3,8 @@
 
 #[path = "documents/limits.rs"]
 mod limits;
+#[path = "documents/promises.rs"]
+mod promises;
 #[path = "documents/sdk.rs"]
 mod sdk;
 #[path = "documents/snippets.rs"]

@@ -7,6 +7,8 @@
 
 mod hostile {
     pub(crate) mod check;
+    pub(crate) mod clients;
+    pub(crate) mod instance;
     pub(crate) mod probe;
     pub(crate) mod run;
     pub(crate) mod script;
@@ -18,7 +20,9 @@ use std::sync::{Mutex, PoisonError};
 
 use hostile::check::{Seen, violations};
 use hostile::script::{Script, all, parse};
-use hostile::{run, script};
+use hostile::{instance, run, script};
+
+const SUITE: &str = "hostile";
 
 /// Timings count, so the tests that start a server take turns.
 static TURN: Mutex<()> = Mutex::new(());
@@ -33,7 +37,7 @@ const SERVERS: usize = 3;
 fn every_hostile_script_is_contained() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let wanted = std::env::var("HOSTILE").unwrap_or_default();
-    let scripts: Vec<Script> = all()
+    let scripts: Vec<Script> = all(SUITE)
         .into_iter()
         .filter(|s| s.name.contains(&wanted))
         .collect();
@@ -107,12 +111,12 @@ fn a_script_without_its_guard_is_seen_to_escape() {
 
 #[test]
 fn the_suite_is_complete() {
-    let scripts = all();
+    let scripts = all(SUITE);
     assert!(
         scripts.len() >= 80,
         "{} scripts in {:?}",
         scripts.len(),
-        script::folder()
+        script::folder(SUITE)
     );
     for poc in 'a'..='o' {
         let start = format!("poc_{poc}_");
@@ -152,4 +156,58 @@ fn the_suite_is_complete() {
             );
         }
     }
+}
+
+/// Cases side by side: most of a case's time its server waits for clients to give up.
+const CASES_AT_ONCE: usize = 3;
+
+#[test]
+fn nothing_hostile_hurts_the_instance() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let wanted = std::env::var("HOSTILE").unwrap_or_default();
+    let mut cases = all("hostile_instance");
+    assert!(cases.len() >= 5, "{} cases", cases.len());
+    cases.retain(|case| case.name.contains(&wanted));
+    let next = Mutex::new(cases.iter());
+    let next = || next.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let hurt: Vec<String> = std::thread::scope(|scope| {
+        let worker = || {
+            let one = |case: &Script| {
+                let seen = instance::run(case, instance::setup());
+                println!("{:30} {seen:?}", case.name);
+                let found = instance::violations(&seen);
+                found
+                    .into_iter()
+                    .map(|v| format!("{}: {v}", case.name))
+                    .collect::<Vec<_>>()
+            };
+            std::iter::from_fn(next).flat_map(one).collect::<Vec<_>>()
+        };
+        let workers: Vec<_> = (0..CASES_AT_ONCE).map(|_| scope.spawn(worker)).collect();
+        let ended = workers.into_iter().map(std::thread::ScopedJoinHandle::join);
+        ended
+            .flat_map(|found| found.expect("a case does not panic"))
+            .collect()
+    });
+    assert!(hurt.is_empty(), "{}", hurt.join("\n"));
+}
+
+/// The control of the test above: one script that may take what it likes is enough.
+#[test]
+fn a_server_whose_scripts_have_no_limit_is_seen_to_be_hurt() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let cases = all("hostile_instance");
+    let case = cases.iter().find(|case| case.name == "reads_get_many");
+    let mut unlimited = case.expect("the case is there").clone();
+    unlimited.limits.memory = Some(2 << 30);
+    let setup = instance::setup().set("ceiling.memory", "4GiB");
+    let seen = instance::run(&unlimited, setup);
+    let found = instance::violations(&seen);
+    let wanted = ["the server ended", "were resident"];
+    assert!(
+        wanted
+            .iter()
+            .any(|wanted| found.iter().any(|v| v.contains(wanted))),
+        "{found:?} {seen:?}"
+    );
 }

@@ -1,5 +1,6 @@
 //! A real `picloud serve` in a process of its own, driven over HTTP.
 
+mod cage;
 mod client;
 mod process;
 
@@ -8,6 +9,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
+use cage::Cage;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -35,6 +37,7 @@ pub struct Setup {
     data: PathBuf,
     variables: Vec<(String, String)>,
     flags: Vec<String>,
+    cage: Option<Cage>,
 }
 
 impl Setup {
@@ -50,6 +53,7 @@ impl Setup {
             home,
             variables: Vec::new(),
             flags: Vec::new(),
+            cage: None,
         }
     }
 
@@ -113,6 +117,25 @@ impl Setup {
         self
     }
 
+    /// With this much memory for all it does: beyond it the kernel ends it. Where this process may
+    /// not make a memory cgroup, the server is only told of the half that is its budget, and who
+    /// tests has to look at [`Server::peak_resident`].
+    #[must_use]
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.cage = Cage::new(bytes);
+        match self.cage {
+            Some(_) => self,
+            None => self.set("memory.budget", &(bytes / 2).to_string()),
+        }
+    }
+
+    fn command(&self) -> Command {
+        match &self.cage {
+            Some(cage) => cage.command(&self.binary),
+            None => Command::new(&self.binary),
+        }
+    }
+
     /// Starts it and waits until it is ready.
     ///
     /// # Panics
@@ -151,7 +174,8 @@ impl Running {
             .append(true)
             .open(setup.log())
             .expect("the log can be written");
-        let mut child = Command::new(&setup.binary)
+        let mut child = setup
+            .command()
             .arg("serve")
             .args([
                 "--listen",
@@ -324,6 +348,11 @@ impl Server {
     pub fn ends(&mut self) -> ExitStatus {
         let mut running = self.running.take().expect("the server runs");
         running.child.wait().expect("it ends")
+    }
+
+    /// How it ended, when it did by itself.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.running.as_mut()?.child.try_wait().ok()?
     }
 
     /// Starts it again over the same data.

@@ -9,7 +9,8 @@ use super::server::{Server, agent};
 
 /// Between two calls.
 const PAUSE: Duration = Duration::from_millis(10);
-const SOURCE: &str = "// about: the neighbour\n// limit: ok\n\
+/// Its source.
+pub(crate) const SOURCE: &str = "// about: the neighbour\n// limit: ok\n\
     kv::collection(\"secrets\").set(\"neighbour\", \"private\");\n\"hello\"\n";
 
 /// What the neighbour saw.
@@ -37,9 +38,9 @@ pub(crate) fn deploy(server: &Server) {
 
 impl Probe {
     /// Starts to call.
-    pub(crate) fn start(server: &Server) -> Self {
+    pub(crate) fn start(url: &str) -> Self {
         let (stop, stopped) = mpsc::channel();
-        let url = server.url.clone();
+        let url = url.to_owned();
         let thread = std::thread::spawn(move || {
             let agent = agent();
             let mut report = Report::default();
@@ -63,7 +64,8 @@ impl Probe {
     }
 }
 
-fn call(agent: &ureq::Agent, url: &str) -> Result<(), String> {
+/// Calls it once.
+pub(crate) fn call(agent: &ureq::Agent, url: &str) -> Result<(), String> {
     let answer = agent.get(url).header("host", "neighbour.localhost").call();
     let mut answer = answer.map_err(|e| e.to_string())?;
     let status = answer.status();

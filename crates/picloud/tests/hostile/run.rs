@@ -49,7 +49,7 @@ pub(crate) fn batch(scripts: &[Script]) -> Vec<(Script, Seen)> {
 
 fn one(server: &mut Server, script: &Script) -> Seen {
     let mut seen = Seen::default();
-    let probe = Probe::start(server);
+    let probe = Probe::start(&server.url);
     let start = Instant::now();
     match server.deploy(script) {
         Ok(None) => seen.unanswered = call_all(server, script),

@@ -33,6 +33,10 @@ pub(crate) struct Script {
     pub calls: usize,
     /// By how many clients at once.
     pub parallel: usize,
+    /// Who calls it, in the suite of the instance.
+    pub client: String,
+    /// As how many scripts that differ in a line only, in the suite of the instance.
+    pub sources: usize,
     /// Its source.
     pub source: String,
     /// The sources of its modules.
@@ -51,15 +55,17 @@ impl Script {
     }
 }
 
-/// The folder of the suite.
-pub(crate) fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/hostile")
+/// The folder of a suite below `tests`.
+pub(crate) fn folder(suite: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests")
+        .join(suite)
 }
 
-/// All scripts, by name.
-pub(crate) fn all() -> Vec<Script> {
-    let mut scripts: Vec<Script> = std::fs::read_dir(folder())
-        .expect("the suite lies in tests/hostile")
+/// All scripts of a suite, by name.
+pub(crate) fn all(suite: &str) -> Vec<Script> {
+    let mut scripts: Vec<Script> = std::fs::read_dir(folder(suite))
+        .expect("the suite lies in tests")
         .map(|entry| entry.expect("the folder can be read").path())
         .filter(|path| path.extension().is_some_and(|e| e == "rhai" || e == "gen"))
         .map(|path| {
@@ -90,6 +96,8 @@ pub(crate) fn parse(name: &str, text: &str, generated: bool) -> Script {
         body: String::new(),
         calls: 1,
         parallel: 1,
+        client: "calls".to_owned(),
+        sources: 1,
         source: String::new(),
         modules: BTreeMap::new(),
     };
@@ -130,6 +138,8 @@ impl Script {
             "path" => value.clone_into(&mut self.path),
             "body" => self.body = generate(name, value),
             "calls" => self.calls = number(name, key, value),
+            "client" => value.clone_into(&mut self.client),
+            "sources" => self.sources = number(name, key, value),
             "parallel" => self.parallel = number(name, key, value),
             other => panic!("{name}: `{other}` is not a header"),
         }

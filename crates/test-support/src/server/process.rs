@@ -3,10 +3,14 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::Server;
+
+/// A clock tick of `/proc/<pid>/stat`: the kernel's user interface fixes it to 100 per second.
+const TICK: Duration = Duration::from_millis(10);
 
 /// The number behind a key of `/proc/<pid>/status`.
 fn number(text: &str, key: &str) -> Option<u64> {
@@ -31,6 +35,23 @@ impl Server {
     /// The threads it has now.
     pub fn threads(&self) -> u64 {
         self.status("Threads:")
+    }
+
+    /// The bytes that are resident now; 0 when it has just ended.
+    pub fn resident(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.pid());
+        let text = fs::read_to_string(path).unwrap_or_default();
+        number(&text, "VmRSS:").unwrap_or(0) << 10
+    }
+
+    /// Processor time of all its threads so far.
+    pub fn processor_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
+        // The name in parentheses may hold anything; utime and stime are fields 14 and 15.
+        let after = stat.rsplit(") ").next().unwrap_or_default();
+        let fields = after.split(' ').skip(11).take(2);
+        let ticks: u32 = fields.filter_map(|field| field.parse::<u32>().ok()).sum();
+        TICK * ticks
     }
 
     /// The most bytes that were ever resident.
