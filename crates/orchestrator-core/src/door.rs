@@ -93,10 +93,10 @@ impl Host for HostDoor {
                 let metrics = Arc::clone(&self.metrics);
                 HostAnswer::Pending(Box::pin(async move {
                     let place = place(places, weight).await;
-                    let answer = future.await;
+                    let answered = future.await;
                     drop(place);
-                    count(&metrics, &answer);
-                    answer
+                    count(&metrics, &answered.answer);
+                    answered
                 }))
             }
         }
@@ -115,7 +115,7 @@ mod tests {
     use shared::id::ExecutionId;
     use shared::invocation::Usage;
     use shared::limits::Limits;
-    use shared::seam::BoxFuture;
+    use shared::seam::{Answered, BoxFuture};
     use shared::service::dead_letters::DeadLettersCall;
     use shared::service::invoke::{InvokeCall, InvokeReply, ScriptCall};
     use shared::service::queue::{QueueCall, QueueReply};
@@ -154,7 +154,7 @@ mod tests {
         }
     }
 
-    type Answer = BoxFuture<Result<HostReply, HostError>>;
+    type Answer = BoxFuture<Answered>;
 
     struct Rig {
         door: Arc<HostDoor>,
@@ -194,7 +194,7 @@ mod tests {
         }
     }
 
-    fn poll(answer: Pin<&mut (dyn Future<Output = Result<HostReply, HostError>> + Send)>) {
+    fn poll(answer: Pin<&mut (dyn Future<Output = Answered> + Send)>) {
         let polled = answer.poll(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(polled, Poll::Pending));
     }

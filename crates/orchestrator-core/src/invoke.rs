@@ -118,7 +118,8 @@ impl Parts {
             let mut outcome = run.outcome().await;
             let reply = reply(&name, &mut outcome);
             run.ended(outcome.completion);
-            Ok(HostReply::Invoke(reply))
+            // What it used is in the reply.
+            Ok(HostReply::Invoke(reply)).into()
         }))
     }
 }

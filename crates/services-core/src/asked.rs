@@ -2,11 +2,11 @@
 
 use shared::event::{Destination, Effect, Message, ReadKey};
 use shared::id::EventId;
-use shared::seam::HostAnswer;
+use shared::seam::{Answered, HostAnswer};
 use shared::service::{HostError, Service};
 use store::effects::{self, EffectError};
 use store::outbox::Sent;
-use store::{Conn, Store, StoreError};
+use store::{Conn, Payer, Store, StoreError};
 
 use crate::failure::Failed;
 
@@ -88,9 +88,22 @@ pub(crate) fn ready<S: Service>(answer: Result<S::Reply, HostError>) -> HostAnsw
     HostAnswer::Ready(answer.map(S::wrap_reply))
 }
 
-/// An answer to wait for.
-pub(crate) fn later<S: Service>(
-    answer: impl Future<Output = Result<S::Reply, HostError>> + Send + 'static,
-) -> HostAnswer {
-    HostAnswer::Pending(Box::pin(async move { answer.await.map(S::wrap_reply) }))
+/// An answer to wait for. What the database does for it is the caller's.
+pub(crate) fn later<S: Service, A>(
+    mut asked: Asked,
+    answer: impl FnOnce(Asked) -> A + Send + 'static,
+) -> HostAnswer
+where
+    A: Future<Output = Result<S::Reply, HostError>> + Send + 'static,
+{
+    let payer = Payer::new(asked.sent.app);
+    asked.store = asked.store.paid_by(payer.clone());
+    let answer = answer(asked);
+    HostAnswer::Pending(Box::pin(async move {
+        let answer = answer.await.map(S::wrap_reply);
+        Answered {
+            answer,
+            spent: payer.spent(),
+        }
+    }))
 }

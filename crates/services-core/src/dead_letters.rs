@@ -25,7 +25,7 @@ pub(crate) fn call(asked: Asked, call: DeadLettersCall) -> HostAnswer {
     if let Err(error) = check(&call) {
         return ready::<DeadLetters>(Err(error));
     }
-    later::<DeadLetters>(async move {
+    later::<DeadLetters, _>(asked, move |asked| async move {
         match call {
             DeadLettersCall::List { limit } => list(&asked, limit).await,
             DeadLettersCall::Replay { id, payload } => {

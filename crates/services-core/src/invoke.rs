@@ -29,7 +29,7 @@ pub(crate) fn call(asked: Asked, call: InvokeCall) -> HostAnswer {
             if let Err(error) = message::check(SELF, &message) {
                 return ready::<Invoke>(Err(error));
             }
-            later::<Invoke>(async move {
+            later::<Invoke, _>(asked, move |asked| async move {
                 let events = asked
                     .send::<Invoke>(Destination::Script(script), vec![message])
                     .await?;

@@ -25,7 +25,7 @@ pub(crate) fn call(asked: Asked, call: KvCall) -> HostAnswer {
     }
     let (sent, room) = (asked.sent, asked.room);
     let KvAsk::Read(wanted) = call.op.asks() else {
-        return later::<Kv>(async move {
+        return later::<Kv, _>(asked, move |asked| async move {
             let write = asked
                 .store
                 .write(move |conn| effects::change(conn, sent, &call));
@@ -41,7 +41,7 @@ pub(crate) fn call(asked: Asked, call: KvCall) -> HostAnswer {
             return ready::<Kv>(answer.map_err(|error| error.as_host_error(SELF)));
         }
     }
-    later::<Kv>(async move {
+    later::<Kv, _>(asked, move |asked| async move {
         // On a connection on which the engine refuses writes.
         let read = asked
             .store

@@ -19,7 +19,7 @@ pub(crate) fn call(asked: Asked, PubsubCall::Publish { topic, message }: PubsubC
     if let Err(error) = message::check(SELF, &message) {
         return ready::<Pubsub>(Err(error));
     }
-    later::<Pubsub>(async move {
+    later::<Pubsub, _>(asked, move |asked| async move {
         let events = asked
             .send::<Pubsub>(Destination::Topic(topic), vec![message])
             .await?;

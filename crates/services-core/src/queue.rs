@@ -24,14 +24,14 @@ pub(crate) fn call(asked: Asked, call: QueueCall) -> HostAnswer {
             if let Err(error) = check(&messages) {
                 return ready::<Queue>(Err(error));
             }
-            later::<Queue>(async move {
+            later::<Queue, _>(asked, move |asked| async move {
                 let events = asked.send::<Queue>(Destination::Queue(queue), messages);
                 events.await.map(QueueReply::Sent)
             })
         }
         QueueCall::Depth(queue) => {
             let app = asked.sent.app;
-            later::<Queue>(async move {
+            later::<Queue, _>(asked, move |asked| async move {
                 let depth =
                     asked.read::<Queue, _>(move |conn| outbox::depth(conn, app, queue.as_str()));
                 depth.await.map(QueueReply::Depth)

@@ -27,7 +27,7 @@ pub(crate) fn call(asked: Asked, call: TxCall) -> HostAnswer {
                 return ready::<Tx>(Err(error));
             }
             let sent = asked.sent;
-            later::<Tx>(async move {
+            later::<Tx, _>(asked, move |asked| async move {
                 let read = asked.read::<Tx, _>(move |conn| {
                     outbox::sent_before(conn, sent.app, &to, &key, sent.now)
                 });
@@ -52,7 +52,7 @@ fn commit(asked: Asked, reads: Vec<ReadKey>, effects: Vec<Effect>) -> HostAnswer
     if let Err(error) = checked {
         return ready::<Tx>(Err(error));
     }
-    later::<Tx>(async move {
+    later::<Tx, _>(asked, move |asked| async move {
         let done = asked.commit::<Tx>(reads, effects).await?;
         Ok(if done {
             TxReply::Committed

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use services_core::Services;
@@ -80,7 +81,7 @@ impl Rig {
     fn host(&self, call: HostCall) -> Result<HostReply, HostError> {
         match self.services.call(self.caller, call) {
             HostAnswer::Ready(answer) => answer,
-            HostAnswer::Pending(future) => block_on(future),
+            HostAnswer::Pending(future) => block_on(future).answer,
         }
     }
 
@@ -139,6 +140,31 @@ impl Rig {
 
     fn send(&self, body: impl Into<Bytes>) -> Effect {
         Effect::Send("q".parse().unwrap(), self.message(body))
+    }
+}
+
+#[test]
+fn what_the_database_works_for_a_call_is_in_its_answer() {
+    let rig = Rig::new();
+    let set = KvOp::Append("list".to_owned(), "1".into());
+    let count = KvOp::Count(String::new());
+    for call in [
+        HostCall::Kv(kv(set)),
+        HostCall::Kv(kv(count)),
+        Queue::wrap(QueueCall::Depth("q".parse().unwrap())),
+        Tx::wrap(TxCall::Commit {
+            reads: Vec::new(),
+            effects: vec![rig.send("1")],
+        }),
+        DeadLetters::wrap(DeadLettersCall::List { limit: 1 }),
+    ] {
+        let service = call.service();
+        let HostAnswer::Pending(answer) = rig.services.call(rig.caller, call) else {
+            panic!("{service} answers at once");
+        };
+        let answered = block_on(answer);
+        answered.answer.unwrap();
+        assert!(answered.spent > Duration::ZERO, "{service}");
     }
 }
 

@@ -5,6 +5,7 @@ use std::any::Any;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use crate::event::Cause;
 use crate::id::{AppId, ExecutionId, RequestId};
@@ -147,12 +148,31 @@ pub struct Caller {
     pub memory: u64,
 }
 
+/// An answer that was waited for.
+#[derive(Debug)]
+pub struct Answered {
+    /// The answer.
+    pub answer: Result<HostReply, HostError>,
+    /// Time others worked for it meanwhile. It counts to the caller's processor limit.
+    pub spent: Duration,
+}
+
+impl From<Result<HostReply, HostError>> for Answered {
+    /// An answer for which nobody else worked, or whose work is counted elsewhere.
+    fn from(answer: Result<HostReply, HostError>) -> Self {
+        Self {
+            answer,
+            spent: Duration::ZERO,
+        }
+    }
+}
+
 /// An answer that is there, or one to wait for.
 pub enum HostAnswer {
     /// Answered on the spot, on the calling thread.
     Ready(Result<HostReply, HostError>),
     /// To be awaited; the executor suspends the script meanwhile.
-    Pending(BoxFuture<Result<HostReply, HostError>>),
+    Pending(BoxFuture<Answered>),
 }
 
 /// Answers the calls scripts make.

@@ -7,6 +7,8 @@ use tokio::sync::oneshot;
 
 use crate::conn::Conn;
 use crate::error::StoreError;
+use crate::payer::Payer;
+use crate::turns::Party;
 
 /// Work for a database thread.
 pub(crate) trait Job: Send {
@@ -90,6 +92,15 @@ pub(crate) struct Task {
     pub(crate) access: Access,
     /// When it was queued.
     pub(crate) since: Instant,
+    /// Who it is for; `None`: the platform itself.
+    pub(crate) payer: Option<Payer>,
+}
+
+impl Task {
+    /// Whose turn it takes.
+    pub(crate) fn party(&self) -> Party {
+        self.payer.as_ref().map(Payer::app)
+    }
 }
 
 /// What a database thread is told.

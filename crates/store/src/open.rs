@@ -219,6 +219,8 @@ pub(crate) fn open_postgres(
         statements: &mut statements,
         counters,
         failed: false,
+        way: Duration::ZERO,
+        worked: Duration::ZERO,
         handover: None,
         notices: Vec::new(),
     };

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use crate::counters::Counters;
 use crate::error::StoreError;
 use crate::handover::Handover;
+use crate::intake::Intake;
 use crate::job::Message;
 
 pub(crate) use conn::{PostgresConn, Statements, connect, engine_error, set_up};
@@ -29,7 +30,6 @@ const QUEUE: usize = 4_096;
 pub(crate) struct Postgres {
     queue: mpsc::Sender<Message>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    lanes: usize,
     url: String,
 }
 
@@ -43,24 +43,23 @@ impl Postgres {
         handover: &Arc<Handover>,
     ) -> Result<Self, StoreError> {
         let (queue, receiver) = mpsc::channel(QUEUE);
-        let receiver = Arc::new(Mutex::new(receiver));
+        let intake = Arc::new(Mutex::new(Intake::new(receiver)));
         let mut first = Some(first);
         let mut threads = Vec::new();
         for at in 0..lanes.max(1) {
             let counters = Arc::clone(counters);
             let handover = Arc::clone(handover);
             let mut lane = lane::Lane::new(url.to_owned(), first.take(), counters, handover);
-            let receiver = Arc::clone(&receiver);
+            let intake = Arc::clone(&intake);
             let thread = std::thread::Builder::new()
                 .name(format!("store-lane-{at}"))
-                .spawn(move || lane.run(&receiver))
+                .spawn(move || lane.run(&intake))
                 .map_err(|e| StoreError::Unavailable(format!("cannot start a lane: {e}")))?;
             threads.push(thread);
         }
         Ok(Self {
             queue,
             threads: Mutex::new(threads),
-            lanes: lanes.max(1),
             url: url.to_owned(),
         })
     }
@@ -77,9 +76,7 @@ impl Postgres {
 
     /// Finishes what is queued and ends the lanes.
     pub(crate) fn close(&self) {
-        for _ in 0..self.lanes {
-            drop(self.queue.blocking_send(Message::Stop));
-        }
+        drop(self.queue.blocking_send(Message::Stop));
         let threads =
             std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {

@@ -17,6 +17,7 @@ use crate::error::StoreError;
 use crate::handover::{BacklogLimit, Handover};
 use crate::job::{Access, Message, Task, job};
 use crate::open::{DirectoryLock, OpenError, lock_directory, open_postgres, open_sqlite, place_of};
+use crate::payer::Payer;
 use crate::postgres::Postgres;
 use crate::sqlite::{Sqlite, file_in};
 
@@ -98,6 +99,7 @@ struct Inner {
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
+    payer: Option<Payer>,
 }
 
 impl std::fmt::Debug for Store {
@@ -147,7 +149,16 @@ impl Store {
                 clock: Arc::new(clock),
                 _lock: lock,
             }),
+            payer: None,
         })
+    }
+
+    /// The same store for the calls of an app: what they wait for takes turns with other apps, and
+    /// what they take is counted.
+    #[must_use]
+    pub fn paid_by(mut self, payer: Payer) -> Self {
+        self.payer = Some(payer);
+        self
     }
 
     /// The engine.
@@ -168,7 +179,12 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        enqueue(self.queue(Access::Read), Access::Read, work)
+        enqueue(
+            self.queue(Access::Read),
+            self.payer.clone(),
+            Access::Read,
+            work,
+        )
     }
 
     /// Runs writes in one transaction. When the future answers `Ok`, they are on the disk; when
@@ -183,7 +199,12 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        enqueue(self.queue(Access::Write), Access::Write, work)
+        enqueue(
+            self.queue(Access::Write),
+            self.payer.clone(),
+            Access::Write,
+            work,
+        )
     }
 
     /// Where jobs wait for a database thread.
@@ -278,6 +299,7 @@ impl Store {
 
 async fn enqueue<T, E>(
     queue: mpsc::Sender<Message>,
+    payer: Option<Payer>,
     access: Access,
     work: impl FnOnce(&mut dyn Conn) -> Result<T, E> + Send + 'static,
 ) -> Result<T, E>
@@ -288,7 +310,12 @@ where
     let closed = || StoreError::Unavailable("the database is closed".to_owned());
     let (job, answer) = job(work);
     let since = Instant::now();
-    let task = Task { job, access, since };
+    let task = Task {
+        job,
+        access,
+        since,
+        payer,
+    };
     if queue.send(Message::Job(task)).await.is_err() {
         return Err(closed().into());
     }

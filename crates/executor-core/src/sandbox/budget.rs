@@ -208,6 +208,11 @@ impl Budget {
         Ok(())
     }
 
+    /// Counts processor time that others used for the run.
+    pub(super) fn count_elsewhere(&self, time: Duration) {
+        self.cpu.set(self.cpu.get() + time);
+    }
+
     /// Counts what a run used that this one called.
     pub(super) fn add(&self, usage: &Usage) {
         self.cpu.set(self.cpu.get() + usage.cpu);

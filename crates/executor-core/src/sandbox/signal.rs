@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use shared::script_error::LimitKind;
-use shared::seam::BoxFuture;
-use shared::service::{HostError, HostReply};
+use shared::seam::{Answered, BoxFuture};
+use shared::service::HostError;
 
 /// What a script hands to its worker when it waits.
 pub(crate) enum Yielded {
     /// It used its slice.
     Preempted,
     /// It waits for the platform.
-    Host(BoxFuture<Result<HostReply, HostError>>),
+    Host(BoxFuture<Answered>),
     /// It sleeps.
     Sleep(Duration),
     /// It starts to stream its response.
@@ -26,7 +26,7 @@ pub(crate) enum Resumed {
     /// Go on.
     Go,
     /// The platform's answer.
-    Host(Result<HostReply, HostError>),
+    Host(Answered),
     /// End: nothing a script does can go on from here.
     Stop(StopReason),
 }

@@ -32,7 +32,11 @@ pub(crate) fn host_call(call: HostCall) -> Result<HostReply, CallFailure> {
     let answer = match unmetered(|| context.services.host.call(caller, call)) {
         HostAnswer::Ready(answer) => answer,
         HostAnswer::Pending(future) => match wait(Yielded::Host(future))? {
-            Resumed::Host(answer) => answer,
+            Resumed::Host(answered) => {
+                // The next operation sees it, and so does the record of a run without one.
+                context.budget.count_elsewhere(answered.spent);
+                answered.answer
+            }
             Resumed::Go | Resumed::Stop(_) => Err(unmetered(|| HostError::internal(service))),
         },
     };

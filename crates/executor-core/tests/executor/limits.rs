@@ -54,6 +54,31 @@ fn an_endless_loop_ends_at_each_limit_and_costs_nothing_afterwards() {
 }
 
 #[test]
+fn what_others_work_for_a_run_counts_as_its_processor_time() {
+    on_worker(1, async |rig| {
+        let calls = |each: u32, source: &str| {
+            let source = source.replace("EACH", &each.to_string());
+            limited(&source, |limits| limits.cpu = Duration::from_mins(1))
+        };
+        let ten = "let c = kv::collection(\"c\"); for n in 0..10 { c.get(\"worked EACH\"); } 1";
+        let outcome = rig.executor.execute(calls(10_000, ten)).await;
+        assert_eq!(limit(&outcome), LimitKind::Cpu);
+        assert_eq!(
+            outcome.completion.usage.host_calls, 6,
+            "60 s and what it used itself"
+        );
+        let caught = ten.replace("c.get(", "try { c.get(\"no\") } catch {} c.get(");
+        let outcome = rig.executor.execute(calls(10_000, &caught)).await;
+        assert_eq!(limit(&outcome), LimitKind::Cpu);
+        let outcome = rig.executor.execute(calls(5_000, ten)).await;
+        assert_eq!(body(&outcome), "1", "it stays within the limit");
+        assert!(outcome.completion.usage.cpu >= Duration::from_secs(50));
+        let outcome = rig.executor.execute(calls(0, ten)).await;
+        assert!(outcome.completion.usage.cpu < Duration::from_secs(50));
+    });
+}
+
+#[test]
 fn catch_cannot_keep_a_script_alive() {
     on_worker(1, async |rig| {
         let source = "loop { try { loop {} } catch {} }";
@@ -98,7 +123,10 @@ fn host_calls_are_counted() {
         let run = limited(source, |limits| limits.host_calls = 7);
         let outcome = rig.executor.execute(run).await;
         assert_eq!(limit(&outcome), LimitKind::HostCalls);
-        assert_eq!(outcome.completion.usage.host_calls, 7);
+        assert_eq!(
+            outcome.completion.usage.host_calls, 6,
+            "60 s and what it used itself"
+        );
         assert_eq!(*rig.host.total.borrow(), 7);
         let message = outcome.completion.error.unwrap().message;
         assert!(message.contains("limits.host_calls"), "{message}");

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use bytes::Bytes;
 use executor_core::{ExecutorConfig, LocalExecutor};
@@ -20,7 +21,7 @@ use shared::invocation::{
 use shared::kv::{KvCall, KvEntry, KvOp, KvReply, KvValue};
 use shared::limits::Limits;
 use shared::script_error::{LimitKind, ScriptErrorKind};
-use shared::seam::{Caller, Executor, Host, HostAnswer};
+use shared::seam::{Answered, Caller, Executor, Host, HostAnswer};
 use shared::service::dead_letters::{DeadLettersCall, DeadLettersReply};
 use shared::service::invoke::{EndsCaller, InvokeCall, InvokeReply, ScriptCall};
 use shared::service::pubsub::{PubsubCall, PubsubReply};
@@ -201,6 +202,7 @@ impl TestHost {
                     usage,
                 },
             }))
+            .into()
         }))
     }
 }
@@ -236,10 +238,19 @@ impl Host for TestHost {
                 let mut gate = self.gate.subscribe();
                 self.arrived.send_modify(|count| *count += 1);
                 HostAnswer::Pending(Box::pin(async move {
-                    gate.wait_for(|open| *open)
-                        .await
-                        .map_err(|_gone| HostError::internal(ServiceKind::Kv))?;
-                    json("\"open\"".to_owned())
+                    if gate.wait_for(|open| *open).await.is_err() {
+                        return Err(HostError::internal(ServiceKind::Kv)).into();
+                    }
+                    json("\"open\"".to_owned()).into()
+                }))
+            }
+            key if key.starts_with("worked ") => {
+                let spent = Duration::from_millis(key[7..].parse().unwrap());
+                HostAnswer::Pending(Box::pin(async move {
+                    Answered {
+                        answer: json("1".to_owned()),
+                        spent,
+                    }
                 }))
             }
             "tick" => {
@@ -409,8 +420,8 @@ pub(crate) fn event_of(trigger: TriggerKind, fields: &str, source: &str) -> Box<
 pub(crate) fn limited(source: &str, change: impl FnOnce(&mut Limits)) -> Box<Invocation> {
     let mut invocation = script(source);
     // Slow machines run these tests too.
-    invocation.limits.cpu = std::time::Duration::from_mins(2);
-    invocation.limits.wall = std::time::Duration::from_mins(2);
+    invocation.limits.cpu = Duration::from_mins(2);
+    invocation.limits.wall = Duration::from_mins(2);
     invocation.limits.operations = u64::MAX;
     invocation.limits.host_calls = u32::MAX;
     change(&mut invocation.limits);

@@ -61,7 +61,7 @@ fn call(server: &Server, app: AppId, left: Duration) -> HostAnswer {
 
 fn answer(server: &Server, app: AppId) -> InvokeReply {
     match call(server, app, Duration::from_mins(1)) {
-        HostAnswer::Pending(answer) => match server.runtime.block_on(answer) {
+        HostAnswer::Pending(answer) => match server.runtime.block_on(answer).answer {
             Ok(HostReply::Invoke(reply)) => reply,
             other => panic!("{other:?}"),
         },

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::error::Error as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postgres::config::SslMode;
 use postgres::fallible_iterator::FallibleIterator as _;
@@ -83,6 +83,10 @@ pub(crate) struct PostgresConn<'c> {
     pub(crate) counters: &'c Counters,
     /// A statement failed, so the transaction can only be rolled back.
     pub(crate) failed: bool,
+    /// How long a statement took that does nothing.
+    pub(crate) way: Duration,
+    /// Time the server worked, without the way there and back.
+    pub(crate) worked: Duration,
     /// Where the dispatcher takes over; `None` where nothing is written.
     pub(crate) handover: Option<&'c Handover>,
     /// What to tell it after the commit.
@@ -90,6 +94,11 @@ pub(crate) struct PostgresConn<'c> {
 }
 
 impl PostgresConn<'_> {
+    /// Counts what a statement took that was sent then.
+    fn count(&mut self, sent: Instant) {
+        self.worked += sent.elapsed().saturating_sub(self.way);
+    }
+
     fn prepared(&mut self, sql: &str) -> Result<Prepared, StoreError> {
         if let Some(prepared) = self.statements.get(sql) {
             return Ok(prepared.clone());
@@ -156,13 +165,17 @@ impl Conn for PostgresConn<'_> {
         params: &[Param<'_>],
         take: &mut dyn FnMut(Row) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
+        let sent = Instant::now();
         let result = self.try_query(sql, params, take);
+        self.count(sent);
         self.failed |= result.is_err();
         result
     }
 
     fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
+        let sent = Instant::now();
         let result = self.try_execute(sql, params);
+        self.count(sent);
         self.failed |= result.is_err();
         result
     }

@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use postgres::Client;
-use tokio::sync::mpsc;
 
 use super::conn::{PostgresConn, Statements, connect, engine_error};
 use crate::counters::Counters;
 use crate::error::StoreError;
 use crate::handover::Handover;
-use crate::job::{Access, Message, Task};
+use crate::intake::Intake;
+use crate::job::{Access, Task};
 
 /// How long a caller waits for a lost connection to come back.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
@@ -23,6 +23,9 @@ pub(super) struct Lane {
     statements: Statements,
     counters: Arc<Counters>,
     handover: Arc<Handover>,
+    /// How long the last `BEGIN` took, which does nothing: the way to the server and back, under the
+    /// same load.
+    way: Duration,
     /// The last attempt to connect, when it failed.
     failed: Option<(Instant, StoreError)>,
 }
@@ -40,21 +43,26 @@ impl Lane {
             statements: Statements::new(),
             counters,
             handover,
+            way: Duration::MAX,
             failed: None,
         }
     }
 
     /// Runs until told to stop. Idle lanes wait without waking.
-    pub(super) fn run(&mut self, queue: &Mutex<mpsc::Receiver<Message>>) {
+    pub(super) fn run(&mut self, intake: &Mutex<Intake>) {
+        let mut last = None;
         loop {
-            let message = queue
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .blocking_recv();
-            match message {
-                Some(Message::Job(task)) => self.transact(task),
-                Some(Message::Stop) | None => return,
-            }
+            let task = {
+                let mut intake = intake.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some((party, took)) = last {
+                    intake.charge(party, took);
+                }
+                intake.next()
+            };
+            let Some(task) = task else { return };
+            let (party, began) = (task.party(), Instant::now());
+            self.transact(task);
+            last = Some((party, began.elapsed()));
         }
     }
 
@@ -63,6 +71,7 @@ impl Lane {
             mut job,
             access,
             since,
+            payer,
         } = task;
         if let Err(error) = self.begin(access, since) {
             job.finish(Err(error));
@@ -74,11 +83,16 @@ impl Lane {
             statements: &mut self.statements,
             counters: &self.counters,
             failed: false,
+            way: self.way,
+            worked: Duration::ZERO,
             handover: (access == Access::Write).then_some(&*self.handover),
             notices: Vec::new(),
         };
         let keep = job.run(&mut conn) && !conn.failed;
         let notices = std::mem::take(&mut conn.notices);
+        if let Some(payer) = payer {
+            payer.charge(conn.worked);
+        }
         let end = client.batch_execute(if keep { "COMMIT" } else { "ROLLBACK" });
         let outcome = match end {
             Ok(()) if keep => Ok(()),
@@ -111,10 +125,12 @@ impl Lane {
             Access::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             Access::Write => "BEGIN",
         };
+        let sent = Instant::now();
         if let Some(client) = &mut self.client
             && !client.is_closed()
             && client.batch_execute(begin).is_ok()
         {
+            self.way = sent.elapsed();
             return Ok(());
         }
         self.disconnect();
@@ -158,6 +174,7 @@ impl Lane {
 
     fn disconnect(&mut self) {
         self.client = None;
+        self.way = Duration::MAX;
         self.statements.clear();
     }
 }

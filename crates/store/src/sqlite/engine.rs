@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
@@ -14,7 +15,9 @@ use crate::conn::Conn;
 use crate::counters::Counters;
 use crate::error::StoreError;
 use crate::handover::Handover;
-use crate::job::{Access, Job, Message};
+use crate::intake::Intake;
+use crate::job::{Access, Message, Task};
+use crate::payer::ThreadWatch;
 
 /// Writes waiting for the disk; more wait in line outside.
 const QUEUE: usize = 4_096;
@@ -51,7 +54,7 @@ impl Sqlite {
         group_commit: bool,
         handover: &Arc<Handover>,
     ) -> Result<Self, StoreError> {
-        let (writer, mut queue) = mpsc::channel(QUEUE);
+        let (writer, queue) = mpsc::channel(QUEUE);
         let for_thread = Arc::clone(&counters);
         let handover = Arc::clone(handover);
         let (fails, failure) = watch::channel(None);
@@ -60,7 +63,7 @@ impl Sqlite {
             .spawn(move || {
                 writer::run(
                     &session,
-                    &mut queue,
+                    &mut Intake::new(queue),
                     &for_thread,
                     &handover,
                     group_commit,
@@ -159,20 +162,26 @@ fn start_reader(
 ) -> Option<(mpsc::Sender<Message>, JoinHandle<()>)> {
     let session = connect(path, Access::Read).ok()?;
     let counters = Arc::clone(counters);
-    let (sender, mut queue) = mpsc::channel::<Message>(QUEUE);
+    let (sender, queue) = mpsc::channel::<Message>(QUEUE);
     let thread = std::thread::Builder::new()
         .name(format!("store-reader-{at}"))
         .spawn(move || {
-            while let Some(Message::Job(task)) = queue.blocking_recv() {
-                read(&session, &counters, task.job);
+            let mut intake = Intake::new(queue);
+            while let Some(task) = intake.next() {
+                let party = task.party();
+                let spent = read(&session, &counters, task);
+                intake.charge(party, spent);
             }
         })
         .ok()?;
     Some((sender, thread))
 }
 
-/// Runs a read in a transaction, so that all its statements see the same moment.
-fn read(session: &Session, counters: &Counters, mut job: Box<dyn Job>) {
+/// Runs a read in a transaction, so that all its statements see the same moment. Time the thread
+/// worked for it.
+fn read(session: &Session, counters: &Counters, task: Task) -> Duration {
+    let Task { mut job, payer, .. } = task;
+    let mut watch = ThreadWatch::start();
     let begun = session.execute_batch("BEGIN");
     let outcome = begun.map_err(|error| engine_error(&error)).and_then(|()| {
         let mut conn = SqliteConn::new(session, counters, None);
@@ -186,5 +195,10 @@ fn read(session: &Session, counters: &Counters, mut job: Box<dyn Job>) {
         // Nothing was written; what matters is that the snapshot is given up.
         drop(session.execute_batch("ROLLBACK"));
     }
+    let spent = watch.lap();
+    if let Some(payer) = payer {
+        payer.charge(spent);
+    }
     job.finish(outcome);
+    spent
 }

@@ -1,18 +1,24 @@
-//! The writer thread: it drains the queue, runs every closure in a savepoint, commits once, then
+//! The writer thread: it takes what waits in turns, runs every closure in a savepoint, commits once, then
 //! answers all. While one commit waits for the disk the next batch gathers. When the disk fails, no
 //! write is answered well any more (`docs/adr/0017-a-failing-disk-ends-the-server.md`).
 
+use std::time::Duration;
+
 use rusqlite::config::DbConfig;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use super::conn::{Session, SqliteConn, engine_error};
 use crate::counters::Counters;
 use crate::error::StoreError;
 use crate::handover::{Handover, Notice};
-use crate::job::{Job, Message};
+use crate::intake::Intake;
+use crate::job::{Job, Task};
+use crate::payer::ThreadWatch;
 
 /// Closures in one transaction: bounds how long the first of them waits for its commit.
 const BATCH: usize = 256;
+/// Time a transaction goes on taking closures, for the same reason: some write megabytes.
+const BATCH_TIME: Duration = Duration::from_millis(10);
 
 /// What the disk did when it failed; nothing before.
 pub(super) type Failure = watch::Sender<Option<String>>;
@@ -20,14 +26,21 @@ pub(super) type Failure = watch::Sender<Option<String>>;
 /// Runs until told to stop.
 pub(super) fn run(
     session: &Session,
-    queue: &mut mpsc::Receiver<Message>,
+    intake: &mut Intake,
     counters: &Counters,
     handover: &Handover,
     group_commit: bool,
     failure: &Failure,
 ) {
-    let served = serve(session, queue, counters, handover, group_commit);
-    let Err(error) = served else {
+    let batch = if group_commit { BATCH } else { 1 };
+    let mut writer = Writer {
+        session,
+        intake,
+        counters,
+        handover,
+        batch,
+    };
+    let Err(error) = writer.serve() else {
         // Leaves a WAL of zero length, so that the next start has nothing to replay.
         drop(session.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA optimize;"));
         return;
@@ -38,102 +51,131 @@ pub(super) fn run(
         tracing::error!(%error, "the log may be removed when the database is closed");
     }
     failure.send_replace(Some(error.to_string()));
-    while let Some(message) = queue.blocking_recv() {
-        match message {
-            Message::Job(task) => task.job.finish(Err(error.again())),
-            Message::Stop => queue.close(),
-        }
+    while let Some(task) = intake.next() {
+        task.job.finish(Err(error.again()));
     }
 }
 
-/// Fails when the disk does.
-fn serve(
-    session: &Session,
-    queue: &mut mpsc::Receiver<Message>,
-    counters: &Counters,
-    handover: &Handover,
-    group_commit: bool,
-) -> Result<(), StoreError> {
-    let batch = if group_commit { BATCH } else { 1 };
-    let mut stopping = false;
-    while !stopping {
-        let Some(first) = queue.blocking_recv() else {
-            break;
-        };
-        let mut jobs = Vec::new();
-        let mut next = Some(first);
-        while let Some(message) = next {
-            match message {
-                Message::Job(task) => jobs.push(task.job),
-                Message::Stop => {
-                    queue.close();
-                    stopping = true;
-                }
+/// A write that has run and waits for the commit.
+struct Ran {
+    task: Task,
+    outcome: Result<(), StoreError>,
+    notices: Vec<Notice>,
+    /// Time the thread worked for it.
+    spent: Duration,
+}
+
+/// What the thread works with.
+struct Writer<'w> {
+    session: &'w Session,
+    intake: &'w mut Intake,
+    counters: &'w Counters,
+    handover: &'w Handover,
+    /// Most closures in one transaction.
+    batch: usize,
+}
+
+impl Writer<'_> {
+    /// Fails when the disk does.
+    fn serve(&mut self) -> Result<(), StoreError> {
+        while let Some(first) = self.intake.next() {
+            self.commit_batch(first)?;
+        }
+        Ok(())
+    }
+
+    /// Runs and answers some writes. Fails when the disk does.
+    fn commit_batch(&mut self, first: Task) -> Result<(), StoreError> {
+        let mut watch = ThreadWatch::start();
+        if let Err(error) = statement(self.session, "BEGIN IMMEDIATE") {
+            first.job.finish(Err(error.again()));
+            return only_the_disks(error);
+        }
+        let ran = self.run_batch(first, &mut watch);
+        let commit = self.end_batch(&ran);
+        // What they did together, the commit above all, is everybody's.
+        let share = watch.lap() / u32::try_from(ran.len()).unwrap_or(u32::MAX).max(1);
+        for ran in ran {
+            // Before the answer: whoever gets it finds the dispatcher told.
+            self.handover
+                .publish(ran.notices, Some(commit.is_ok() && ran.outcome.is_ok()));
+            if let Some(payer) = &ran.task.payer {
+                payer.charge(ran.spent + share);
             }
-            next = if jobs.len() < batch {
-                queue.try_recv().ok()
-            } else {
-                None
-            };
+            ran.task.job.finish(match (&commit, ran.outcome) {
+                (_, Err(rolled_back)) => Err(rolled_back),
+                (Ok(()), Ok(())) => Ok(()),
+                (Err(error), Ok(())) => Err(error.again()),
+            });
         }
-        commit_batch(session, counters, handover, jobs)?;
+        commit.or_else(only_the_disks)
     }
-    while let Some(message) = queue.blocking_recv() {
-        if let Message::Job(task) = message {
-            commit_batch(session, counters, handover, vec![task.job])?;
-        }
-    }
-    Ok(())
-}
 
-/// Runs and answers some writes. Fails when the disk does.
-fn commit_batch(
-    session: &Session,
-    counters: &Counters,
-    handover: &Handover,
-    mut jobs: Vec<Box<dyn Job>>,
-) -> Result<(), StoreError> {
-    if jobs.is_empty() {
-        return Ok(());
-    }
-    if let Err(error) = statement(session, "BEGIN IMMEDIATE") {
-        for job in jobs {
-            job.finish(Err(error.again()));
+    /// Runs the first write and, as long as there is time, those that wait.
+    fn run_batch(&mut self, first: Task, watch: &mut ThreadWatch) -> Vec<Ran> {
+        let mut next = (self.batch > 1).then(|| self.intake.next_now()).flatten();
+        // A batch of one needs no savepoint: its rollback is the transaction's.
+        let alone = next.is_none();
+        let mut ran = vec![self.run_task(first, alone, watch)];
+        let mut worked = ran[0].spent;
+        while let Some(task) = next {
+            let done = self.run_task(task, false, watch);
+            worked += done.spent;
+            ran.push(done);
+            let more = ran.len() < self.batch && worked < BATCH_TIME;
+            next = more.then(|| self.intake.next_now()).flatten();
         }
-        return only_the_disks(error);
+        ran
     }
-    // A batch of one needs no savepoint: its rollback is the transaction's.
-    let alone = jobs.len() == 1;
-    let mut notices = Vec::with_capacity(jobs.len());
-    let mut outcomes: Vec<Result<(), StoreError>> = Vec::with_capacity(jobs.len());
-    for job in &mut jobs {
-        let (outcome, noted) = run_one(session, counters, handover, job.as_mut(), alone);
-        outcomes.push(outcome);
-        notices.push(noted);
+
+    fn run_task(&mut self, mut task: Task, alone: bool, watch: &mut ThreadWatch) -> Ran {
+        let (outcome, notices) = self.run_job(task.job.as_mut(), alone);
+        let spent = watch.lap();
+        self.intake.charge(task.party(), spent);
+        Ran {
+            task,
+            outcome,
+            notices,
+            spent,
+        }
     }
-    let commit = if let Some(error) = outcomes.iter().find_map(failed_disk) {
-        Err(error)
-    } else if session.is_autocommit() {
-        Err(StoreError::given_up())
-    } else if outcomes.iter().any(Result::is_ok) {
-        statement(session, "COMMIT").inspect(|()| counters.commit())
-    } else {
-        statement(session, "ROLLBACK")
-    };
-    if commit.is_err() && !session.is_autocommit() {
-        // After a failed commit the transaction may still be open; the next batch needs it gone.
-        drop(statement(session, "ROLLBACK"));
+
+    fn end_batch(&self, ran: &[Ran]) -> Result<(), StoreError> {
+        let session = self.session;
+        let commit = if let Some(error) = ran.iter().find_map(|ran| failed_disk(&ran.outcome)) {
+            Err(error)
+        } else if session.is_autocommit() {
+            Err(StoreError::given_up())
+        } else if ran.iter().any(|ran| ran.outcome.is_ok()) {
+            statement(session, "COMMIT").inspect(|()| self.counters.commit())
+        } else {
+            statement(session, "ROLLBACK")
+        };
+        if commit.is_err() && !session.is_autocommit() {
+            // After a failed commit the transaction may still be open; the next batch needs it gone.
+            drop(statement(session, "ROLLBACK"));
+        }
+        commit
     }
-    for ((job, outcome), noted) in jobs.into_iter().zip(outcomes).zip(notices) {
-        // Before the answer: whoever gets it finds the dispatcher told.
-        handover.publish(noted, Some(commit.is_ok() && outcome.is_ok()));
-        job.finish(match (&commit, outcome) {
-            (_, Err(rolled_back)) => Err(rolled_back),
-            (Ok(()), Ok(())) => Ok(()),
-            (Err(error), Ok(())) => Err(error.again()),
-        });
+
+    fn run_job(&self, job: &mut dyn Job, alone: bool) -> (Result<(), StoreError>, Vec<Notice>) {
+        let session = self.session;
+        if session.is_autocommit() {
+            // A full disk or a failing one made SQLite give up the whole transaction. Going on would
+            // commit this job on its own and answer for the others.
+            return (Err(StoreError::given_up()), Vec::new());
+        }
+        if !alone && let Err(error) = statement(session, "SAVEPOINT job") {
+            return (Err(error), Vec::new());
+        }
+        let mut conn = SqliteConn::new(session, self.counters, Some(self.handover));
+        let keep = job.run(&mut conn) && !conn.failed;
+        let notices = std::mem::take(&mut conn.notices);
+        match conn.disk.take() {
+            Some(error) => (Err(error), notices),
+            None => (end_one(session, keep, alone), notices),
+        }
     }
-    commit.or_else(only_the_disks)
 }
 
 /// A failure of the disk as one; any other concerns its caller only.
@@ -147,30 +189,6 @@ fn only_the_disks(error: StoreError) -> Result<(), StoreError> {
 fn failed_disk(outcome: &Result<(), StoreError>) -> Option<StoreError> {
     let error = outcome.as_ref().err()?;
     matches!(error, StoreError::DiskFailed(_)).then(|| error.again())
-}
-
-fn run_one(
-    session: &Session,
-    counters: &Counters,
-    handover: &Handover,
-    job: &mut dyn Job,
-    alone: bool,
-) -> (Result<(), StoreError>, Vec<Notice>) {
-    if session.is_autocommit() {
-        // A full disk or a failing one made SQLite give up the whole transaction. Going on would
-        // commit this job on its own and answer for the others.
-        return (Err(StoreError::given_up()), Vec::new());
-    }
-    if !alone && let Err(error) = statement(session, "SAVEPOINT job") {
-        return (Err(error), Vec::new());
-    }
-    let mut conn = SqliteConn::new(session, counters, Some(handover));
-    let keep = job.run(&mut conn) && !conn.failed;
-    let notices = std::mem::take(&mut conn.notices);
-    match conn.disk.take() {
-        Some(error) => (Err(error), notices),
-        None => (end_one(session, keep, alone), notices),
-    }
 }
 
 /// Keeps or undoes what one job did.

@@ -29,3 +29,4 @@ mod schema;
 mod support;
 mod transactions;
 mod triggers;
+mod turns;
