@@ -49,11 +49,11 @@ impl Turns {
         true
     }
 
-    /// The next work, of the app that has used the least.
+    /// The next work, of the app that has used the least; of several the one with the least to do.
     fn next(&mut self) -> Option<(Whose, Work)> {
         let waiting = self.0.iter_mut();
         let waiting = waiting.filter(|(_, turn)| !turn.running && !turn.queue.is_empty());
-        let (whose, turn) = waiting.min_by_key(|(_, turn)| turn.used)?;
+        let (whose, turn) = waiting.min_by_key(|(_, turn)| (turn.used, turn.queue.len()))?;
         let work = turn.queue.pop_front()?;
         turn.running = true;
         Some((*whose, work))
