@@ -14,6 +14,7 @@ mod limits;
 mod memory;
 mod messages;
 mod placement;
+mod plain_rhai;
 mod streaming;
 mod support;
 mod time;

@@ -103,7 +103,7 @@ fn placed(
     ast: &AST,
     started: Instant,
 ) -> Result<Option<(AST, Shifts)>, Box<Diagnostic>> {
-    let Some((text, shifts)) = with_places(source, ast) else {
+    let Some((text, shifts)) = with_places(program_of(source), ast) else {
         return Ok(None);
     };
     let mut engine = language.placing_engine();
@@ -160,7 +160,7 @@ fn tree(
         return Err(wrong((0, 0), message.to_owned(), None));
     }
     let ast = engine
-        .compile_with_scope(&names(), source)
+        .compile_with_scope(&names(), program_of(source))
         .map_err(|error| {
             let place = place(error.position());
             let hint = match error.err_type() {
@@ -175,6 +175,11 @@ fn tree(
     if let Some((count, position)) = crowded_call(&ast) {
         let message = format!("a call has {count} arguments; the limit is {ARGUMENTS}");
         let hint = "give it one array or map".to_owned();
+        return Err(wrong(place(position), message, Some(hint)));
+    }
+    if let Some(position) = asked_for_timestamp(&ast) {
+        let message = "there is no `timestamp`".to_owned();
+        let hint = "the time is time::now() as a text, time::now_ms() as a number".to_owned();
         return Err(wrong(place(position), message, Some(hint)));
     }
     let names = Names::of(&ast);
@@ -192,6 +197,37 @@ fn optimized(engine: &Engine, tree: AST, names: &Names) -> AST {
         return tree;
     }
     engine.optimize_ast(&self::names(), tree, OptimizationLevel::Simple)
+}
+
+/// What there is to parse of a source: editors put a byte order mark before it, and a file that is
+/// run by itself begins with the name of a program, after `#!`. Lines stay as they are.
+fn program_of(source: &str) -> &str {
+    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
+    if source.starts_with("#!") {
+        return source.find('\n').map_or("", |end| &source[end..]);
+    }
+    source
+}
+
+/// A call of the one function of the standard library that is missing, unless the script has it.
+fn asked_for_timestamp(ast: &AST) -> Option<Position> {
+    const NAME: &str = "timestamp";
+    if ast.iter_functions().any(|function| function.name == NAME) {
+        return None;
+    }
+    let mut found = None;
+    ast.walk(&mut |path| {
+        if let Some(ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at))) =
+            path.last()
+            && call.name == NAME
+            && call.args.is_empty()
+            && call.namespace.is_empty()
+        {
+            found = Some(*at);
+        }
+        found.is_none()
+    });
+    found
 }
 
 /// A call with too many arguments. A native with that many is looked for under 65,536 signatures,

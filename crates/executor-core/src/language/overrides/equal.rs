@@ -1,6 +1,8 @@
 //! `==` for containers: Rhai compares them by calling itself without a bound on depth, and
 //! refuses to compare functions.
 
+use std::ops::{Range, RangeInclusive};
+
 use rhai::plugin::{Dynamic, ImmutableString, export_module};
 use rhai::{Array, Blob, Map};
 use shared::limits::fixed::VALUE_DEPTH;
@@ -12,7 +14,7 @@ use crate::language::error::Result;
 use crate::sandbox::context;
 use crate::sandbox::signal::StopReason;
 
-/// Whether two values are equal. Numbers compare as numbers; functions and the platform's own
+/// Whether two values are equal. Numbers compare as numbers, a character as its text; functions and the platform's own
 /// types are never equal.
 pub(super) fn equal(left: &Dynamic, right: &Dynamic) -> Result<bool> {
     values(left, right, 0)
@@ -52,7 +54,30 @@ fn values(left: &Dynamic, right: &Dynamic, depth: usize) -> Result<bool> {
     if let (Ok(a), Ok(b)) = (left.as_char(), right.as_char()) {
         return Ok(a == b);
     }
+    if let Some(same) = letters(left, right).or_else(|| letters(right, left)) {
+        return Ok(same);
+    }
+    if let (Some(a), Some(b)) = (range(left), range(right)) {
+        return Ok(a == b);
+    }
     Ok(left.is_unit() && right.is_unit())
+}
+
+/// Whether a character is all of a text.
+fn letters(character: &Dynamic, text: &Dynamic) -> Option<bool> {
+    let character = character.as_char().ok()?;
+    let text = text.read_lock::<ImmutableString>()?;
+    let mut letters = text.chars();
+    Some(letters.next() == Some(character) && letters.next().is_none())
+}
+
+/// Both ends of a range, and whether the second is part of it.
+fn range(value: &Dynamic) -> Option<(i64, i64, bool)> {
+    if let Some(range) = value.read_lock::<Range<i64>>() {
+        return Some((range.start, range.end, false));
+    }
+    let range = value.read_lock::<RangeInclusive<i64>>()?;
+    Some((*range.start(), *range.end(), true))
 }
 
 fn number(value: &Dynamic) -> Option<f64> {

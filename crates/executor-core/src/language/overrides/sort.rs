@@ -100,15 +100,20 @@ pub(super) fn natural(left: &Dynamic, right: &Dynamic) -> Result<Ordering> {
 }
 
 fn by_script(items: &mut Array, context: &NativeCallContext<'_>, comparer: &FnPtr) -> Result<()> {
+    let ask = |first: &Dynamic, second: &Dynamic| -> Result<Dynamic> {
+        comparer.call_within_context(context, (first.clone(), second.clone()))
+    };
     merge_sort(items, &mut |left, right| {
-        let answer: Dynamic =
-            comparer.call_within_context(context, (left.clone(), right.clone()))?;
+        let answer = ask(left, right)?;
         if let Ok(order) = answer.as_int() {
             return Ok(order.cmp(&0));
         }
         match answer.as_bool() {
             Ok(true) => Ok(Ordering::Less),
-            Ok(false) => Ok(Ordering::Greater),
+            // Equal values stay in their order only if both ways are asked: `a < b` is also false of
+            // them, and `a <= b` true both ways.
+            Ok(false) if ask(right, left)?.as_bool() == Ok(true) => Ok(Ordering::Greater),
+            Ok(false) => Ok(Ordering::Equal),
             Err(kind) => Err(wrong(format!(
                 "the function given to sort returned {kind}; it returns a number: below 0 when \
                  its first value comes first, above 0 when it comes last"
