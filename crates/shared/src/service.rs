@@ -23,6 +23,6 @@ mod variants;
 pub mod wire;
 
 pub use access::Access;
-pub use calls::{DeadLetters, HostCall, HostReply, Invoke, Kv, Pubsub, Queue, Service, Tx};
+pub use calls::*;
 pub use error::{HostError, HostErrorKind};
 pub use kind::ServiceKind;

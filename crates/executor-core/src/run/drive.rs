@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use super::evaluate::RunOutput;
 use super::reply::{Answer, Reply, reply};
-use super::running::{Running, Turned};
+use super::running::{Running, Turned, internal};
 use super::stopped::stopped_error;
 use super::worker::Worker;
 use crate::language::program::Program;
@@ -269,6 +269,8 @@ fn ended_early(context: &Context) -> Completion {
     let reason = context.budget.stopped().unwrap_or(StopReason::Cancelled);
     let stopped = stopped_error(context, reason);
     let error = match context.last_words() {
+        // What the platform was doing for it panicked: nobody cancelled it.
+        _ if std::thread::panicking() => internal(),
         Some(found) => with_reason(found, Some(stopped)),
         None => stopped,
     };

@@ -147,7 +147,7 @@ impl Running {
     }
 }
 
-fn internal() -> ScriptError {
+pub(super) fn internal() -> ScriptError {
     ScriptError::new(
         ScriptErrorKind::Internal,
         "the platform failed while running the script; the server's log has the details",

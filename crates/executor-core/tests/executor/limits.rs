@@ -173,6 +173,19 @@ fn a_panic_is_an_internal_error_and_the_worker_lives() {
     });
 }
 
+/// Such a run was ended by nobody: as "cancelled" it would end its callers as if the server stopped,
+/// and its event would be tried again without a count.
+#[test]
+fn a_panic_while_a_run_waits_is_no_cancellation() {
+    on_worker(1, async |rig| {
+        let waiting = script("kv::collection(\"c\").get(\"panic later\")");
+        let outcome = rig.executor.submit(waiting).await;
+        assert_eq!(failure(&outcome), ScriptErrorKind::Internal);
+        rig.settle().await;
+        assert_eq!(body(&rig.run("\"still here\"").await), "still here");
+    });
+}
+
 #[test]
 fn a_failed_host_call_can_be_caught_and_names_itself_when_it_is_not() {
     on_worker(1, async |rig| {

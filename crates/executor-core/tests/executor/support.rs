@@ -263,6 +263,7 @@ impl Host for TestHost {
                 HostAnswer::Ready(json(format!("{name:?}")))
             }
             "panic" => panic!("on purpose"),
+            "panic later" => HostAnswer::Pending(Box::pin(async { panic!("on purpose") })),
             "large" => HostAnswer::Ready(json(format!("\"{}\"", "x".repeat(500_000)))),
             _ => HostAnswer::Ready(Err(failed(HostErrorKind::Conflict, "not today"))),
         }

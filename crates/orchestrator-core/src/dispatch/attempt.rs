@@ -69,6 +69,8 @@ struct Handler {
 
 enum Found {
     Handler(Handler),
+    /// What is deployed could not be read: who knows.
+    Unread,
     /// The app is gone.
     Nobody,
     /// A queue without a consumer.
@@ -100,6 +102,7 @@ impl Attempt {
     async fn run(&mut self) -> End {
         let handler = match self.handler().await {
             Found::Handler(handler) => handler,
+            Found::Unread => return End::NotYet(self.parts.clock.now().plus(AWAY)),
             Found::Nobody => return End::Done,
             Found::NoConsumer => return End::NotYet(PARKED),
             Found::Missing(what) => {
@@ -163,7 +166,8 @@ impl Attempt {
         // A release may be active that this process does not serve yet: another one has deployed
         // it, or this one has this moment.
         if let Err(error) = self.parts.catalog.refresh(self.delivery.app).await {
-            tracing::warn!(%error, "a deployment cannot be read");
+            tracing::warn!(%error, "a deployment cannot be read; its events wait");
+            return Found::Unread;
         }
         self.find()
     }
