@@ -2,6 +2,7 @@
 
 pub(crate) mod catch;
 pub(crate) mod caught;
+pub(crate) mod cells;
 pub(crate) mod compile;
 pub(crate) mod cost;
 pub(crate) mod engine;

@@ -5,7 +5,10 @@ mod evaluate;
 pub(crate) mod executor;
 mod handover;
 mod language;
+mod leaks;
 mod reply;
+#[cfg(test)]
+mod rig;
 mod running;
 mod scopes;
 mod stopped;

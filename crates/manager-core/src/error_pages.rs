@@ -17,7 +17,7 @@ macro_rules! pages {
 }
 
 pages! {
-    "already_exists" "already_set_up" "app_busy" "app_rate" "bad_host" "body_broken" "body_too_large"
+    "already_exists" "already_set_up" "app_busy" "app_rate" "app_suspended" "bad_host" "body_broken" "body_too_large"
     "body_too_slow" "busy" "contents_missing" "cross_site" "database_away" "deploy_contended"
     "deployment_broken" "deployment_unreadable" "domain_reserved" "domain_unproven" "env_full" "internal" "invalid_json"
     "invalid_query" "invalid_release" "invalid_routes" "invalid_triggers" "invalid_value"

@@ -125,6 +125,17 @@ impl Error {
                 code::SCRIPT_LIMIT,
                 format!("the script exceeded its limit `{}`", limit.as_str()),
             ),
+            ScriptErrorKind::Overloaded => Self::new(
+                Kind::Unavailable,
+                code::OVERLOADED,
+                "the server has no room for another script right now; try again",
+            ),
+            ScriptErrorKind::Suspended => Self::new(
+                Kind::Unavailable,
+                code::APP_SUSPENDED,
+                "the app is suspended on this server; its owner finds the reason under this \
+                 request's id",
+            ),
             ScriptErrorKind::Internal => Self::internal(),
             _ => Self::new(
                 Kind::Internal,

@@ -73,6 +73,8 @@ pub const fn may_retry(kind: ScriptErrorKind) -> bool {
         | ScriptErrorKind::Thrown
         | ScriptErrorKind::Host
         | ScriptErrorKind::Cancelled
+        | ScriptErrorKind::Overloaded
+        | ScriptErrorKind::Suspended
         | ScriptErrorKind::Internal => true,
     }
 }
@@ -131,7 +133,9 @@ impl RetryPolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ScriptErrorKind::{Cancelled, Compile, Host, Internal, Limit, Runtime, Thrown};
+    use ScriptErrorKind::{
+        Cancelled, Compile, Host, Internal, Limit, Overloaded, Runtime, Suspended, Thrown,
+    };
 
     fn delay(policy: &RetryPolicy, attempt: u32, random: f64) -> Duration {
         match policy.decide(attempt, Runtime, random) {
@@ -148,6 +152,8 @@ mod tests {
             (Thrown, true),
             (Host, true),
             (Cancelled, true),
+            (Overloaded, true),
+            (Suspended, true),
             (Internal, true),
             (Limit(LimitKind::Wall), true),
             (Limit(LimitKind::Cpu), false),

@@ -66,6 +66,10 @@ pub enum ScriptErrorKind {
     Host,
     /// The client went away or the platform is stopping.
     Cancelled,
+    /// The server had no room for the run, which did not begin.
+    Overloaded,
+    /// The app is suspended on the server: its runs left memory that nothing frees.
+    Suspended,
     /// A defect of the platform.
     Internal,
 }
@@ -80,6 +84,8 @@ impl ScriptErrorKind {
             Self::Limit(_) => "limit",
             Self::Host => "host",
             Self::Cancelled => "cancelled",
+            Self::Overloaded => "overloaded",
+            Self::Suspended => "suspended",
             Self::Internal => "internal",
         }
     }

@@ -16,7 +16,7 @@ use shared::invocation::LogLevel;
 use shared::limits::fixed;
 
 use super::catch::{self, Column};
-use super::overrides;
+use super::{cells, overrides};
 use crate::sandbox::context;
 
 /// Nesting of expressions: at the top level and inside functions.
@@ -64,10 +64,16 @@ impl Language {
         self.namespaces.iter().any(|(known, _)| *known == name)
     }
 
-    /// An engine that runs scripts, which import from `modules`: one per worker thread.
-    pub(crate) fn runtime_engine(&self, modules: impl ModuleResolver + 'static) -> Engine {
+    /// An engine that runs scripts, which import from `modules`: one per worker thread. What their
+    /// closures share is noted by `note`.
+    pub(crate) fn runtime_engine(
+        &self,
+        modules: impl ModuleResolver + 'static,
+        note: cells::Note,
+    ) -> Engine {
         let mut engine = self.engine();
         catch::add_to(&mut engine, self.column);
+        cells::add_to(&mut engine, note);
         engine
             .set_module_resolver(modules)
             .on_progress(|_operations| context::tick().err().map(|_stopped| Dynamic::UNIT))
@@ -80,6 +86,7 @@ impl Language {
     pub(super) fn placing_engine(&self) -> Engine {
         let mut engine = self.engine();
         catch::add_to(&mut engine, self.column);
+        cells::add_to(&mut engine, |_cell| {});
         // The blocks that were put in nest deeper, but by a constant factor.
         engine.set_max_expr_depths(0, 0);
         engine

@@ -1,14 +1,18 @@
 //! The text that is run, and the way back from it to the text that was written.
 //!
-//! They differ in one thing: the body of a `try` whose `catch` names its error is in a block of its
-//! own, `$ { … }`. The lines stay as they were; [`Shifts`] leads back to the columns.
+//! They differ in two things: the body of a `try` whose `catch` names its error is in a block of its
+//! own, `$ { … }`, and a closure that captures has a word of ours before it, `@ |…| …`. The lines
+//! stay as they were; [`Shifts`] leads back to the columns.
 
-use rhai::{AST, ASTNode, Position, Stmt};
+use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 
 /// What begins such a block; no word of a script.
 pub(super) const KEYWORD: &str = "$";
 const OPEN: &str = "$ {";
 const CLOSE: &str = "}";
+/// What stands before a closure that captures; no word of a script.
+pub(super) const SHARES: &str = "@";
+const BEFORE: &str = "@ ";
 
 /// What was put into a source, by lines: before which column, and how many characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,21 +34,37 @@ impl Shifts {
     }
 }
 
-/// The source with a block of its own around what is tried, and what that shifted. None, where no
-/// `catch` names its error.
-pub(super) fn with_places(source: &str, ast: &AST) -> Option<(String, Shifts)> {
+/// Lines and columns from here on are all the same to the language.
+const COUNTED: u32 = u16::MAX as u32;
+
+/// The source with a block of its own around what is tried and a word of its own before what
+/// captures, and what that shifted. None, where there is neither. Fails with a place where one is
+/// further on than the language counts.
+pub(super) fn with_places(source: &str, ast: &AST) -> Result<Option<(String, Shifts)>, (u32, u32)> {
     let mut inserts = Vec::new();
     ast.walk(&mut |path| {
-        if let Some(ASTNode::Stmt(Stmt::TryCatch(tried, _))) = path.last()
-            && !tried.expr.is_unit()
-        {
-            inserts.extend(place(tried.body.position()).map(|(line, at)| (line, at + 1, OPEN)));
-            inserts.extend(place(tried.body.end_position()).map(|(line, at)| (line, at, CLOSE)));
+        match path.last() {
+            Some(ASTNode::Stmt(Stmt::TryCatch(tried, _))) if !tried.expr.is_unit() => {
+                let (open, close) = (tried.body.position(), tried.body.end_position());
+                inserts.extend(place(open).map(|(line, at)| (line, at + 1, OPEN)));
+                inserts.extend(place(close).map(|(line, at)| (line, at, CLOSE)));
+            }
+            Some(
+                ASTNode::Expr(Expr::FnCall(call, begins))
+                | ASTNode::Stmt(Stmt::FnCall(call, begins)),
+            ) if captures(call) => {
+                inserts.extend(place(*begins).map(|(line, at)| (line, at, BEFORE)));
+            }
+            _ => {}
         }
         true
     });
     if inserts.is_empty() {
-        return None;
+        return Ok(None);
+    }
+    let uncounted = |line: u32, column: u32| line >= COUNTED || column >= COUNTED;
+    if let Some((line, column, _)) = inserts.iter().find(|(line, at, _)| uncounted(*line, *at)) {
+        return Err((*line, *column));
     }
     // Of two at one place the one that opens was found first, and stays first.
     inserts.sort_by_key(|(line, column, _)| (*line, *column));
@@ -63,7 +83,12 @@ pub(super) fn with_places(source: &str, ast: &AST) -> Option<(String, Shifts)> {
     let shifts = inserts
         .iter()
         .map(|(line, at, it)| (*line, *at, it.len() as u32));
-    Some((text, Shifts(shifts.collect())))
+    Ok(Some((text, Shifts(shifts.collect()))))
+}
+
+/// Whether a call makes a closure that captures; scripts cannot write one.
+fn captures(call: &FnCallExpr) -> bool {
+    call.name == "curry"
 }
 
 fn place(position: Position) -> Option<(u32, u32)> {
@@ -99,7 +124,7 @@ mod tests {
 
     fn instrumented(source: &str) -> Option<(String, Shifts)> {
         let ast = Engine::new_raw().compile(source).unwrap();
-        with_places(source, &ast)
+        with_places(source, &ast).unwrap()
     }
 
     #[test]

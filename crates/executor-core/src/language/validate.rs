@@ -107,15 +107,17 @@ impl Check<'_> {
             self.found.push(finding(name, message.to_owned()));
             return None;
         }
-        let found = &mut self.found;
+        let (language, found, started) = (self.language, &mut self.found, Instant::now());
         let looked = self.trees.with(
-            (self.language, &mut self.keep),
+            (language, &mut self.keep),
             (name, source),
-            Instant::now(),
+            started,
             |parsed| {
                 found.extend(parsed.warnings(name));
                 look(parsed, found);
-                Ok(())
+                // What is run differs from what was written, and must do as well.
+                let runnable = parsed.runnable(language, (name, source), started);
+                runnable.map(|_kept_for_the_run| ())
             },
         );
         looked.map_err(|error| self.found.push(*error)).ok()

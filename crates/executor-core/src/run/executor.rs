@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use super::drive::drive;
 use super::handover::{Handover, TakenOver, send};
 use super::language::{ProgramModules, language};
+use super::leaks::Leaks;
 use super::validator::Validator;
 use super::worker::Worker;
 use crate::language::compile::Compiler;
@@ -29,6 +30,7 @@ use crate::sandbox::fault::install_fault_handler;
 use crate::sandbox::meter;
 use crate::sandbox::stats::{ExecutorStats, WorkerLoad};
 use crate::sandbox::watchdog::Heartbeat;
+use crate::sdk::state;
 
 /// Runs waiting to be taken over by one worker.
 const HANDOVER_QUEUE: usize = 4_096;
@@ -81,6 +83,7 @@ pub struct LocalExecutor {
     heartbeat: Arc<Heartbeat>,
     host: Arc<dyn Host>,
     clock: SharedClock,
+    pub(super) leaks: Arc<Leaks>,
     slice: Duration,
     cache_hits: AtomicU64,
     cache_misses: AtomicU64,
@@ -117,6 +120,7 @@ impl LocalExecutor {
             heartbeat: Heartbeat::start(config.workers.max(1)),
             host,
             clock,
+            leaks: Arc::default(),
             slice: config.slice,
             cache_hits: AtomicU64::new(0),
             cache_misses: AtomicU64::new(0),
@@ -140,13 +144,14 @@ impl LocalExecutor {
         }
         let worker = Worker::new(
             index,
-            language().runtime_engine(ProgramModules),
+            language().runtime_engine(ProgramModules, state::note),
             Arc::clone(&handle.load),
             Arc::clone(&self.heartbeat),
             Services {
                 host: Arc::clone(&self.host),
                 clock: Arc::clone(&self.clock),
             },
+            Arc::clone(&self.leaks),
             self.slice,
         );
         tokio::task::spawn_local(Rc::clone(&worker.scheduler).grant());

@@ -20,8 +20,9 @@ use crate::sdk::state::{self, State};
 /// A cancelled script ends at its next operation; more resumes than this mean it does not.
 const CANCEL_TRIES: usize = 3;
 
-/// Bytes a run may leave without it being called a leak: the headers of a response.
-const LEAK_SLACK: u64 = 4 << 10;
+/// Bytes a run may leave without it being called a leak. Its account is exact but for texts of
+/// errors that the platform and the script make and free for each other.
+const LEAK_SLACK: u64 = 256;
 /// A run that leaves more is worth a line in its log.
 const LEAK_WARNING: u64 = 256 << 10;
 
@@ -51,6 +52,7 @@ impl Running {
         invocation: Box<Invocation>,
         program: Arc<Program>,
     ) -> Result<Self, ScriptError> {
+        worker.leaks.check(&invocation.app)?;
         let stack = worker.stack(invocation.limits.memory)?;
         let context = Context::new(invocation, Rc::clone(&worker.services), worker.slice);
         let state = State::new(Arc::clone(&program));
@@ -92,6 +94,7 @@ impl Running {
                 Turned::Ended(output)
             }
             Some(Step::Panicked) => {
+                self.look_for_leak();
                 self.worker.load.panicked();
                 tracing::error!(
                     app = %self.context.invocation.app.slug,
@@ -123,18 +126,22 @@ impl Running {
         Some(step)
     }
 
-    /// What a script leaves allocated is lost to the process: closures that capture themselves.
-    /// Its output is not in its account.
+    /// What a script leaves allocated is lost to the process. Its output is not in its account.
     fn look_for_leak(&self) {
         let left = self.context.budget.account.used().max(0) as u64;
+        debug_assert_eq!(
+            left, 0,
+            "bytes left by {}",
+            self.context.invocation.script.source
+        );
         if left <= LEAK_SLACK {
             return;
         }
-        let total = self.worker.leaked(self.app(), left);
+        let total = self.worker.leaked(&self.context.invocation.app, left);
         if left > LEAK_WARNING {
             self.context.warn(format!(
-                "this run left {left} bytes that nothing can free (a closure that captures the \
-                 value it is stored in?); break the cycle before the script ends"
+                "this run left {left} bytes that nothing frees, {total} with others of the app; \
+                 an app that goes on like this is suspended"
             ));
             tracing::warn!(
                 app = %self.context.invocation.app.slug,
@@ -172,9 +179,13 @@ impl Drop for Running {
             }
         }
         if let Some(coroutine) = self.coroutine.take() {
-            let budget = &self.context.budget;
+            let ended = coroutine.done();
             let stack = inside(&self.context, &mut self.state, || coroutine.into_stack());
-            self.worker.recycle(stack, budget.usage().operations);
+            let operations = self.context.budget.usage().operations;
+            self.worker.recycle(stack, operations);
+            if !ended {
+                self.look_for_leak();
+            }
         }
         self.worker.load.ended(self.context.budget.stopped());
     }

@@ -63,11 +63,11 @@ mod tests {
     use super::*;
     use crate::language::compile::trees::{Keep, Trees};
     use crate::language::program::leaves_constants;
-    use crate::run::language::language;
+    use crate::run::language::{ProgramModules, language};
 
     fn kept_after(source: &str, operations: u64) -> usize {
         let (language, scopes) = (language(), Scopes::default());
-        let engine = language.compile_engine();
+        let engine = language.runtime_engine(ProgramModules, |_cell| {});
         let mut scope = scopes.take();
         let (trees, mut keep) = (Trees::default(), Keep::default());
         let (named, now) = (("test", source), Instant::now());

@@ -1,15 +1,15 @@
 //! One worker thread's share of the executor: its engine, its stacks, its turns.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rhai::Engine;
-use shared::id::AppId;
+use shared::invocation::AppContext;
 use shared::script_error::{ScriptError, ScriptErrorKind};
 
+use super::leaks::Leaks;
 use super::scopes::Scopes;
 use crate::sandbox::context::Services;
 use crate::sandbox::coroutine::{Stack, stack_bytes};
@@ -21,8 +21,6 @@ use crate::sandbox::watchdog::Heartbeat;
 const POOLED_STACKS: usize = 1_024;
 /// A run with fewer operations cannot have touched much of its stack.
 const COOL_AFTER_OPERATIONS: u64 = 2_000;
-/// Apps whose leaks are counted one by one on each worker.
-const LEAKING_APPS: usize = 1_000;
 
 /// What one worker thread needs to run scripts.
 pub(super) struct Worker {
@@ -35,7 +33,8 @@ pub(super) struct Worker {
     pub(super) slice: Duration,
     pub(super) scopes: Scopes,
     stacks: RefCell<Vec<Stack>>,
-    leaks: RefCell<HashMap<AppId, u64>>,
+    /// What runs of all workers have left.
+    pub(super) leaks: Arc<Leaks>,
 }
 
 impl Worker {
@@ -45,6 +44,7 @@ impl Worker {
         load: Arc<WorkerLoad>,
         heartbeat: Arc<Heartbeat>,
         services: Services,
+        leaks: Arc<Leaks>,
         slice: Duration,
     ) -> Rc<Self> {
         Rc::new(Self {
@@ -57,7 +57,7 @@ impl Worker {
             slice,
             scopes: Scopes::default(),
             stacks: RefCell::default(),
-            leaks: RefCell::default(),
+            leaks,
         })
     }
 
@@ -84,15 +84,9 @@ impl Worker {
         }
     }
 
-    /// Notes what a run left allocated; returns the app's total on this worker.
-    pub(super) fn leaked(&self, app: AppId, bytes: u64) -> u64 {
+    /// Notes what a run left allocated; returns the app's total.
+    pub(super) fn leaked(&self, app: &Arc<AppContext>, bytes: u64) -> u64 {
         self.load.leaked(bytes);
-        let mut leaks = self.leaks.borrow_mut();
-        if leaks.len() >= LEAKING_APPS && !leaks.contains_key(&app) {
-            return bytes;
-        }
-        let total = leaks.entry(app).or_default();
-        *total += bytes;
-        *total
+        self.leaks.count(app, bytes)
     }
 }

@@ -2,41 +2,18 @@
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeSet;
     use std::path::Path;
-    use std::sync::Arc;
     use std::time::Instant;
 
     use rhai::{ASTNode, Expr, Stmt};
     use serde_json::Value;
-    use shared::clock::Timestamp;
-    use shared::event::Cause;
-    use shared::id::{AppId, ContentHash, ExecutionId, RequestId};
-    use shared::invocation::{
-        AppContext, Invocation, ModuleSet, Outcome, ScriptImage, TriggerKind,
-    };
-    use shared::limits::Limits;
-    use shared::seam::{Caller, Executor as _, Host, HostAnswer};
-    use shared::service::{HostCall, HostError, HostErrorKind};
-    use test_support::ManualClock;
-    use tokio::runtime::Builder;
-    use tokio::task::LocalSet;
+    use shared::invocation::Outcome;
+    use shared::seam::Executor as _;
 
     use crate::language::compile::parse::parse;
-    use crate::run::executor::{ExecutorConfig, LocalExecutor};
     use crate::run::language::language;
-
-    const NOW: Timestamp = Timestamp(1_700_000_000_000_000);
-
-    /// Answers every call with the same failure.
-    struct Refusing;
-
-    impl Host for Refusing {
-        fn call(&self, _caller: Caller, call: HostCall) -> HostAnswer {
-            let error = HostError::new(call.service(), HostErrorKind::Conflict, "not today");
-            HostAnswer::Ready(Err(error))
-        }
-    }
+    use crate::run::rig::{app, on_executor, run_of};
 
     /// A function: its namespace, its name, and how many arguments it takes.
     type Function = (String, String, usize);
@@ -100,40 +77,7 @@ mod tests {
     }
 
     fn run(source: &str) -> Outcome {
-        let image = ScriptImage {
-            app: AppId::new(NOW),
-            name: "main".parse().unwrap(),
-            version: 1,
-            hash: ContentHash::of(source.as_bytes()),
-            source: source.into(),
-            modules: Arc::new(ModuleSet::default()),
-        };
-        let execution = ExecutionId::new(NOW);
-        let invocation = Box::new(Invocation {
-            execution,
-            request: RequestId::new(NOW),
-            app: Arc::new(AppContext {
-                id: image.app,
-                slug: "shop".parse().unwrap(),
-                env: BTreeMap::new(),
-            }),
-            script: Arc::new(image),
-            handler: None,
-            limits: Limits::default(),
-            grant: None,
-            trigger: TriggerKind::Manual,
-            cause: Cause::first(execution),
-            attempt: 1,
-            input: None,
-        });
-        let runtime = Builder::new_current_thread().enable_time().build().unwrap();
-        LocalSet::new().block_on(&runtime, async {
-            let config = ExecutorConfig::with_workers(1);
-            let clock = Arc::new(ManualClock::new(NOW));
-            let executor = LocalExecutor::new(config, Arc::new(Refusing), clock);
-            executor.attach(0);
-            executor.execute(invocation).await
-        })
+        on_executor(async |executor| executor.execute(run_of(&app(), source)).await)
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rhai::Dynamic;
 
 use super::transaction::collected::Collected;
+use crate::language::cells::{Cell, Cells};
 use crate::language::program::Program;
 
 /// What was made of the request for the script, to be given again when it asks again.
@@ -30,6 +31,8 @@ pub(crate) struct State {
     pub(crate) program: Arc<Program>,
     /// Nothing as long as the script has read nothing. The script's memory.
     pub(super) parsed: Option<Box<Parsed>>,
+    /// What its closures share; nothing as long as there is none. The script's memory.
+    cells: Option<Box<Cells>>,
     /// What `tx::run` collects. The platform's memory.
     pub(super) transaction: Option<Box<Collected>>,
 }
@@ -40,6 +43,7 @@ impl State {
         Self {
             program,
             parsed: None,
+            cells: None,
             transaction: None,
         }
     }
@@ -77,12 +81,18 @@ pub(super) fn try_with<R>(work: impl FnOnce(&mut State) -> R) -> Option<R> {
     CURRENT.with_borrow_mut(|current| current.as_mut().map(work))
 }
 
-/// Ends what was made of the request with the run, however the run ends.
+/// Notes what closures of the current run share, to end with it.
+pub(crate) fn note(cell: &Cell) {
+    try_with(|state| state.cells.get_or_insert_default().note(cell));
+}
+
+/// Ends what was made of the request with the run, and what its closures share, however the run ends.
 pub(crate) struct Forget;
 
 impl Drop for Forget {
     fn drop(&mut self) {
         // Not inside: nothing that a script made may be freed while something of it is borrowed.
         drop(with(|state| state.parsed.take()));
+        drop(with(|state| state.cells.take()));
     }
 }

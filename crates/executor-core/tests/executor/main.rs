@@ -9,6 +9,7 @@ mod catching;
 mod constants;
 mod events;
 mod fairness;
+mod leaks;
 mod letters;
 mod limits;
 mod memory;

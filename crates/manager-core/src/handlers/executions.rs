@@ -22,8 +22,8 @@ const LINES: i64 = 10_000;
 pub(crate) struct ExecutionQuery {
     /// Of this script.
     script: Option<String>,
-    /// That ended this way: `ok`, `compile`, `runtime`, `thrown`, `limit`, `host`, `cancelled` or
-    /// `internal`.
+    /// That ended this way: `ok`, `compile`, `runtime`, `thrown`, `limit`, `host`, `cancelled`,
+    /// `overloaded`, `suspended` or `internal`.
     outcome: Option<String>,
     /// That answered with this HTTP status.
     status: Option<u16>,

@@ -25,7 +25,8 @@ wire! {
         target: Option<String>,
         /// Status answered; null when there was no answer.
         status: Option<u16>,
-        /// `ok`, `compile`, `runtime`, `thrown`, `limit`, `host`, `cancelled` or `internal`.
+        /// `ok`, `compile`, `runtime`, `thrown`, `limit`, `host`, `cancelled`, `overloaded`,
+        /// `suspended` or `internal`.
         outcome: String,
         /// First line of the error.
         error: Option<String>,

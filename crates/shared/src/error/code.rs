@@ -27,6 +27,8 @@ codes! {
     APP_BUSY = "app_busy";
     /// An app has used up its rate of requests.
     APP_RATE = "app_rate";
+    /// An app left memory that nothing frees.
+    APP_SUSPENDED = "app_suspended";
     /// A request's `Host` is missing, doubled or malformed.
     BAD_HOST = "bad_host";
     /// A request's body broke off.

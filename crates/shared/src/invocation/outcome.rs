@@ -87,7 +87,7 @@ pub struct Completion {
 
 impl Completion {
     /// All outcomes: that it ended well, and the kinds of errors.
-    pub const OUTCOMES: [&str; 8] = [
+    pub const OUTCOMES: [&str; 10] = [
         "ok",
         "compile",
         "runtime",
@@ -95,6 +95,8 @@ impl Completion {
         "limit",
         "host",
         "cancelled",
+        "overloaded",
+        "suspended",
         "internal",
     ];
 
@@ -160,6 +162,8 @@ mod tests {
             Kind::Limit(LimitKind::Wall),
             Kind::Host,
             Kind::Cancelled,
+            Kind::Overloaded,
+            Kind::Suspended,
             Kind::Internal,
         ];
         let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();

@@ -11,6 +11,7 @@ use shared::limits::fixed;
 use shared::script_error::{Diagnostic, Severity};
 
 use super::names::Names;
+use crate::language::cells::not_noted;
 use crate::language::engine::Language;
 use crate::language::hints;
 use crate::language::places::{Shifts, with_places};
@@ -96,24 +97,37 @@ pub(crate) fn parse(
     })
 }
 
-/// The source with the places its errors need, if it needs any.
+/// The source as it is run, where that differs: with what tells places and what closures share.
 fn placed(
     language: &Language,
     (name, source): (&str, &str),
     ast: &AST,
     started: Instant,
 ) -> Result<Option<(AST, Shifts)>, Box<Diagnostic>> {
-    let Some((text, shifts)) = with_places(program_of(source), ast) else {
-        return Ok(None);
+    let unknown_place = |at| {
+        let message = "the language counts lines and columns up to 65,534, and cannot tell where \
+                       this `try` or closure is";
+        let hint = "break the line, or move parts into modules".to_owned();
+        at_place(name, at, message.to_owned(), Some(hint))
     };
-    let mut engine = language.placing_engine();
-    watch_tokens(&mut engine, started, Doubts::default());
-    let placed = engine.compile_with_scope(&names(), text).map_err(|error| {
-        let at = place(error.position());
-        at_place(name, at, error.err_type().to_string(), None)
-    })?;
-    let known = Names::of(&placed);
-    Ok(Some((optimized(&engine, placed, &known), shifts)))
+    let placed = match with_places(program_of(source), ast).map_err(unknown_place)? {
+        None => None,
+        Some((text, shifts)) => {
+            let mut engine = language.placing_engine();
+            watch_tokens(&mut engine, started, Doubts::default());
+            let placed = engine.compile_with_scope(&names(), text).map_err(|error| {
+                let at = place(error.position());
+                at_place(name, at, error.err_type().to_string(), None)
+            })?;
+            let known = Names::of(&placed);
+            Some((optimized(&engine, placed, &known), shifts))
+        }
+    };
+    let runs = placed.as_ref().map_or(ast, |(placed, _)| placed);
+    match not_noted(runs) {
+        Some(position) => Err(unknown_place(place(position))),
+        None => Ok(placed),
+    }
 }
 
 /// What every script may refer to.
