@@ -163,7 +163,7 @@ struct Handles {
     name: Name,
     labels: ScriptLabels,
     by_class: [OnceLock<Counter>; 6],
-    http_runs: [OnceLock<Counter>; 8],
+    http_runs: [OnceLock<Counter>; Completion::OUTCOMES.len()],
     duration: DurationHistogram,
 }
 
