@@ -46,13 +46,10 @@ impl Scopes {
         // A function that captured a constant shares it.
         let shared = scope.iter_raw().any(|(_, _, value)| value.is_shared());
         let mut kept = self.0.borrow_mut();
-        unmetered(|| {
-            if !shared && operations < SMALL_RUN && kept.len() < KEPT {
-                kept.push(scope);
-            } else {
-                drop(scope);
-            }
-        });
+        if !shared && operations < SMALL_RUN && kept.len() < KEPT {
+            unmetered(|| kept.push(scope));
+        }
+        // Otherwise it ends metered: what it grew by was the script's.
     }
 }
 
