@@ -9,8 +9,11 @@ use crate::support::{APP, setup, started};
 const VALUES: usize = 250;
 /// What the process may grow by: the answer up to the limit of 32 MiB, and what was made of it.
 const MOST: u64 = 64 << 20;
-/// Each connection to PostgreSQL is a thread of its own that keeps some of what it read last.
+/// Each connection to PostgreSQL is a thread of its own that keeps some of what it read last; the
+/// test has [`CONNECTIONS`].
 const MOST_WITH_CONNECTIONS: u64 = 96 << 20;
+/// How many take part decides how much is kept.
+const CONNECTIONS: &str = "2";
 /// What the process grows by when 200 MiB are read.
 const CONTROL: u64 = 150 << 20;
 
@@ -116,6 +119,8 @@ fn a_read_stops_where_the_run_would_on_sqlite() {
 
 #[test]
 fn a_read_stops_where_the_run_would_on_postgresql() {
-    let setup = setup().postgres(&Postgres::shared().fresh());
+    let setup = setup()
+        .set("database.connections", CONNECTIONS)
+        .postgres(&Postgres::shared().fresh());
     a_read_stops_where_the_run_would(setup, MOST_WITH_CONNECTIONS);
 }
