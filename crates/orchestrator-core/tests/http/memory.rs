@@ -1,11 +1,16 @@
 //! What clients make the server hold is bounded, whoever they are and however slow.
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use http::Response;
 use http_body_util::{BodyExt as _, Empty};
+use hyper::body::Incoming;
+use hyper::client::conn::http2;
 use hyper_util::rt::TokioIo;
 use shared::memory::Memory;
+use tokio::net::TcpStream;
 
 use crate::platform::OnRuntime;
 use crate::server::{Answer, Server, Setup};
@@ -76,6 +81,21 @@ fn a_body_that_trickles_is_cut_off_whatever_came_before() {
     assert_eq!(memory.used(), 0);
 }
 
+/// The answer to a request over HTTP/2, of a client with this window, as far as its head.
+async fn over_http2(address: SocketAddr, window: Option<u32>) -> Response<Incoming> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut client, connection) = http2::Builder::new(OnRuntime)
+        .initial_stream_window_size(window)
+        .handshake(TokioIo::new(stream))
+        .await
+        .unwrap();
+    drop(tokio::runtime::Handle::current().spawn(connection));
+    let request = http::Request::get("http://shop.localhost/")
+        .body(Empty::<bytes::Bytes>::new())
+        .unwrap();
+    client.send_request(request).await.unwrap()
+}
+
 #[test]
 fn a_stream_of_http2_that_is_not_read_is_reset_and_its_place_is_free() {
     let mut setup = Setup::default();
@@ -85,17 +105,7 @@ fn a_stream_of_http2_that_is_not_read_is_reset_and_its_place_is_free() {
     server.shop("echo");
     let address = server.address;
     server.runtime.block_on(async move {
-        let stream = tokio::net::TcpStream::connect(address).await.unwrap();
-        let (mut client, connection) = hyper::client::conn::http2::Builder::new(OnRuntime)
-            .initial_stream_window_size(0)
-            .handshake(TokioIo::new(stream))
-            .await
-            .unwrap();
-        drop(tokio::runtime::Handle::current().spawn(connection));
-        let request = http::Request::get("http://shop.localhost/")
-            .body(Empty::<bytes::Bytes>::new())
-            .unwrap();
-        let response = client.send_request(request).await.unwrap();
+        let response = over_http2(address, Some(0)).await;
         assert_eq!(response.status(), 200);
         // Without an end, if nobody ended it.
         let body = response.into_body().collect().await;
@@ -112,16 +122,7 @@ fn a_script_that_streams_slowly_is_not_a_client_that_does_not_read() {
     server.shop("stream");
     let address = server.address;
     let body = server.runtime.block_on(async {
-        let stream = tokio::net::TcpStream::connect(address).await.unwrap();
-        let (mut client, connection) =
-            hyper::client::conn::http2::handshake(OnRuntime, TokioIo::new(stream))
-                .await
-                .unwrap();
-        drop(tokio::runtime::Handle::current().spawn(connection));
-        let request = http::Request::get("http://shop.localhost/")
-            .body(Empty::<bytes::Bytes>::new())
-            .unwrap();
-        let response = client.send_request(request).await.unwrap();
+        let response = over_http2(address, None).await;
         // Another connection lives through its whole patience meanwhile, twice.
         let silent = || {
             assert!(server.raw(b"").is_empty());
