@@ -69,7 +69,7 @@ impl Worker {
         let stack = pooled.map_or_else(|| Stack::new(bytes), Ok);
         stack.map_err(|error| {
             tracing::error!(%error, "cannot map a stack; raise vm.max_map_count");
-            ScriptError::new(ScriptErrorKind::Internal, "the server has no stack left")
+            ScriptError::new(ScriptErrorKind::Overloaded, "the server has no stack left")
         })
     }
 
