@@ -44,9 +44,8 @@ pub(crate) fn library() -> Library {
     Library {
         add_globals,
         namespaces: namespaces(),
-        column: |script, line, column| {
-            let written = state::try_with(|state| state.program.written(script, line, column));
-            written.unwrap_or(column)
+        place_of: |script, line, column| {
+            state::with(|state| state.program.place(script, line, column))
         },
     }
 }

@@ -2,48 +2,59 @@
 //!
 //! The language hands what was thrown to `catch` without its place, and its own errors as a map
 //! that names things of its implementation. So a program is run with blocks of our own around what
-//! is tried (`places.rs`), which turn errors into [`Caught`] on their way.
+//! is tried and around the bodies of functions (`places.rs`). The first turn errors into [`Caught`]
+//! on their way; both note where a run was made to end (`ended.rs`).
 
-use rhai::{Dynamic, Engine, EvalAltResult, EvalContext, Expression};
+use rhai::{Dynamic, Engine, EvalAltResult, EvalContext, Expression, Position};
 
 use super::caught::Caught;
-use super::places::KEYWORD;
-use super::report::{frames_of, message_of};
-
-/// Where in the program a position of the language is: the column as it was written, in this line
-/// of this script.
-pub(crate) type Column = fn(script: &str, line: u32, column: u32) -> u32;
+use super::ended::{Ended, FRAMES, ends, noted_in};
+use super::places::{BODY, KEYWORD};
+use super::program::PlaceOf;
+use super::report::{describe, frames_of, message_of};
 
 /// Lets an engine parse and run what [`super::places::with_places`] made.
-pub(super) fn add_to(engine: &mut Engine, column: Column) {
-    engine.register_custom_syntax_with_state_raw(
-        KEYWORD,
-        |parsed, _next, _state| Ok((parsed.len() == 1).then(|| "$block$".into())),
-        false,
-        move |context, inputs, _state| tried(context, inputs, column),
-    );
+pub(super) fn add_to(engine: &mut Engine, place_of: PlaceOf) {
+    for (word, catches) in [(KEYWORD, true), (BODY, false)] {
+        engine.register_custom_syntax_with_state_raw(
+            word,
+            |parsed, _next, _state| Ok((parsed.len() == 1).then(|| "$block$".into())),
+            false,
+            move |context, inputs, _state| block(context, inputs, catches, place_of),
+        );
+    }
 }
 
-fn tried(
+fn block(
     context: &mut EvalContext<'_, '_, '_, '_, '_, '_>,
     inputs: &[Expression<'_>],
-    column: Column,
+    catches: bool,
+    place_of: PlaceOf,
 ) -> Result<Dynamic, Box<EvalAltResult>> {
     let Some(block) = inputs.first() else {
         return Ok(Dynamic::UNIT);
     };
     context.eval_expression_tree(block).map_err(|error| {
-        if error.is_pseudo_error() || !error.is_catchable() {
+        if error.is_pseudo_error() {
             return error;
         }
-        caught(error, context.source().unwrap_or_default(), column)
+        // A closure that the platform calls has no source, but its functions are the last ones.
+        let last = || context.namespaces().last()?.id();
+        let script = context.source().or_else(last).unwrap_or_default();
+        if ends(&error) {
+            noted(&error, script, place_of)
+        } else if catches {
+            caught(error, script, place_of)
+        } else {
+            error
+        }
     })
 }
 
 /// The error as `catch` gives it. What a script threw is itself.
-fn caught(error: Box<EvalAltResult>, script: &str, column: Column) -> Box<EvalAltResult> {
+fn caught(error: Box<EvalAltResult>, script: &str, place_of: PlaceOf) -> Box<EvalAltResult> {
     let mut frames = Vec::new();
-    let found = match frames_of(&error, ("", script), column, &mut frames) {
+    let found = match frames_of(&error, script, place_of, &mut frames) {
         EvalAltResult::ErrorRuntime(value, _) => {
             let caught = value.read_lock::<Caught>();
             caught.map(|caught| caught.clone())
@@ -58,4 +69,21 @@ fn caught(error: Box<EvalAltResult>, script: &str, column: Column) -> Box<EvalAl
     }
     let position = error.position();
     EvalAltResult::ErrorRuntime(Dynamic::from(caught), position).into()
+}
+
+/// The end of a run, with its frames in this block of this script.
+fn noted(error: &EvalAltResult, script: &str, place_of: PlaceOf) -> Box<EvalAltResult> {
+    let mut here = Vec::new();
+    let inner = frames_of(error, script, place_of, &mut here);
+    let mut ended = noted_in(inner).unwrap_or_else(|| {
+        let (kind, message, _public) = describe(inner);
+        Ended {
+            kind,
+            message,
+            frames: Vec::new(),
+        }
+    });
+    let room = FRAMES.saturating_sub(ended.frames.len());
+    ended.frames.extend(here.into_iter().rev().take(room));
+    EvalAltResult::ErrorTerminated(Dynamic::from(ended), Position::NONE).into()
 }

@@ -193,7 +193,7 @@ fn compile(
 ) -> Result<Program, ScriptError> {
     let name = frame_name(image);
     let started = Instant::now();
-    let Runnable { ast, shifts } = trees
+    let Runnable { ast, map } = trees
         .with(
             (language, keep),
             (&name, &image.source),
@@ -201,7 +201,7 @@ fn compile(
             |parsed| parsed.runnable(language, (&name, &image.source), started),
         )
         .map_err(|d| as_error(&d, &image.source))?;
-    let mut shifted = BTreeMap::from([(name.clone(), shifts)]);
+    let mut maps = BTreeMap::from([(name.clone(), map)]);
     let mut sources = BTreeMap::from([(name.clone(), Arc::clone(&image.source))]);
     let mut weight = image.source.len() as u64;
     let lookup = |module: &str| {
@@ -216,7 +216,7 @@ fn compile(
         let source = lookup(&d.script).unwrap_or_else(|| Arc::clone(&image.source));
         as_error(&d, &source)
     })?;
-    shifted.append(&mut graph.shifts);
+    maps.append(&mut graph.maps);
     let modules = graph.evaluate()?;
     for module in modules.keys() {
         if let Some(source) = lookup(module) {
@@ -229,7 +229,7 @@ fn compile(
         ast,
         modules,
         sources,
-        shifts: shifted,
+        maps,
         weight: weight * TREE_BYTES_PER_SOURCE_BYTE,
     })
 }

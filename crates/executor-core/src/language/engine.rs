@@ -15,7 +15,8 @@ use rhai::{Dynamic, Engine, Module, ModuleResolver, OptimizationLevel, Shared};
 use shared::invocation::LogLevel;
 use shared::limits::fixed;
 
-use super::catch::{self, Column};
+use super::catch;
+use super::program::PlaceOf;
 use super::{cells, overrides};
 use crate::sandbox::context;
 
@@ -31,14 +32,34 @@ pub(crate) struct Library {
     /// The functions of each namespace.
     pub(crate) namespaces: Vec<(&'static str, Module)>,
     /// Where in the running program a position is.
-    pub(crate) column: Column,
+    pub(crate) place_of: PlaceOf,
+}
+
+#[cfg(test)]
+impl Library {
+    /// Nothing but the language itself, and no running program.
+    pub(crate) fn empty() -> Self {
+        Self {
+            add_globals: |_module| {},
+            namespaces: Vec::new(),
+            place_of: |script, line, column| super::program::Place {
+                frame: shared::script_error::Frame {
+                    function: String::new(),
+                    script: script.to_owned(),
+                    line,
+                    column,
+                },
+                calls: None,
+            },
+        }
+    }
 }
 
 /// The language with a library: everything engines have in common, made once.
 pub(crate) struct Language {
     global: Shared<Module>,
     namespaces: Vec<(&'static str, Shared<Module>)>,
-    column: Column,
+    place_of: PlaceOf,
 }
 
 impl Language {
@@ -55,7 +76,7 @@ impl Language {
             namespaces: namespaces
                 .map(|(name, module)| (name, ready(name, module)))
                 .collect(),
-            column: library.column,
+            place_of: library.place_of,
         }
     }
 
@@ -72,7 +93,7 @@ impl Language {
         note: cells::Note,
     ) -> Engine {
         let mut engine = self.engine();
-        catch::add_to(&mut engine, self.column);
+        catch::add_to(&mut engine, self.place_of);
         cells::add_to(&mut engine, note);
         engine
             .set_module_resolver(modules)
@@ -85,7 +106,7 @@ impl Language {
     /// An engine that parses what [`super::places::with_places`] made of a source that was parsed already.
     pub(super) fn placing_engine(&self) -> Engine {
         let mut engine = self.engine();
-        catch::add_to(&mut engine, self.column);
+        catch::add_to(&mut engine, self.place_of);
         cells::add_to(&mut engine, |_cell| {});
         // The blocks that were put in nest deeper, but by a constant factor.
         engine.set_max_expr_depths(0, 0);
@@ -154,9 +175,8 @@ mod tests {
 
     fn plain() -> Language {
         let library = Library {
-            add_globals: |_module| {},
             namespaces: vec![("shop", Module::new())],
-            column: |_script, _line, column| column,
+            ..Library::empty()
         };
         Language::with(library)
     }

@@ -1,15 +1,20 @@
 //! The text that is run, and the way back from it to the text that was written.
 //!
-//! They differ in two things: the body of a `try` whose `catch` names its error is in a block of its
-//! own, `$ { … }`, and a closure that captures has a word of ours before it, `@ |…| …`. The lines
-//! stay as they were; [`Shifts`] leads back to the columns.
+//! They differ in three things: the body of a `try` whose `catch` names its error is in a block of its
+//! own, `$ { … }`, so is the body of a function, `~ { … }`, and a closure that captures has a word of
+//! ours before it, `@ |…| …`. The lines stay as they were; [`Shifts`] leads back to the columns.
 
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
+
+use super::small::Small;
 
 /// What begins such a block; no word of a script.
 pub(super) const KEYWORD: &str = "$";
 const OPEN: &str = "$ {";
 const CLOSE: &str = "}";
+/// What begins the body of a function; no word of a script.
+pub(super) const BODY: &str = "~";
+const OPEN_BODY: &str = "~ {";
 /// What stands before a closure that captures; no word of a script.
 pub(super) const SHARES: &str = "@";
 const BEFORE: &str = "@ ";
@@ -37,11 +42,11 @@ impl Shifts {
 /// Lines and columns from here on are all the same to the language.
 const COUNTED: u32 = u16::MAX as u32;
 
-/// The source with a block of its own around what is tried and a word of its own before what
-/// captures, and what that shifted. None, where there is neither. Fails with a place where one is
-/// further on than the language counts.
+/// The source with a block of its own around what is tried and around the bodies of functions,
+/// a word of its own before what captures, and what that shifted. None, where there is nothing of
+/// that. Fails with a place where what is tried or captures is further on than the language counts.
 pub(super) fn with_places(source: &str, ast: &AST) -> Result<Option<(String, Shifts)>, (u32, u32)> {
-    let mut inserts = Vec::new();
+    let mut inserts = around_functions(ast);
     ast.walk(&mut |path| {
         match path.last() {
             Some(ASTNode::Stmt(Stmt::TryCatch(tried, _))) if !tried.expr.is_unit() => {
@@ -70,15 +75,15 @@ pub(super) fn with_places(source: &str, ast: &AST) -> Result<Option<(String, Shi
     inserts.sort_by_key(|(line, column, _)| (*line, *column));
     inserts.dedup();
     let mut text = String::with_capacity(source.len() + inserts.len() * OPEN.len());
+    let mut rest = inserts.as_slice();
     for (at, line) in source.split('\n').enumerate() {
         if at > 0 {
             text.push('\n');
         }
-        put_into(
-            &mut text,
-            line,
-            inserts.iter().filter(|(of, ..)| *of as usize == at + 1),
-        );
+        let of_line = rest.partition_point(|(of, ..)| *of as usize <= at + 1);
+        let (inserts, later) = rest.split_at(of_line);
+        put_into(&mut text, line, inserts);
+        rest = later;
     }
     let shifts = inserts
         .iter()
@@ -91,15 +96,31 @@ fn captures(call: &FnCallExpr) -> bool {
     call.name == "curry"
 }
 
+/// Blocks around the bodies of functions that are not small. A closure without braces has none, and what is further on
+/// than the language counts could be anywhere.
+fn around_functions(ast: &AST) -> Vec<(u32, u32, &'static str)> {
+    let mut inserts = Vec::new();
+    let small = Small::of(ast);
+    for function in ast.iter_fn_def().filter(|it| !small.holds(it)) {
+        let body = &function.body;
+        let ends = (place(body.start_position()), place(body.end_position()));
+        if let (Some(open), Some(close)) = ends
+            && [open.0, open.1, close.0, close.1]
+                .iter()
+                .all(|at| *at + 1 < COUNTED)
+        {
+            inserts.push((open.0, open.1 + 1, OPEN_BODY));
+            inserts.push((close.0, close.1, CLOSE));
+        }
+    }
+    inserts
+}
+
 fn place(position: Position) -> Option<(u32, u32)> {
     Some((position.line()? as u32, position.position()? as u32))
 }
 
-fn put_into<'i>(
-    text: &mut String,
-    line: &str,
-    inserts: impl Iterator<Item = &'i (u32, u32, &'static str)>,
-) {
+fn put_into(text: &mut String, line: &str, inserts: &[(u32, u32, &'static str)]) {
     let mut rest = line;
     let mut column = 1;
     for (_, before, insert) in inserts {
@@ -128,8 +149,13 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_caught_by_name_is_changed() {
-        for source in ["1", "try { f(); } catch { 2; }", "try { 1; } catch (e) {}"] {
+    fn what_is_tried_and_what_is_called_is_in_a_block() {
+        for source in [
+            "1",
+            "try { f(); } catch { 2; }",
+            "try { 1; } catch (e) {}",
+            "|x| x + 1",
+        ] {
             assert_eq!(instrumented(source), None, "{source}");
         }
         let (text, _) = instrumented("try { f(); } catch (e) { 2; }").unwrap();
@@ -138,7 +164,7 @@ mod tests {
             instrumented("fn f() {\n\tlet e = \"ä{\"; try\n{ g(e) } catch(e) {} }").unwrap();
         assert_eq!(
             text,
-            "fn f() {\n\tlet e = \"ä{\"; try\n{$ { g(e) }} catch(e) {} }"
+            "fn f() {~ {\n\tlet e = \"ä{\"; try\n{$ { g(e) }} catch(e) {} }}"
         );
         let nested = "try { try { f(); } catch (a) {} } catch (b) {}";
         let (text, _) = instrumented(nested).unwrap();

@@ -5,11 +5,31 @@ use std::sync::Arc;
 
 use rhai::{AST, Module, Shared, Stmt};
 use shared::invocation::ScriptImage;
+use shared::script_error::Frame;
 
+use super::functions::Functions;
 use super::places::Shifts;
 
 /// Evaluated modules by name.
 pub(crate) type Evaluated = BTreeMap<String, Shared<Module>>;
+
+/// What leads from places in what is run of a source to those that were written.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SourceMap {
+    pub(super) shifts: Shifts,
+    pub(super) functions: Functions,
+}
+
+/// What is at a place of the language.
+pub(crate) struct Place {
+    /// The function around it, and the column as it was written.
+    pub(crate) frame: Frame,
+    /// Where the small function begins that is called there: nothing notes where in it a run ends.
+    pub(crate) calls: Option<(u32, u32)>,
+}
+
+/// What is at a line and column of the language, in this script of the program that runs.
+pub(crate) type PlaceOf = fn(script: &str, line: u32, column: u32) -> Place;
 
 /// A compiled script with the modules it imports.
 #[derive(Debug)]
@@ -18,8 +38,8 @@ pub(crate) struct Program {
     pub(crate) modules: Evaluated,
     /// Sources by the name frames use, for excerpts.
     pub(crate) sources: BTreeMap<String, Arc<str>>,
-    /// What differs between a source and what is run, where something does.
-    pub(super) shifts: BTreeMap<String, Shifts>,
+    /// What leads from places in what is run to those that were written.
+    pub(super) maps: BTreeMap<String, SourceMap>,
     /// Its scope can be given to the next run.
     pub(crate) leaves_constants: bool,
     /// Bytes it costs to keep, about.
@@ -27,10 +47,18 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// The column of a position of the language as it was written.
-    pub(crate) fn written(&self, script: &str, line: u32, column: u32) -> u32 {
-        let shifts = self.shifts.get(script);
-        shifts.map_or(column, |shifts| shifts.written(line, column))
+    /// What is at a place of the language.
+    pub(crate) fn place(&self, script: &str, line: u32, column: u32) -> Place {
+        let map = self.maps.get(script);
+        let function = map.and_then(|map| map.functions.at(line, column));
+        let frame = Frame {
+            function: function.unwrap_or("main").to_owned(),
+            script: script.to_owned(),
+            line,
+            column: map.map_or(column, |map| map.shifts.written(line, column)),
+        };
+        let calls = map.and_then(|map| map.functions.called_at(line, column));
+        Place { frame, calls }
     }
 }
 

@@ -4,25 +4,31 @@ use rhai::{Dynamic, EvalAltResult, ImmutableString, Map};
 use shared::script_error::{Frame, LimitKind, PublicError, ScriptError, ScriptErrorKind};
 
 use super::caught::Caught;
+use super::ended::{FRAMES, noted_in};
 use super::excerpt::excerpt;
+use super::functions::script_name;
 use super::kinds::{in_script_terms, kind_of};
-use super::program::Program;
+use super::program::{Place, Program};
 use crate::sandbox::context::stop_reason;
 use crate::sandbox::signal::StopReason;
 
-/// Frames kept of a deep stack.
-const FRAMES: usize = 32;
 /// Characters kept of a message.
 const MESSAGE: usize = 2_000;
 
 /// What a failed evaluation tells the script's author.
 pub(crate) fn script_error(error: &EvalAltResult, main: &str, program: &Program) -> ScriptError {
     let mut frames = Vec::new();
-    let column = |script: &str, line, column| program.written(script, line, column);
-    let inner = frames_of(error, ("main", main), column, &mut frames);
+    let place = |script: &str, line, column| program.place(script, line, column);
+    let inner = frames_of(error, main, place, &mut frames);
     frames.reverse();
+    if let Some(ended) = noted_in(inner) {
+        frames.splice(0..0, ended.frames);
+    }
     if let Some(origin) = origin_of(inner, &frames) {
         frames.insert(0, origin);
+    }
+    if frames.is_empty() {
+        frames.push(program.place(main, 0, 0).frame);
     }
     frames.truncate(FRAMES);
     let (kind, message, public) = describe(inner);
@@ -42,62 +48,61 @@ fn origin_of(error: &EvalAltResult, frames: &[Frame]) -> Option<Frame> {
     let EvalAltResult::ErrorRuntime(value, _) = error else {
         return None;
     };
-    let mut origin = value.read_lock::<Caught>()?.origin()?.clone();
-    let again = frames.first();
-    if origin.function.is_empty() {
-        // It was caught in the function it happened in, and that is mostly where it is thrown.
-        let function = again.map_or("main", |frame| &frame.function);
-        function.clone_into(&mut origin.function);
-    }
-    (again != Some(&origin)).then_some(origin)
+    let origin = value.read_lock::<Caught>()?.origin()?.clone();
+    (frames.first() != Some(&origin)).then_some(origin)
 }
 
-/// Collects frames outermost first, the first of them in this function and script; returns the
-/// innermost error.
+/// Collects frames outermost first, the first of them in this script; returns the innermost error.
+/// What has no place is left out.
 pub(super) fn frames_of<'e>(
     error: &'e EvalAltResult,
-    (function, main): (&str, &str),
-    written: impl Fn(&str, u32, u32) -> u32,
+    main: &str,
+    place: impl Fn(&str, u32, u32) -> Place,
     frames: &mut Vec<Frame>,
 ) -> &'e EvalAltResult {
-    let mut function = function.to_owned();
-    let mut script = main.to_owned();
+    let mut function = None;
+    let mut script = main;
     let mut error = error;
     loop {
         let position = error.position();
-        let line = position.line().unwrap_or(0) as u32;
-        let column = position.position().unwrap_or(0) as u32;
-        let frame = Frame {
-            function: function.clone(),
-            column: written(&script, line, column),
-            script: script.clone(),
-            line,
-        };
-        frames.push(frame);
+        let mut calls = None;
+        if let (Some(line), Some(column)) = (position.line(), position.position()) {
+            let mut at = place(script, line as u32, column as u32);
+            if let Some(name) = function {
+                script_name(name).clone_into(&mut at.frame.function);
+            }
+            frames.push(at.frame);
+            calls = at.calls;
+        }
         match error {
             EvalAltResult::ErrorInFunctionCall(name, source, inner, _) => {
-                // The language's own name for it is a number.
-                let name = if name.starts_with("anon$") {
-                    "closure"
-                } else {
-                    name
-                };
-                name.clone_into(&mut function);
+                function = Some(name);
                 if !source.is_empty() {
-                    source.clone_into(&mut script);
+                    script = source;
                 }
                 error = inner;
             }
             EvalAltResult::ErrorInModule(name, inner, _) => {
-                name.clone_into(&mut script);
+                script = name;
                 error = inner;
             }
-            _ => return error,
+            _ => {
+                if error.is_system_exception()
+                    && let Some((line, column)) = calls
+                {
+                    frames.push(place(script, line, column).frame);
+                }
+                return error;
+            }
         }
     }
 }
 
-fn describe(error: &EvalAltResult) -> (ScriptErrorKind, String, Option<PublicError>) {
+/// What kind of error it is, what it says, and what of it is the client's.
+pub(super) fn describe(error: &EvalAltResult) -> (ScriptErrorKind, String, Option<PublicError>) {
+    if let Some(ended) = noted_in(error) {
+        return (ended.kind, ended.message, None);
+    }
     match error {
         EvalAltResult::ErrorTerminated(..) => match stop_reason() {
             Some(StopReason::Limit(limit)) => (
@@ -161,6 +166,9 @@ fn thrown(value: &Dynamic) -> (ScriptErrorKind, String, Option<PublicError>) {
 fn plain(value: &Dynamic) -> String {
     if let Some(text) = value.read_lock::<ImmutableString>() {
         return text.chars().take(MESSAGE).collect();
+    }
+    if let Some(caught) = value.read_lock::<Caught>() {
+        return caught.message().chars().take(MESSAGE).collect();
     }
     if value.is_int() || value.is_float() || value.is_bool() || value.is_char() {
         return value.to_string();

@@ -5,6 +5,7 @@ use shared::invocation::{Input, ResponseBody, ScriptResponse, TriggerKind};
 use shared::script_error::ScriptError;
 
 use super::scopes::{Scopes, scope_with};
+use crate::language::ended::has_place;
 use crate::language::program::{Program, frame_name};
 use crate::language::report::script_error;
 use crate::sandbox::context;
@@ -32,9 +33,10 @@ pub(super) fn run(engine: &Engine, scopes: &Scopes, program: &Program) -> RunOut
     // What was read of the request is the script's memory, and ends with it.
     let _parsed = state::Forget;
     let value = evaluate(engine, scopes, program);
+    let value = value.map_err(|error| placed(error, program, At::Start));
     let output = value.and_then(|value| {
         let delivered = deliver(engine, program, value);
-        delivered.map_err(|error| at_the_end(error, program))
+        delivered.map_err(|error| placed(error, program, At::End))
     });
     match output {
         Ok(output) => output,
@@ -46,25 +48,33 @@ pub(super) fn run(engine: &Engine, scopes: &Scopes, program: &Program) -> RunOut
     }
 }
 
-/// The error of a result, with the place the result comes from: the end of what was run.
-fn at_the_end(mut error: Box<EvalAltResult>, program: &Program) -> Box<EvalAltResult> {
-    if !error.position().is_none() {
+/// Where an error that has no place of its own happened in what was run.
+#[derive(Clone, Copy)]
+enum At {
+    Start,
+    End,
+}
+
+/// The error, with a place.
+fn placed(mut error: Box<EvalAltResult>, program: &Program, at: At) -> Box<EvalAltResult> {
+    if has_place(&error) {
         return error;
     }
     let handler = context::with(|c| c.invocation.handler.clone());
-    let Some(handler) = handler else {
-        let last = program.ast.statements().last();
-        error.set_position(last.map_or(Position::NONE, Stmt::position));
-        return error;
+    let position = match (handler, at) {
+        (Some(handler), at) => {
+            let mut functions = program.ast.iter_fn_def();
+            let function = functions.find(|function| function.name == handler.as_str());
+            function.map(|function| match at {
+                At::Start => function.body.start_position(),
+                At::End => function.body.end_position(),
+            })
+        }
+        (None, At::Start) => program.ast.statements().first().map(Stmt::position),
+        (None, At::End) => program.ast.statements().last().map(Stmt::position),
     };
-    let handler = handler.as_str();
-    let mut functions = program.ast.iter_fn_def();
-    let end = functions
-        .find(|function| function.name == handler)
-        .map_or(Position::NONE, |function| function.body.end_position());
-    error.set_position(end);
-    let script = program.ast.source().unwrap_or_default().to_owned();
-    EvalAltResult::ErrorInFunctionCall(handler.to_owned(), script, error, Position::NONE).into()
+    error.set_position(position.unwrap_or(Position::NONE));
+    error
 }
 
 fn evaluate(
@@ -143,8 +153,11 @@ fn deliver(
                 headers: head.headers,
             })?;
             // What the writer returns has no use: its output is what it wrote.
-            drop(writer.call::<Dynamic>(engine, &program.ast, (StreamOut::default(),))?);
-            Ok(RunOutput::Streamed)
+            let written = writer.call::<Dynamic>(engine, &program.ast, (StreamOut::default(),));
+            match written.map(drop).map_err(|error| *error) {
+                Ok(()) | Err(EvalAltResult::Exit(..)) => Ok(RunOutput::Streamed),
+                Err(error) => Err(error.into()),
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ mod limits;
 mod memory;
 mod messages;
 mod placement;
+mod places;
 mod plain_rhai;
 mod streaming;
 mod support;

@@ -17,11 +17,7 @@ thread_local! {
 
 /// A language whose library is empty.
 fn language() -> Language {
-    Language::with(Library {
-        add_globals: |_module| {},
-        namespaces: Vec::new(),
-        column: |_script, _line, column| column,
-    })
+    Language::with(Library::empty())
 }
 
 /// There are no modules.

@@ -15,8 +15,7 @@ use shared::script_error::{Diagnostic, ScriptError, ScriptErrorKind, Severity};
 use super::parse::Runnable;
 use super::trees::{Keep, Trees};
 use crate::language::engine::Language;
-use crate::language::places::Shifts;
-use crate::language::program::Evaluated;
+use crate::language::program::{Evaluated, SourceMap};
 
 /// An `import` statement.
 pub(crate) struct Import {
@@ -55,8 +54,8 @@ pub(super) struct Graph<'a> {
     lookup: &'a dyn Fn(&str) -> Option<Arc<str>>,
     started: Instant,
     parsed: BTreeMap<String, AST>,
-    /// What differs between what was written and what is run.
-    pub(super) shifts: BTreeMap<String, Shifts>,
+    /// What leads from what is run to what was written.
+    pub(super) maps: BTreeMap<String, SourceMap>,
     order: Vec<String>,
 }
 
@@ -74,7 +73,7 @@ impl<'a> Graph<'a> {
             lookup,
             started,
             parsed: BTreeMap::new(),
-            shifts: BTreeMap::new(),
+            maps: BTreeMap::new(),
             order: Vec::new(),
         }
     }
@@ -131,12 +130,12 @@ impl<'a> Graph<'a> {
                 ))
             })?;
             let named = (module.as_str(), &*source);
-            let Runnable { ast, shifts } =
+            let Runnable { ast, map } =
                 self.trees
                     .with((self.language, self.keep), named, self.started, |parsed| {
                         parsed.runnable(self.language, named, self.started)
                     })?;
-            self.shifts.insert(module.clone(), shifts);
+            self.maps.insert(module.clone(), map);
             check_top_level(module, &ast)?;
             self.parsed.insert(module.clone(), ast.clone());
             path.push(module.clone());

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use rhai::{
-    AST, ASTNode, Engine, Expr, LexError, OptimizationLevel, ParseErrorType, Position, Scope, Stmt,
-    Token,
+    AST, ASTNode, Engine, Expr, LexError, Module, OptimizationLevel, ParseErrorType, Position,
+    Scope, Shared, Stmt, Token,
 };
 use shared::limits::fixed;
 use shared::script_error::{Diagnostic, Severity};
@@ -13,8 +13,10 @@ use shared::script_error::{Diagnostic, Severity};
 use super::names::Names;
 use crate::language::cells::not_noted;
 use crate::language::engine::Language;
+use crate::language::functions::Functions;
 use crate::language::hints;
 use crate::language::places::{Shifts, with_places};
+use crate::language::program::SourceMap;
 
 /// What a script may refer to besides its own names.
 const SCOPE: [&str; 3] = ["req", "ctx", "event"];
@@ -52,12 +54,14 @@ impl Parsed {
             self.placed.get_or_init(|| placed);
         }
         let placed = self.placed.get().and_then(Option::as_ref);
-        let (mut ast, shifts) = match placed {
-            Some((ast, shifts)) => (ast.clone(), shifts.clone()),
-            None => (self.ast.clone(), Shifts::default()),
+        let (ast, shifts) = match placed {
+            Some((ast, shifts)) => (ast, shifts.clone()),
+            None => (&self.ast, Shifts::default()),
         };
-        ast.set_source(name);
-        Ok(Runnable { ast, shifts })
+        let functions = Functions::of(ast);
+        let map = SourceMap { shifts, functions };
+        let ast = named(ast, name);
+        Ok(Runnable { ast, map })
     }
 }
 
@@ -73,8 +77,18 @@ type Doubts = Arc<Mutex<Vec<(Doubt, Position)>>>;
 pub(crate) struct Runnable {
     /// Its tree.
     pub(crate) ast: AST,
-    /// Where its columns differ from those that were written.
-    pub(crate) shifts: Shifts,
+    /// What leads from its places to those that were written.
+    pub(crate) map: SourceMap,
+}
+
+/// A copy of a tree under a name, which its functions have too: a tree whose functions are shared
+/// names only its statements.
+fn named(ast: &AST, name: &str) -> AST {
+    let mut functions = Module::new();
+    for function in ast.iter_fn_def() {
+        functions.set_script_fn(Shared::clone(function));
+    }
+    AST::new_with_source(ast.statements().to_vec(), functions, name)
 }
 
 /// Parses one source with the names it may refer to. Takes at most two seconds from `started`. `name`

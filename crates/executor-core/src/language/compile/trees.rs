@@ -87,11 +87,7 @@ mod tests {
     use crate::language::engine::Library;
 
     fn parses(trees: &Trees, keep: &mut Keep, source: &str) -> Result<(), Box<Diagnostic>> {
-        let language = Language::with(Library {
-            add_globals: |_module| {},
-            namespaces: Vec::new(),
-            column: |_script, _line, column| column,
-        });
+        let language = Language::with(Library::empty());
         let named = ("any name", source);
         trees.with((&language, keep), named, Instant::now(), |_| Ok(()))
     }

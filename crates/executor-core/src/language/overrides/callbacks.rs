@@ -318,12 +318,7 @@ mod tests {
     fn functions_are_called_as_the_standard_library_calls_them() {
         let mut plain = Engine::new_raw();
         plain.register_global_module(StandardPackage::new().as_shared_module());
-        let library = Library {
-            add_globals: |_module| {},
-            namespaces: Vec::new(),
-            column: |_script, _line, column| column,
-        };
-        let ours = Language::with(library).compile_engine();
+        let ours = Language::with(Library::empty()).compile_engine();
         let shown = |engine: &Engine, program: &str| {
             let result = engine.eval::<rhai::Dynamic>(program);
             result.map_or_else(|error| error.to_string(), |value| value.to_string())
