@@ -10,7 +10,7 @@ pub(crate) mod engine;
 pub(crate) mod error;
 mod excerpt;
 pub(crate) mod functions;
-mod hints;
+pub(crate) mod hints;
 pub(crate) mod json;
 pub(crate) mod kinds;
 #[expect(clippy::unwrap_used, reason = "in what `export_module` generates")]

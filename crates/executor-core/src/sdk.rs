@@ -29,6 +29,7 @@ mod random;
 pub(crate) mod req;
 pub(crate) mod response;
 mod retry;
+mod shown;
 pub(crate) mod state;
 mod time;
 mod transaction;
@@ -57,6 +58,7 @@ fn add_globals(m: &mut Module) {
     combine_with_exported_module!(m, "event", event::functions);
     combine_with_exported_module!(m, "req", req::functions);
     combine_with_exported_module!(m, "headers", req::header_functions);
+    combine_with_exported_module!(m, "shown", shown::functions);
     combine_with_exported_module!(m, "response", response::methods);
     combine_with_exported_module!(m, "kv", kv::methods);
     m.set_custom_type::<ctx::Ctx>("context")

@@ -70,19 +70,23 @@ impl Language {
         let mut global = standard();
         overrides::add_to(&mut global);
         (library.add_globals)(&mut global);
+        let global = ready("platform", global);
         let namespaces = library.namespaces.into_iter();
+        let namespaces: Vec<_> = namespaces
+            .map(|(name, module)| (name, ready(name, module)))
+            .collect();
         Self {
-            global: ready("platform", global),
-            namespaces: namespaces
-                .map(|(name, module)| (name, ready(name, module)))
-                .collect(),
+            global,
+            namespaces,
             place_of: library.place_of,
         }
     }
 
-    /// Whether `name` is a namespace of the library.
-    pub(crate) fn is_namespace(&self, name: &str) -> bool {
-        self.namespaces.iter().any(|(known, _)| *known == name)
+    /// The functions without a namespace, and those of each.
+    pub(crate) fn modules(&self) -> impl Iterator<Item = (Option<&'static str>, &Shared<Module>)> {
+        let own = self.namespaces.iter();
+        let own = own.map(|(name, module)| (Some(*name), module));
+        std::iter::once((None, &self.global)).chain(own)
     }
 
     /// An engine that runs scripts, which import from `modules`: one per worker thread. What their

@@ -1,8 +1,8 @@
 //! JSON between bytes and script values.
 //!
-//! Stricter than most: integers that do not fit 64 bits are refused instead of losing digits,
-//! nesting is bounded, duplicate keys keep the last value, functions and other things that are
-//! not data are refused with the path to them.
+//! Nesting is bounded, duplicate keys keep the last value, whole numbers that do not fit 64 bits
+//! become floats unless their digits are asked for, functions and other things that are not data are
+//! refused with the path to them.
 
 mod decode;
 mod encode;
@@ -10,7 +10,8 @@ mod encode;
 use rhai::{Dynamic, Map};
 use shared::limits::fixed::VALUE_DEPTH;
 
-pub(crate) use decode::{JsonError, decode};
+pub(crate) use decode::{JsonError, Large};
+use decode::{Rules, decode};
 pub(crate) use encode::{EncodeError, encode, encode_map, encode_pretty};
 
 use crate::sandbox::context;
@@ -40,19 +41,29 @@ const WRAPPING: usize = 8;
 
 /// Decodes within the limits of the running script.
 pub(crate) fn decode_metered(bytes: &[u8]) -> Result<Dynamic, Failure<JsonError>> {
-    decode_within(bytes, VALUE_DEPTH)
+    decode_metered_with(bytes, Large::Float)
+}
+
+/// The same; says what becomes of large whole numbers.
+pub(crate) fn decode_metered_with(
+    bytes: &[u8],
+    large: Large,
+) -> Result<Dynamic, Failure<JsonError>> {
+    let deepest = VALUE_DEPTH;
+    decode_by(bytes, Rules { deepest, large })
 }
 
 /// The same for what the platform wrote around values that scripts could send.
 pub(crate) fn decode_wrapped(bytes: &[u8]) -> Result<Dynamic, Failure<JsonError>> {
-    decode_within(bytes, VALUE_DEPTH + WRAPPING)
+    let (deepest, large) = (VALUE_DEPTH + WRAPPING, Large::Float);
+    decode_by(bytes, Rules { deepest, large })
 }
 
-fn decode_within(bytes: &[u8], deepest: usize) -> Result<Dynamic, Failure<JsonError>> {
+fn decode_by(bytes: &[u8], rules: Rules) -> Result<Dynamic, Failure<JsonError>> {
     context::charge(bytes.len() as u64 / BYTES_PER_OPERATION)?;
     let mut stopped = None;
     let mut seen = 0_usize;
-    let result = decode(bytes, deepest, &mut || {
+    let result = decode(bytes, rules, &mut || {
         seen += 1;
         if !seen.is_multiple_of(LOOK_EVERY) {
             return true;

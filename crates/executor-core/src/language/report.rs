@@ -7,6 +7,7 @@ use super::caught::Caught;
 use super::ended::{FRAMES, noted_in};
 use super::excerpt::excerpt;
 use super::functions::script_name;
+use super::hints;
 use super::kinds::{in_script_terms, kind_of};
 use super::program::{Place, Program};
 use crate::sandbox::context::stop_reason;
@@ -126,12 +127,25 @@ pub(super) fn describe(error: &EvalAltResult) -> (ScriptErrorKind, String, Optio
     }
 }
 
-/// What an error of the language says, without its place and in the terms of scripts.
+/// What an error of the language says, without its place and in the terms of scripts, and what to do
+/// about it.
 pub(super) fn message_of(error: &EvalAltResult) -> String {
+    let text = text_of(error);
+    match hints::for_error(error) {
+        Some(hint) => format!("{text}; {hint}"),
+        None => text,
+    }
+}
+
+fn text_of(error: &EvalAltResult) -> String {
     let text = match error {
         EvalAltResult::ErrorFunctionNotFound(signature, _) => {
-            format!("Function not found: {}", in_script_terms(signature))
+            format!(
+                "Function not found: {}",
+                in_script_terms(&hints::named(signature))
+            )
         }
+        EvalAltResult::ErrorDotExpr(text, _) => about_property(text),
         EvalAltResult::ErrorMismatchDataType(..)
         | EvalAltResult::ErrorMismatchOutputType(..)
         | EvalAltResult::ErrorIndexingType(..) => in_script_terms(&error.to_string()),
@@ -139,6 +153,17 @@ pub(super) fn message_of(error: &EvalAltResult) -> String {
     };
     // The place is in the frames; the text would repeat it.
     text.replace(&format!(" ({})", error.position()), "")
+}
+
+fn about_property(text: &str) -> String {
+    if let Some((name, kind)) = hints::unknown_property(text) {
+        return format!("Unknown property '{name}' of {}", in_script_terms(kind));
+    }
+    if let Some((name, kind, new)) = hints::fixed_property(text) {
+        let (kind, new) = (in_script_terms(kind), in_script_terms(new));
+        return format!("{kind} has no property '{name}' that can be set to {new}");
+    }
+    in_script_terms(text)
 }
 
 fn thrown(value: &Dynamic) -> (ScriptErrorKind, String, Option<PublicError>) {

@@ -5,13 +5,17 @@ use std::sync::{Arc, LazyLock};
 use rhai::{Engine, EvalAltResult, Module, ModuleResolver, Position, Shared};
 
 use crate::language::engine::Language;
+use crate::language::hints;
 use crate::sdk;
 use crate::sdk::state;
 
 /// The language, made once per process.
 pub(super) fn language() -> Arc<Language> {
-    static LANGUAGE: LazyLock<Arc<Language>> =
-        LazyLock::new(|| Arc::new(Language::with(sdk::library())));
+    static LANGUAGE: LazyLock<Arc<Language>> = LazyLock::new(|| {
+        let language = Arc::new(Language::with(sdk::library()));
+        hints::learn(language.modules());
+        language
+    });
     Arc::clone(&LANGUAGE)
 }
 

@@ -4,10 +4,10 @@ use rhai::Map;
 use rhai::plugin::{Dynamic, export_module};
 use shared::invocation::LogLevel;
 
+use super::shown::shown;
 use crate::language::cost::charge_bytes;
 use crate::language::error::{Result, wrong};
 use crate::language::json::{Failure, encode_map_metered};
-use crate::language::overrides::render::shown;
 use crate::sandbox::context;
 use crate::sandbox::meter::unmetered;
 
@@ -15,14 +15,14 @@ use crate::sandbox::meter::unmetered;
 const FIELDS: u64 = 16 << 10;
 
 fn line(level: LogLevel, message: &Dynamic) -> Result<()> {
-    let message = shown(message);
+    let message = shown(message)?;
     charge_bytes(message.len())?;
     context::log(level, &message, None);
     Ok(())
 }
 
 fn line_with(level: LogLevel, message: &Dynamic, fields: &Map) -> Result<()> {
-    let message = shown(message);
+    let message = shown(message)?;
     charge_bytes(message.len())?;
     let fields = encode_map_metered(fields, FIELDS).map_err(|failure| match failure {
         Failure::Stopped(stopped) => stopped.into(),

@@ -7,7 +7,7 @@ use shared::script_error::ScriptErrorKind;
 use crate::support::{body, on_worker};
 
 /// Expressions that mean what they mean in plain Rhai.
-const SAME: [&str; 24] = [
+const SAME: [&str; 47] = [
     "[#{ n: 1, k: \"a\" }, #{ n: 1, k: \"b\" }, #{ n: 0, k: \"c\" }].order_by(|x, y| x.n < y.n)",
     "let a = [[1, 1], [0, 2], [1, 3], [0, 4]]; a.sort(|x, y| x[0] < y[0]); a",
     "let a = [[1, 1], [0, 2], [1, 3], [0, 4]]; a.sort(|x, y| x[0] > y[0]); a",
@@ -32,6 +32,29 @@ const SAME: [&str; 24] = [
     "[1..3].contains(1..3)",
     "#{ r: 0..9 } != #{ r: 0..9 }",
     "[1, 2.0] == [1.0, 2]",
+    "[1e-9, -0.0, 1e13].to_string()",
+    "[1e-9, -0.0, 1e13].to_debug()",
+    "[1e15, 1e16, 0.00001, 0.000001].to_string()",
+    "\"\" + [0.0 / 0.0, 1.0 / 0.0, -1.0 / 0.0]",
+    "['c'].to_string()",
+    "[\"c\", '\"', '\\n'].to_string()",
+    "#{ a: 'c', b: 1e-9, c: -0.0 }.to_string()",
+    "`${['x', [1e13]]}`",
+    "\"\" + -0.0 + 1e-9 + 'c'",
+    "[(-0.0).to_string(), (-0.0).to_debug(), 1e13.to_string()]",
+    "\"\".split()",
+    "\"  \".split()",
+    "\"\".split(\"\")",
+    "\"ab\".split(\"\")",
+    "\"ab\".split(\"\", 2)",
+    "\"\".split(',')",
+    "\"a,b\".split(',', 0)",
+    "\"\".split_rev(\"\")",
+    "\"a,b,c\".split_rev(\",\", 2)",
+    "let s = \"abc\"; s.replace(\"\", \"x\"); s",
+    "let s = \"abc\"; s.replace(\"\", 'x'); s",
+    "let s = \"\"; s.replace(\"\", \"x\"); s",
+    "let a = [2, 1, 2, 1]; a.sort_by(|x, y| x < y); a",
 ];
 
 #[test]

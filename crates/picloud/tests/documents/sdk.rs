@@ -16,7 +16,11 @@ fn names(source: &str) -> BTreeSet<String> {
             inside = true;
         } else if line.starts_with("#[cfg(test)]") {
             break;
-        } else if inside && line.starts_with("#[rhai_fn(") {
+        } else if inside
+            && ["#[rhai_fn(", "name = \"", "get = \""]
+                .iter()
+                .any(|it| line.starts_with(it))
+        {
             for key in ["name = \"", "get = \""] {
                 let values = line.split(key).skip(1);
                 given.extend(values.filter_map(|rest| Some(rest.split('"').next()?.to_owned())));
@@ -26,7 +30,11 @@ fn names(source: &str) -> BTreeSet<String> {
                 let end = rest.find(['(', '<']).unwrap();
                 given.push(rest[..end].to_owned());
             }
-            names.extend(given.drain(..));
+            // An operator is no word.
+            let words = given
+                .drain(..)
+                .filter(|name| name.contains(char::is_alphabetic));
+            names.extend(words);
         }
     }
     names

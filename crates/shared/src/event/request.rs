@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::invocation::HttpInput;
 
 /// Headers whose values only the handler sees.
-const SECRET: [&str; 4] = [
+pub const SECRET_HEADERS: [&str; 4] = [
     "authorization",
     "cookie",
     "proxy-authorization",
@@ -121,7 +121,7 @@ fn headers_shown(headers: &HeaderMap) -> Map<String, Value> {
     let mut shown = Map::new();
     for name in headers.keys() {
         let text = |value: &HeaderValue| {
-            if SECRET.contains(&name.as_str()) {
+            if SECRET_HEADERS.contains(&name.as_str()) {
                 REDACTED.to_owned()
             } else {
                 String::from_utf8_lossy(value.as_bytes()).into_owned()

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use rhai::{
-    AST, ASTNode, Engine, Expr, LexError, Module, OptimizationLevel, ParseErrorType, Position,
-    Scope, Shared, Stmt, Token,
+    AST, ASTNode, Engine, Expr, LexError, Module, OptimizationLevel, Position, Scope, Shared, Stmt,
+    Token,
 };
 use shared::limits::fixed;
 use shared::script_error::{Diagnostic, Severity};
@@ -102,7 +102,7 @@ pub(crate) fn parse(
     let doubts = Doubts::default();
     let mut engine = language.compile_engine();
     watch_tokens(&mut engine, started, Arc::clone(&doubts));
-    let ast = tree(language, &engine, name, source)?;
+    let ast = tree(&engine, name, source)?;
     let doubts = std::mem::take(&mut *doubts.lock().unwrap_or_else(PoisonError::into_inner));
     Ok(Parsed {
         ast,
@@ -176,12 +176,7 @@ fn place(position: Position) -> (u32, u32) {
     )
 }
 
-fn tree(
-    language: &Language,
-    engine: &Engine,
-    name: &str,
-    source: &str,
-) -> Result<AST, Box<Diagnostic>> {
+fn tree(engine: &Engine, name: &str, source: &str) -> Result<AST, Box<Diagnostic>> {
     let wrong = |at, message, hint| at_place(name, at, message, hint);
     if source.len() > fixed::SOURCE_BYTES {
         let message = "the source is larger than 256 KiB; move parts of it into modules";
@@ -191,13 +186,8 @@ fn tree(
         .compile_with_scope(&names(), program_of(source))
         .map_err(|error| {
             let place = place(error.position());
-            let hint = match error.err_type() {
-                ParseErrorType::VariableUndefined(unknown) => {
-                    hints::for_unknown_name(language, unknown)
-                }
-                _ => None,
-            };
-            let hint = hint.or_else(|| hints::for_source(source, place.0 as usize));
+            let at = (source, place.0 as usize);
+            let hint = hints::for_parse_error(error.err_type(), at);
             wrong(place, error.err_type().to_string(), hint)
         })?;
     if let Some((count, position)) = crowded_call(&ast) {

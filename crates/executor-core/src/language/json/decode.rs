@@ -11,19 +11,35 @@ pub(crate) struct JsonError {
     column: usize,
 }
 
+/// What becomes of whole numbers that do not fit 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Large {
+    /// The nearest float, as everywhere.
+    Float,
+    /// Their digits, as a text.
+    Text,
+}
+
+/// What a JSON text may be, and what becomes of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// Levels it may be nested.
+    pub(crate) deepest: usize,
+    pub(crate) large: Large,
+}
+
 struct Parser<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
-    deepest: usize,
+    rules: Rules,
     go_on: &'a mut dyn FnMut() -> bool,
 }
 
-/// Decodes one JSON text, nested at most `deepest` levels. `go_on` is asked at every value; `false`
-/// stops.
+/// Decodes one JSON text. `go_on` is asked at every value; `false` stops.
 pub(crate) fn decode(
     bytes: &[u8],
-    deepest: usize,
+    rules: Rules,
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Dynamic, JsonError> {
     let text = match std::str::from_utf8(bytes) {
@@ -37,7 +53,7 @@ pub(crate) fn decode(
         text,
         at: 0,
         depth: 0,
-        deepest,
+        rules,
         go_on,
     };
     let value = parser.value().and_then(|value| {
@@ -96,7 +112,7 @@ impl Parser<'_> {
     fn nested(&mut self, parse: fn(&mut Self) -> Parsed<Dynamic>) -> Parsed<Dynamic> {
         self.at += 1;
         self.depth += 1;
-        if self.depth > self.deepest {
+        if self.depth > self.rules.deepest {
             return Err("it is nested deeper than 128 levels");
         }
         let value = parse(self);
@@ -297,11 +313,13 @@ impl Parser<'_> {
             self.digits()?;
         }
         let text = &self.text[start..self.at];
-        if whole {
-            return text
-                .parse::<i64>()
-                .map(Dynamic::from_int)
-                .map_err(|_too_large| "the integer does not fit 64 bits; send it as a string");
+        // There is no whole number below zero that is zero.
+        if whole && text != "-0" {
+            match (text.parse::<i64>(), self.rules.large) {
+                (Ok(number), _) => return Ok(Dynamic::from_int(number)),
+                (Err(_too_large), Large::Text) => return Ok(text.into()),
+                (Err(_too_large), Large::Float) => {}
+            }
         }
         match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(Dynamic::from_float(number)),

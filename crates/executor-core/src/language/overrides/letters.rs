@@ -92,6 +92,7 @@ fn letters(text: ImmutableString, (start, length): (i64, i64)) -> Result<Letters
 /// Lets `for` go over a text and over its letters.
 pub(super) fn add_iterators(m: &mut Module) {
     m.set_iterator::<Letters>();
+    m.set_custom_type::<Letters>("range");
     m.set_iter(std::any::TypeId::of::<ImmutableString>(), |text| {
         Box::new(Letters::of(text.cast(), 0, i64::MAX).map(Dynamic::from))
     });

@@ -39,6 +39,10 @@ pub(crate) fn shown(value: &Dynamic) -> String {
     if let Some(caught) = value.read_lock::<Caught>() {
         return caught.message().to_string();
     }
+    if value.is_float() {
+        // By itself a number is written for people, inside of something so that it can be read back.
+        return value.to_string();
+    }
     print(|printer| printer.value(value))
 }
 
@@ -62,6 +66,14 @@ fn print(what: impl FnOnce(&mut Printer) -> Option<()>) -> String {
 fn stop(limit: LimitKind) -> Option<()> {
     context::stop(StopReason::Limit(limit));
     None
+}
+
+/// A function as text; one without a name has a number in its place.
+fn function_name(function: &FnPtr) -> String {
+    if function.is_anonymous() {
+        return "Fn(closure)".to_owned();
+    }
+    format!("Fn({})", function.fn_name())
 }
 
 impl Printer {
@@ -91,22 +103,19 @@ impl Printer {
             return self.blob(&blob);
         }
         if let Some(function) = value.read_lock::<FnPtr>() {
-            return self
-                .put("Fn(")
-                .and_then(|()| self.put(function.fn_name()))
-                .and_then(|()| self.put(")"));
+            return self.put(&function_name(&function));
         }
         if value.is_unit() {
             return self.put("()");
         }
         if let Ok(letter) = value.as_char() {
-            return self.put(&format!("{letter:?}"));
+            return self.put(letter.encode_utf8(&mut [0; 4]));
         }
         if let Some(caught) = value.read_lock::<Caught>() {
             return self.quoted(&caught.message());
         }
         if value.is_int() || value.is_float() || value.is_bool() {
-            return self.put(&value.to_string());
+            return self.put(&format!("{value:?}"));
         }
         // Ranges print as themselves, the platform's own types as their names.
         let text = value.to_string();
@@ -225,6 +234,6 @@ pub(super) mod functions {
         pure
     )]
     pub fn function_text(function: &mut FnPtr) -> ImmutableString {
-        format!("Fn({})", function.fn_name()).into()
+        function_name(function).into()
     }
 }

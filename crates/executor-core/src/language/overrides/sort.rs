@@ -108,15 +108,19 @@ fn by_script(items: &mut Array, context: &NativeCallContext<'_>, comparer: &FnPt
         if let Ok(order) = answer.as_int() {
             return Ok(order.cmp(&0));
         }
+        if let Ok(order) = answer.as_float() {
+            return Ok(order.partial_cmp(&0.0).unwrap_or(Ordering::Equal));
+        }
         match answer.as_bool() {
             Ok(true) => Ok(Ordering::Less),
             // Equal values stay in their order only if both ways are asked: `a < b` is also false of
             // them, and `a <= b` true both ways.
             Ok(false) if ask(right, left)?.as_bool() == Ok(true) => Ok(Ordering::Greater),
             Ok(false) => Ok(Ordering::Equal),
-            Err(kind) => Err(wrong(format!(
-                "the function given to sort returned {kind}; it returns a number: below 0 when \
-                 its first value comes first, above 0 when it comes last"
+            Err(_kind) => Err(wrong(format!(
+                "the function given to sort returned {}; it returns a number: below 0 when \
+                 its first value comes first, above 0 when it comes last",
+                kind_of(&answer)
             ))),
         }
     })

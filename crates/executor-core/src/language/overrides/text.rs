@@ -32,9 +32,10 @@ fn padded(text: &mut ImmutableString, length: i64, with: &str) -> Result<()> {
 
 fn replaced_text(text: &str, find: &str, with: &str) -> Result<Option<String>> {
     charge_bytes(text.len())?;
-    if find.is_empty() {
+    if text.is_empty() {
         return Ok(None);
     }
+    // An empty text is found before and after every letter.
     let count = text.matches(find).count() as u64;
     let kept = text.len() as u64 - count * find.len() as u64;
     room_for_text(kept.saturating_add(count.saturating_mul(with.len() as u64)))?;
@@ -62,25 +63,30 @@ fn pieces<'t>(text: &str, count: usize, split: impl Iterator<Item = &'t str>) ->
         .collect())
 }
 
-fn split_by(text: &str, by: &str, most: Option<i64>) -> Result<Array> {
+/// Whether a text is one piece: nothing in it splits it, or nothing may.
+fn is_one_piece(text: &str, by: &str, most: usize) -> Result<bool> {
     charge_bytes(text.len())?;
-    let most = most.map_or(usize::MAX, |most| most.max(1) as usize);
-    if by.is_empty() {
-        // Rust finds an empty text before and after every letter; so does Rhai.
-        return pieces(text, text.len() + 2, text.splitn(most, by));
+    Ok(text.is_empty() || most == 1 || !text.contains(by))
+}
+
+/// At most so many pieces; 0 and less mean one.
+fn at_most(most: i64) -> usize {
+    usize::try_from(most.max(1)).unwrap_or(usize::MAX)
+}
+
+fn split_by(text: &ImmutableString, by: &str, most: usize) -> Result<Array> {
+    if is_one_piece(text, by, most)? {
+        return Ok(vec![text.clone().into()]);
     }
     let count = text.matches(by).take(most).count() + 1;
     pieces(text, count, text.splitn(most, by))
 }
 
-fn split_back(text: &str, by: &str, most: Option<i64>) -> Result<Array> {
-    charge_bytes(text.len())?;
-    let most = most.map_or(usize::MAX, |most| most.max(1) as usize);
-    let count = if by.is_empty() {
-        text.len() + 2
-    } else {
-        text.matches(by).take(most).count() + 1
-    };
+fn split_back(text: &ImmutableString, by: &str, most: usize) -> Result<Array> {
+    if is_one_piece(text, by, most)? {
+        return Ok(vec![text.clone().into()]);
+    }
+    let count = text.matches(by).take(most).count() + 1;
     pieces(text, count, text.rsplitn(most, by))
 }
 
@@ -166,31 +172,34 @@ pub(super) mod functions {
     /// The pieces between `by`.
     #[rhai_fn(return_raw, pure)]
     pub fn split(text: &mut S, by: S) -> Result<Array> {
-        split_by(text, &by, None)
+        split_by(text, &by, usize::MAX)
     }
 
     /// The pieces between `by`, at most `most`; the last has the rest.
     #[rhai_fn(name = "split", return_raw, pure)]
     pub fn split_most(text: &mut S, by: S, most: i64) -> Result<Array> {
-        split_by(text, &by, Some(most))
+        split_by(text, &by, at_most(most))
     }
 
     /// The pieces between `by`.
     #[rhai_fn(name = "split", return_raw, pure)]
     pub fn split_char(text: &mut S, by: char) -> Result<Array> {
-        split_by(text, &letter(by), None)
+        split_by(text, &letter(by), usize::MAX)
     }
 
     /// The pieces between `by`, at most `most`; the last has the rest.
     #[rhai_fn(name = "split", return_raw, pure)]
     pub fn split_char_most(text: &mut S, by: char, most: i64) -> Result<Array> {
-        split_by(text, &letter(by), Some(most))
+        split_by(text, &letter(by), at_most(most))
     }
 
     /// The words.
     #[rhai_fn(name = "split", return_raw, pure)]
     pub fn split_words(text: &mut S) -> Result<Array> {
         charge_bytes(text.len())?;
+        if text.is_empty() {
+            return Ok(vec![text.clone().into()]);
+        }
         pieces(
             text,
             text.split_whitespace().count(),
@@ -201,25 +210,25 @@ pub(super) mod functions {
     /// The pieces between `by`, the last first.
     #[rhai_fn(return_raw, pure)]
     pub fn split_rev(text: &mut S, by: S) -> Result<Array> {
-        split_back(text, &by, None)
+        split_back(text, &by, usize::MAX)
     }
 
     /// The pieces between `by`, the last first, at most `most`.
     #[rhai_fn(name = "split_rev", return_raw, pure)]
     pub fn split_rev_most(text: &mut S, by: S, most: i64) -> Result<Array> {
-        split_back(text, &by, Some(most))
+        split_back(text, &by, at_most(most))
     }
 
     /// The pieces between `by`, the last first.
     #[rhai_fn(name = "split_rev", return_raw, pure)]
     pub fn split_rev_char(text: &mut S, by: char) -> Result<Array> {
-        split_back(text, &letter(by), None)
+        split_back(text, &letter(by), usize::MAX)
     }
 
     /// The pieces between `by`, the last first, at most `most`.
     #[rhai_fn(name = "split_rev", return_raw, pure)]
     pub fn split_rev_char_most(text: &mut S, by: char, most: i64) -> Result<Array> {
-        split_back(text, &letter(by), Some(most))
+        split_back(text, &letter(by), at_most(most))
     }
 
     /// The text in capital letters.
