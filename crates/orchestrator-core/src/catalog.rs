@@ -148,7 +148,9 @@ impl LiveCatalog {
         live.app(app).is_some_and(|app| app.number >= number)
     }
 
-    /// Loads what is now deployed for an app, compiles what is new, and serves it.
+    /// Loads what is now deployed for an app, compiles what is new, and serves it. Of an app that this
+    /// process does not serve yet everything would be new: at a start that is all there is, and most
+    /// of it is called later or never, so it is compiled when it is called first.
     async fn load(&self, app: AppId) -> Result<(), Error> {
         let loaded = self.store.read(move |conn| deployment::load(conn, app));
         let loaded = loaded.await.map_err(|error| unreadable(app, &error))?;
@@ -156,11 +158,14 @@ impl LiveCatalog {
             self.remove(app);
             return Ok(());
         };
-        let prepared = {
+        let (prepared, served) = {
             let live = self.live.load();
-            Prepared::new(deployment, live.app(app))
+            let served = live.app(app);
+            (Prepared::new(deployment, served), served.is_some())
         };
-        self.warm(&prepared).await;
+        if served {
+            self.warm(&prepared).await;
+        }
         self.install(prepared)
     }
 
