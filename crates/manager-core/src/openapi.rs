@@ -18,9 +18,9 @@ use utoipa::openapi::{
 
 use crate::auth::Decision;
 
-/// The document as text, for the operation that shows it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Document(pub(crate) &'static str);
+/// The document as it is committed, which is what is served: making it anew takes megabytes. A test
+/// says when it is stale.
+pub(crate) const COMMITTED: &str = include_str!("../../../api/openapi.json");
 
 /// The operations of a path with their methods.
 pub(crate) fn operations(

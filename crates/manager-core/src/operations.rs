@@ -1,13 +1,13 @@
 //! The one list of operations: router and OpenAPI document are made from it together.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::Request;
 use axum::handler::Handler;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::{Extension, Router};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Operation, ParameterIn, Paths};
 use utoipa::openapi::schema::Schema;
@@ -21,16 +21,23 @@ use crate::handlers::{
     routes as route_list, runs, scripts, sessions, setup, system, tokens, triggers,
 };
 use crate::manager::Manager;
-use crate::openapi::{self, Document};
+use crate::openapi;
 
 /// Where the API lives.
 pub(crate) const PREFIX: &str = "/api/v1";
 
 type Schemas = BTreeMap<String, RefOr<Schema>>;
 
+/// Whether the document is wanted. A router needs none, and each start makes one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Described {
+    Yes,
+    No,
+}
+
 /// Operations on their way into a router.
-#[derive(Default)]
 struct Operations {
+    described: Described,
     router: Router<Arc<Manager>>,
     paths: Paths,
     schemas: Schemas,
@@ -46,15 +53,15 @@ where
 }
 
 macro_rules! operations {
-    ($($handler:path),+ $(,)?) => {{
-        let mut all = Operations::default();
+    ($described:expr; $($handler:path),+ $(,)?) => {{
+        let mut all = Operations::new($described);
         $(all.add(decision($handler), routes!($handler));)+
         all
     }};
 }
 
-fn all() -> Operations {
-    operations![
+fn all(described: Described) -> Operations {
+    operations![described;
         setup::state,
         setup::create_owner,
         sessions::sign_in,
@@ -114,12 +121,24 @@ fn all() -> Operations {
 }
 
 impl Operations {
+    fn new(described: Described) -> Self {
+        Self {
+            described,
+            router: Router::new(),
+            paths: Paths::new(),
+            schemas: Schemas::new(),
+        }
+    }
+
     fn add(
         &mut self,
         decision: Decision,
         (schemas, paths, mut methods): UtoipaMethodRouter<Arc<Manager>>,
     ) {
-        self.schemas.extend(schemas);
+        let described = self.described == Described::Yes;
+        if described {
+            self.schemas.extend(schemas);
+        }
         for (path, mut item) in paths.paths {
             let several = openapi::operations(&mut item).count() > 1;
             let mut known = None;
@@ -137,6 +156,9 @@ impl Operations {
             }
             self.router = std::mem::take(&mut self.router)
                 .route(&router_path(&path), std::mem::take(&mut methods));
+            if !described {
+                continue;
+            }
             let path = format!("{PREFIX}{path}");
             match self.paths.paths.get_mut(&path) {
                 Some(known) => known.merge_operations(item),
@@ -189,20 +211,16 @@ async fn only_known(known: &[String], request: Request, next: Next) -> Response 
 /// with a response; it does not panic.
 pub fn router(manager: &Arc<Manager>) -> Router {
     Router::new()
-        .nest(PREFIX, all().router)
+        .nest(PREFIX, all(Described::No).router)
         .merge(crate::pages::router())
-        .layer(Extension(Document(openapi_json())))
         .layer(from_fn_with_state(Arc::clone(manager), crate::layer::outer))
         .with_state(Arc::clone(manager))
 }
 
-/// The OpenAPI document as it is committed in `api/openapi.json` and served.
-pub fn openapi_json() -> &'static str {
-    static TEXT: OnceLock<String> = OnceLock::new();
-    TEXT.get_or_init(|| {
-        let all = all();
-        let document = openapi::document(all.paths, all.schemas);
-        let text = serde_json::to_string_pretty(&document);
-        text.expect("the document is made of texts and maps") + "\n"
-    })
+/// The OpenAPI document, made anew; as `api/openapi.json` it is committed and served.
+pub fn openapi_json() -> String {
+    let all = all(Described::Yes);
+    let document = openapi::document(all.paths, all.schemas);
+    let text = serde_json::to_string_pretty(&document);
+    text.expect("the document is made of texts and maps") + "\n"
 }

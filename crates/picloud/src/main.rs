@@ -65,7 +65,7 @@ fn main() -> ExitCode {
             command: ConfigCommand::Show(args),
         }) => commands::show(&args),
         Some(Command::Healthcheck(args)) => commands::healthcheck(&args),
-        Some(Command::Openapi) => commands::print(manager_core::openapi_json()),
+        Some(Command::Openapi) => commands::print(&manager_core::openapi_json()),
         Some(Command::Version) => {
             commands::print(concat!("picloud ", env!("CARGO_PKG_VERSION"), "\n"))
         }

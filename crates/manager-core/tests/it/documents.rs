@@ -42,7 +42,7 @@ async fn the_document_is_served_to_everybody() {
 
 #[test]
 fn every_operation_is_described() {
-    let document: Value = serde_json::from_str(manager_core::openapi_json()).unwrap();
+    let document: Value = serde_json::from_str(&manager_core::openapi_json()).unwrap();
     let mut ids = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
@@ -90,7 +90,7 @@ fn the_document_is_complete() {
             _ => {}
         }
     }
-    let document: Value = serde_json::from_str(manager_core::openapi_json()).unwrap();
+    let document: Value = serde_json::from_str(&manager_core::openapi_json()).unwrap();
     let mut found = BTreeSet::new();
     refs(&document, &mut found);
     for target in found {

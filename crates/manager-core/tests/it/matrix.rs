@@ -20,7 +20,7 @@ pub(crate) struct Operation {
 
 /// All operations.
 pub(crate) fn operations() -> Vec<Operation> {
-    let document: Value = serde_json::from_str(manager_core::openapi_json()).unwrap();
+    let document: Value = serde_json::from_str(&manager_core::openapi_json()).unwrap();
     let mut all = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
