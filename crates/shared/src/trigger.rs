@@ -97,7 +97,7 @@ pub struct WebhookSource {
     pub path: PathPattern,
     /// How calls are signed; `standard` when absent.
     pub provider: Option<Provider>,
-    /// The environment variable with the secret; several secrets, parted by spaces, while one is
+    /// The environment variable with the secret; several secrets, one a line, while one is
     /// replaced by another.
     pub secret: EnvName,
 }

@@ -82,6 +82,13 @@ pub enum WebhookError {
 
 type Digest = [u8; 32];
 
+/// The secrets a variable's value holds, one a line. A secret may have spaces: senders sign with
+/// all of it.
+pub fn secrets_of(value: &str) -> Vec<&str> {
+    let lines = value.lines();
+    lines.filter(|line| !line.trim().is_empty()).collect()
+}
+
 /// Checks a message's signature, its time where the provider signs one, and finds its id.
 ///
 /// Any of the secrets may match, so that they can be changed without losing messages.

@@ -79,7 +79,7 @@ impl Ingress {
         now: Timestamp,
     ) -> Result<Option<String>, Error> {
         let secrets = app.context.env.get(secret).map_or("", |text| text);
-        let secrets: Vec<&str> = secrets.split_whitespace().collect();
+        let secrets = webhook::secrets_of(secrets);
         match webhook::verify(provider, &secrets, &http.headers, &http.body, now) {
             Ok(verified) => Ok(verified.id),
             Err(error @ (WebhookError::NoSecret | WebhookError::Secret(_))) => {

@@ -74,7 +74,7 @@ pub(super) struct Flat {
     /// How calls are signed; `standard` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     provider: Option<Provider>,
-    /// The environment variable with the secret; several secrets, parted by spaces, while one is
+    /// The environment variable with the secret; several secrets, one a line, while one is
     /// replaced by another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     secret: Option<EnvName>,

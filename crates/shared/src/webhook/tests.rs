@@ -37,6 +37,47 @@ fn second(second: i64) -> Timestamp {
 }
 
 #[test]
+fn a_secret_is_a_whole_line_and_none_of_its_words() {
+    let check = |value: &str| {
+        let all = headers(&[("x-hub-signature-256", GITHUB_SIGNATURE)]);
+        let secrets = secrets_of(value);
+        verify(
+            Provider::Github,
+            &secrets,
+            &all,
+            b"Hello, World!",
+            second(0),
+        )
+        .map(|_| ())
+    };
+    let whole = GITHUB_SECRET;
+    for value in [
+        whole.to_owned(),
+        format!("{whole}\n"),
+        format!("an old one\n{whole}"),
+        format!("{whole}\r\n\r\na new one\r\n"),
+    ] {
+        assert_eq!(check(&value), Ok(()), "{value:?}");
+    }
+    for value in [
+        format!("old {whole}"),
+        format!("{whole} "),
+        format!(" {whole}"),
+        format!("{whole}\tnew"),
+        "It's\na\nSecret\nto\nEverybody".to_owned(),
+    ] {
+        assert_eq!(
+            check(&value),
+            Err(WebhookError::WrongSignature),
+            "{value:?}"
+        );
+    }
+    for value in ["", " ", "\n", "\t \r\n"] {
+        assert_eq!(check(value), Err(WebhookError::NoSecret), "{value:?}");
+    }
+}
+
+#[test]
 fn the_github_known_answer_is_verified() {
     let check = |secret: &str, signature: &str, body: &[u8]| {
         let all = headers(&[
