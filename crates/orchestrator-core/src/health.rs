@@ -65,11 +65,7 @@ impl Health {
         } else {
             "text/plain; charset=utf-8"
         };
-        let mut response = Response::new(if method == Method::HEAD {
-            Body::default()
-        } else {
-            body.into()
-        });
+        let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));

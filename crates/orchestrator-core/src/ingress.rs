@@ -59,6 +59,8 @@ struct Answering {
     host: Option<Arc<str>>,
     pace: Rc<Pace>,
     busy: Option<Busy>,
+    /// The client wants the head only.
+    head: bool,
 }
 
 impl Future for Answering {
@@ -75,6 +77,7 @@ impl Future for Answering {
             },
         };
         reply::tell(&mut response, || this.admin.seen_from(this.host.as_deref()));
+        reply::drop_forbidden_content(&mut response, this.head);
         let id = reply::id_value(&this.id);
         response.headers_mut().insert(X_REQUEST_ID.clone(), id);
         if reply::leaves_bytes_unread(response.status()) {
@@ -108,6 +111,7 @@ impl Ingress {
         let started_at = self.clock.now();
         let id = RequestId::new(started_at);
         let mut host = None;
+        let head = request.method() == http::Method::HEAD;
         let step = self.begin(request, peer, id, started_at, &mut host);
         Answering {
             step: step.unwrap_or_else(|error| reply::problem(&error, id).into()),
@@ -116,6 +120,7 @@ impl Ingress {
             host,
             pace: Rc::clone(pace),
             busy,
+            head,
         }
     }
 
@@ -195,12 +200,8 @@ impl Ingress {
             let refusal = reply::not_allowed(&methods, request.method(), facts.id);
             return Ok(refusal.into());
         };
-        let (route, params, head) = match app.routes.find(method, path) {
-            Match::Found {
-                route,
-                params,
-                head,
-            } => (Arc::clone(route), params, head),
+        let (route, params) = match app.routes.find(method, path) {
+            Match::Found { route, params } => (Arc::clone(route), params),
             Match::MethodNotAllowed(allow) if method == Method::Options => {
                 let routes = &app.routes;
                 let answer = cors::preflight(routes, path, &allow, request.headers());
@@ -212,7 +213,7 @@ impl Ingress {
             }
             Match::NotFound => return self.nothing_here(Some(&app), &request, &facts),
         };
-        let last = Last::new(&route, request.headers(), head);
+        let last = Last::new(&route, request.headers());
         let run = run::Run {
             app,
             route,

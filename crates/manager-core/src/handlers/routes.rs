@@ -85,7 +85,7 @@ pub(crate) async fn preview(
     }
     let allow = table.methods(&body.path);
     let (route, trigger, params) = match table.find(body.method, &body.path) {
-        Match::Found { route, params, .. } => match route {
+        Match::Found { route, params } => match route {
             Answer::Route(route) => (Some(route.clone()), None, params),
             Answer::Webhook(key) => (None, Some(key.clone()), params),
         },

@@ -17,7 +17,7 @@ use shared::routing::WELL_KNOWN;
 use super::admin::PeerInfo;
 use super::parts::Ingress;
 use super::step::{Facts, Step};
-use super::{body_in, peer, reply};
+use super::{body_in, peer};
 use crate::body::{Body, BoxBody};
 
 impl Ingress {
@@ -73,9 +73,6 @@ pub(super) fn well_known(method: &Method, admin: &Origin) -> Response<Body> {
             let json = HeaderValue::from_static("application/json");
             headers.insert(header::CONTENT_TYPE, json);
             *response.body_mut() = Body::from(Bytes::from(text));
-            if method == Method::HEAD {
-                reply::drop_body(&mut response);
-            }
         }
         _ => {
             headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));

@@ -1,6 +1,6 @@
 //! Who asks and which host: what a request's head says, as far as it is believed.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, HeaderName, Request, header};
 use shared::error::{Error, Kind, code};
@@ -30,7 +30,7 @@ pub(super) fn client_of(trusted: &[Network], headers: &HeaderMap, peer: IpAddr) 
         .flat_map(|value| value.split(','))
         .collect();
     for value in values.iter().rev() {
-        let Ok(next) = value.trim().parse() else {
+        let Some(next) = forwarded(value.trim()) else {
             break;
         };
         ip = next;
@@ -39,6 +39,19 @@ pub(super) fn client_of(trusted: &[Network], headers: &HeaderMap, peer: IpAddr) 
         }
     }
     (ip, https)
+}
+
+/// One entry of `X-Forwarded-For`: an address, which some proxies write with the client's port.
+fn forwarded(entry: &str) -> Option<IpAddr> {
+    let bare = entry
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    if let Some(bare) = bare {
+        return bare.parse().ok().filter(IpAddr::is_ipv6);
+    }
+    let with_port = || entry.parse::<SocketAddr>().ok();
+    let alone = entry.parse().ok();
+    alone.or_else(|| with_port().map(|address| address.ip()))
 }
 
 fn no_host(detail: &'static str) -> Error {
@@ -58,5 +71,35 @@ pub(super) fn authority_of<B>(request: &Request<B>) -> Result<&str, Error> {
         (_, None, Some(authority)) => Ok(authority),
         (Some(value), None, None) => value.to_str().map_err(|_not_text| bad_host()),
         (None, None, None) => Err(no_host("the request has no Host header")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::forwarded;
+
+    #[test]
+    fn an_entry_is_an_address_with_or_without_a_port() {
+        for (entry, address) in [
+            ("203.0.113.9", Some("203.0.113.9")),
+            ("203.0.113.9:51234", Some("203.0.113.9")),
+            ("2001:db8::7", Some("2001:db8::7")),
+            ("[2001:db8::7]", Some("2001:db8::7")),
+            ("[2001:db8::7]:443", Some("2001:db8::7")),
+            ("::ffff:203.0.113.9", Some("::ffff:203.0.113.9")),
+            ("203.0.113.9:", None),
+            ("203.0.113.9:x", None),
+            ("203.0.113.9:65536", None),
+            ("[203.0.113.9]", None),
+            ("[2001:db8::7", None),
+            ("[]", None),
+            ("[]:80", None),
+            ("unknown", None),
+            ("_hidden", None),
+            ("", None),
+        ] {
+            let address = address.map(|address| address.parse().unwrap());
+            assert_eq!(forwarded(entry), address, "{entry}");
+        }
     }
 }

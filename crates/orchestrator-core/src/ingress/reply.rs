@@ -20,12 +20,16 @@ use crate::body::{Body, BoxBody, BoxError};
 use crate::runs::{Run, Streaming};
 
 /// Headers that belong to the connection, not to a script.
-const NOT_THE_SCRIPTS: [HeaderName; 5] = [
+const NOT_THE_SCRIPTS: [HeaderName; 9] = [
     header::CONNECTION,
     header::TRANSFER_ENCODING,
     header::CONTENT_LENGTH,
     header::UPGRADE,
     header::TRAILER,
+    header::TE,
+    header::DATE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
 ];
 /// Types of most answers, which have no other header.
 const COMMON: [&str; 2] = ["text/plain; charset=utf-8", "application/json"];
@@ -94,34 +98,21 @@ fn problem_with(error: &Error, status: StatusCode, id: RequestId) -> Response<Bo
 /// A problem on its way to the client. It is written at last: its `type` leads to the admin origin,
 /// and only the request knows where its client finds that.
 #[derive(Clone)]
-struct Untold {
-    problem: Problem,
-    /// Its length counts, not its text.
-    head: bool,
-}
+struct Untold(Problem);
 
 fn as_json(problem: Problem, status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::default());
     *response.status_mut() = status;
     let kind = HeaderValue::from_static(Problem::MEDIA_TYPE);
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    let head = false;
-    response.extensions_mut().insert(Untold { problem, head });
+    response.extensions_mut().insert(Untold(problem));
     response
 }
 
 /// Writes the answer's problem, if it is one.
 pub(super) fn tell(response: &mut Response<Body>, admin: impl FnOnce() -> Origin) {
-    let Some(Untold { problem, head }) = response.extensions_mut().remove() else {
-        return;
-    };
-    let text = problem.explained_at(&admin()).to_json();
-    if head {
-        let length = HeaderValue::from(text.len());
-        response
-            .headers_mut()
-            .insert(header::CONTENT_LENGTH, length);
-    } else {
+    if let Some(Untold(problem)) = response.extensions_mut().remove() {
+        let text = problem.explained_at(&admin()).to_json();
         response.body_mut().fill(Bytes::from(text));
     }
 }
@@ -143,16 +134,27 @@ pub(super) fn not_allowed(allow: &[Method], method: &HttpMethod, id: RequestId) 
     response
 }
 
-/// The same answer for HEAD: the headers of a GET, no body.
-pub(super) fn drop_body(response: &mut Response<Body>) {
-    if let Some(untold) = response.extensions_mut().get_mut::<Untold>() {
-        untold.head = true;
-        return;
-    }
-    if let Some(length) = response.body_mut().empty() {
-        response
-            .headers_mut()
-            .insert(header::CONTENT_LENGTH, length.into());
+/// Statuses whose answers have no content (RFC 9110, 15.3.5, 15.3.6 and 15.4.5).
+fn has_no_content(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
+    )
+}
+
+/// Takes the content from an answer that may have none: to HEAD, or with a status that has none.
+/// HTTP/2 clients take it for an error of the protocol.
+pub(super) fn drop_forbidden_content(response: &mut Response<Body>, head: bool) {
+    if has_no_content(response.status()) {
+        response.body_mut().empty();
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    } else if head {
+        let length = response.body_mut().empty();
+        // What was empty before may have been emptied for HEAD already.
+        if let Some(length) = length.filter(|length| *length > 0) {
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_LENGTH, length.into());
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response, header};
+use http::{HeaderValue, Request, Response, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use shared::clock::Timestamp;
@@ -164,7 +164,14 @@ impl Ingress {
     }
 }
 
-fn http_input(parts: Parts, params: Params, body: Bytes, facts: Facts) -> HttpInput {
+fn http_input(mut parts: Parts, params: Params, body: Bytes, facts: Facts) -> HttpInput {
+    // HTTP/2 has the host in the target, and so do requests to proxies: scripts find it where
+    // HTTP/1.1 has it.
+    if let Some(authority) = parts.uri.authority()
+        && let Ok(host) = HeaderValue::from_str(authority.as_str())
+    {
+        parts.headers.insert(header::HOST, host);
+    }
     HttpInput {
         method: parts.method,
         uri: parts.uri,

@@ -30,25 +30,20 @@ pub(super) struct Facts {
 /// What is done to an answer of a route at last, whatever the answer is.
 pub(super) struct Last {
     cors: Option<(Arc<Cors>, Option<HeaderValue>)>,
-    head: bool,
 }
 
 impl Last {
-    pub(super) fn new(route: &LiveRoute, headers: &HeaderMap, head: bool) -> Self {
+    pub(super) fn new(route: &LiveRoute, headers: &HeaderMap) -> Self {
         let cors = route.cors.as_ref();
         let origin = || headers.get(header::ORIGIN).cloned();
         Self {
             cors: cors.map(|cors| (Arc::clone(cors), origin())),
-            head,
         }
     }
 
     fn apply(&self, response: &mut Response<Body>) {
         if let Some((cors, origin)) = &self.cors {
             cors::apply(cors, origin.as_ref(), response.headers_mut());
-        }
-        if self.head {
-            reply::drop_body(response);
         }
     }
 

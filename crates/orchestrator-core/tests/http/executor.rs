@@ -88,8 +88,9 @@ impl Fake {
             }
             "headers" => headers(),
             "status" => {
-                let mut outcome = answer("text/plain", String::new());
-                let status = StatusCode::from_u16(rest.parse().unwrap()).unwrap();
+                let (status, body) = rest.split_once(' ').unwrap_or((rest, ""));
+                let mut outcome = answer("text/plain", body.to_owned());
+                let status = StatusCode::from_u16(status.parse().unwrap()).unwrap();
                 outcome.response.as_mut().unwrap().status = status;
                 outcome
             }
@@ -123,6 +124,7 @@ fn echo(http: &HttpInput) -> String {
         "params": http.params,
         "body": http.body.len(),
         "cookies": cookies(http),
+        "host_header": http.headers.get("host").map(|host| host.to_str().unwrap()),
     })
     .to_string()
 }

@@ -2,6 +2,10 @@
 
 use std::io::{Read, Write};
 
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
+
 use crate::server::Server;
 
 #[test]
@@ -115,4 +119,73 @@ fn a_panic_ends_one_connection_only() {
     let request = b"GET /bad HTTP/1.1\r\nHost: shop.localhost\r\n\r\n";
     assert_eq!(server.raw(request), b"");
     assert_eq!(server.get("/good").body, "fine");
+}
+
+/// An answer over HTTP/2: status, length in the head, body.
+fn over_http2(server: &Server, method: &str, uri: &str) -> (u16, Option<String>, Bytes) {
+    let address = server.address;
+    let request = http::Request::builder().method(method).uri(uri);
+    let request = request.body(Full::new(Bytes::new())).unwrap();
+    server.runtime.block_on(async move {
+        let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let io = TokioIo::new(stream);
+        let (mut client, connection) =
+            hyper::client::conn::http2::handshake(crate::platform::OnRuntime, io)
+                .await
+                .unwrap();
+        drop(tokio::runtime::Handle::current().spawn(connection));
+        let response = client.send_request(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let length = head.headers.get("content-length");
+        let length = length.map(|length| length.to_str().unwrap().to_owned());
+        let body = body.collect().await.unwrap().to_bytes();
+        (head.status.as_u16(), length, body)
+    })
+}
+
+#[test]
+fn an_answer_whose_status_has_no_content_has_none() {
+    for (status, body) in [(204, "x"), (205, "four"), (304, "{}"), (204, ""), (304, "")] {
+        let server = Server::start();
+        server.shop(&format!("status {status} {body}"));
+        for method in ["GET", "HEAD"] {
+            let answer = server.send(method, "shop.localhost", "/", "");
+            assert_eq!((answer.status, &*answer.body), (status, ""), "{method}");
+            if status != 205 {
+                assert_eq!(answer.header("content-length"), None, "{method} {status}");
+            }
+            let (seen, length, body) = over_http2(&server, method, "http://shop.localhost/");
+            assert_eq!((seen, body), (status, Bytes::new()), "{method}");
+            assert!(length.is_none_or(|length| length == "0" && status == 205));
+        }
+    }
+}
+
+#[test]
+fn head_has_no_body_over_http2_and_the_length_of_a_get() {
+    let server = Server::start();
+    server.shop("text hello");
+    for (uri, status) in [
+        ("http://shop.localhost/", 200),
+        ("http://elsewhere.example/", 404),
+        ("http://shop.localhost/livez", 200),
+        ("http://shop.localhost/.well-known/picloud", 200),
+    ] {
+        let (got, length, body) = over_http2(&server, "GET", uri);
+        assert_eq!((got, length.is_some()), (status, true), "{uri}");
+        assert!(!body.is_empty(), "{uri}");
+        let head = over_http2(&server, "HEAD", uri);
+        assert_eq!(head, (status, length, Bytes::new()), "{uri}");
+    }
+}
+
+#[test]
+fn a_script_finds_the_host_of_http2_where_http1_has_it() {
+    let server = Server::start();
+    server.shop("echo");
+    let (_, _, body) = over_http2(&server, "GET", "http://shop.localhost:9111/x?y=1");
+    let echo: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(echo["host_header"], "shop.localhost:9111");
+    let echo = server.send("GET", "shop.localhost:9111", "/x", "").json();
+    assert_eq!(echo["host_header"], "shop.localhost:9111");
 }

@@ -202,3 +202,24 @@ fn forwarded_headers_count_only_from_trusted_proxies() {
         assert_eq!((&echo["ip"], &echo["scheme"]), (&json!(ip), &json!(scheme)));
     }
 }
+
+#[test]
+fn the_clients_port_in_a_forwarded_address_does_not_hide_the_address() {
+    let mut setup = crate::server::Setup::default();
+    setup.ingress.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    let server = Server::with(setup);
+    server.shop("echo");
+    for (forwarded, ip) in [
+        ("203.0.113.9:51234", "203.0.113.9"),
+        ("[2001:db8::7]:443", "2001:db8::7"),
+        ("[2001:db8::7]", "2001:db8::7"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("6.6.6.6, 203.0.113.9:1, 127.0.0.7:2", "203.0.113.9"),
+        ("6.6.6.6, unknown", "127.0.0.1"),
+        ("203.0.113.9:99999", "127.0.0.1"),
+    ] {
+        let headers = format!("X-Forwarded-For: {forwarded}\r\n");
+        let echo = server.send("GET", "shop.localhost", "/", &headers).json();
+        assert_eq!(echo["ip"], json!(ip), "{forwarded}");
+    }
+}

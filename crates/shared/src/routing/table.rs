@@ -32,8 +32,6 @@ pub enum Match<'a, T> {
         route: &'a T,
         /// Its path parameters.
         params: Params,
-        /// A HEAD request answered by a GET route: send no body.
-        head: bool,
     },
     /// The path exists with other methods, which `Allow` lists.
     MethodNotAllowed(Vec<Method>),
@@ -127,12 +125,11 @@ impl<T: Clone> RouteTable<T> {
     /// The route for a request. `path` is the raw path of the request line, without the query.
     pub fn find(&self, method: Method, path: &str) -> Match<'_, T> {
         if let Some(leaves) = self.whole.get(path)
-            && let Some((leaf, head)) = choose(leaves, method)
+            && let Some(leaf) = choose(leaves, method)
         {
             return Match::Found {
                 route: &leaf.value,
                 params: Params::new(),
-                head,
             };
         }
         let Some(segments) = split(path) else {
@@ -140,17 +137,16 @@ impl<T: Clone> RouteTable<T> {
         };
         let mut allowed = Vec::new();
         let found = walk(&self.root, &segments, 0, &mut Vec::new(), &mut |ends| {
-            if let Some((leaf, head)) = choose(ends.leaves, method) {
-                return Some((leaf, ends.values.clone(), head));
+            if let Some(leaf) = choose(ends.leaves, method) {
+                return Some((leaf, ends.values.clone()));
             }
             allowed.extend(ends.leaves.keys().copied());
             None
         });
         match found {
-            Some((leaf, values, head)) => Match::Found {
+            Some((leaf, values)) => Match::Found {
                 route: &leaf.value,
                 params: name_params(&leaf.pattern, values),
-                head,
             },
             None if allowed.is_empty() => Match::NotFound,
             None => Match::MethodNotAllowed(allow_list(&allowed)),
@@ -193,22 +189,20 @@ fn collect<'t, T>(node: &'t Node<T>, out: &mut Vec<(Method, &'t PathPattern, &'t
     }
 }
 
-fn choose<T>(leaves: &BTreeMap<Method, Leaf<T>>, method: Method) -> Option<(&Leaf<T>, bool)> {
+fn choose<T>(leaves: &BTreeMap<Method, Leaf<T>>, method: Method) -> Option<&Leaf<T>> {
     if let Some(leaf) = leaves.get(&method) {
-        return Some((leaf, false));
+        return Some(leaf);
     }
     if method == Method::Head
         && let Some(leaf) = leaves.get(&Method::Get)
     {
-        return Some((leaf, true));
+        return Some(leaf);
     }
     // A preflight goes to the platform's CORS answer unless a route names OPTIONS itself.
     if method == Method::Options {
         return None;
     }
-    leaves
-        .get(&Method::Any)
-        .map(|leaf| (leaf, method == Method::Head))
+    leaves.get(&Method::Any)
 }
 
 fn allow_list(named: &[Method]) -> Vec<Method> {
