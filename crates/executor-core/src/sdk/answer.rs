@@ -4,9 +4,10 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use rhai::{Blob, Dynamic, EvalAltResult, FnPtr, ImmutableString, Map};
+use rhai::{Array, Blob, Dynamic, EvalAltResult, FnPtr, ImmutableString, Map};
 use shared::script_error::LimitKind;
 
+use super::encoding::of_base64;
 use super::response::{Content, HEADERS, Response, checked_header, checked_status};
 use crate::language::cost::charge_bytes;
 use crate::language::error::{Result, wrong};
@@ -26,6 +27,38 @@ pub(crate) enum Answer {
 
 /// Bytes of all headers' names and values: what clients and proxies take.
 const HEADER_BYTES: usize = 32 << 10;
+
+/// Headers of the connection, which no script sets.
+const THE_PLATFORMS: [&str; 9] = [
+    "connection",
+    "content-length",
+    "date",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Headers that say nothing when they say two things.
+const ONE_VALUE: [&str; 2] = ["content-type", "location"];
+
+/// A header a script gave.
+struct Line<'h> {
+    name: &'h str,
+    value: &'h str,
+    place: Place,
+}
+
+/// What becomes of earlier lines of the same name.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    /// It takes their place.
+    Only,
+    /// It goes out beside them.
+    Further,
+}
 
 /// Status and headers of an answer.
 #[derive(Default)]
@@ -145,12 +178,11 @@ fn status_code(status: i64) -> Result<StatusCode> {
 }
 
 fn of_response(response: &Response) -> Result<Answer> {
-    let headers = header_map(
-        response
-            .headers
-            .iter()
-            .map(|(name, value)| (&**name, &**value)),
-    )?;
+    let headers = header_map(response.headers.iter().map(|(name, value)| Line {
+        name,
+        value,
+        place: Place::Only,
+    }))?;
     let mut head = Head {
         status: status_code(response.status)?,
         headers,
@@ -174,25 +206,24 @@ fn of_response(response: &Response) -> Result<Answer> {
     Ok(whole(head, body))
 }
 
+fn too_many_headers() -> Box<EvalAltResult> {
+    wrong("a response can have at most 100 headers, of 32 KiB together")
+}
+
 /// Headers a script gave; of several with one name the last counts, but for cookies.
-fn header_map<'h>(pairs: impl Iterator<Item = (&'h str, &'h str)>) -> Result<HeaderMap> {
+fn header_map<'h>(lines: impl Iterator<Item = Line<'h>>) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     let mut bytes = 0;
-    for (name, value) in pairs {
+    for Line { name, value, place } in lines {
         checked_header(name, value)?;
         bytes += name.len() + value.len();
         if bytes > HEADER_BYTES || headers.len() == HEADERS {
-            return Err(wrong(
-                "a response can have at most 100 headers, of 32 KiB together",
-            ));
+            return Err(too_many_headers());
         }
-        let framing = [
-            "connection",
-            "content-length",
-            "transfer-encoding",
-            "upgrade",
-        ];
-        if framing.iter().any(|own| name.eq_ignore_ascii_case(own)) {
+        if THE_PLATFORMS
+            .iter()
+            .any(|own| name.eq_ignore_ascii_case(own))
+        {
             return Err(wrong(format!(
                 "the platform sets the header `{name}` itself"
             )));
@@ -204,7 +235,7 @@ fn header_map<'h>(pairs: impl Iterator<Item = (&'h str, &'h str)>) -> Result<Hea
             ) else {
                 return;
             };
-            if name == header::SET_COOKIE {
+            if name == header::SET_COOKIE || place == Place::Further {
                 headers.append(name, value);
             } else {
                 headers.insert(name, value);
@@ -214,18 +245,93 @@ fn header_map<'h>(pairs: impl Iterator<Item = (&'h str, &'h str)>) -> Result<Hea
     Ok(headers)
 }
 
-/// The form cloud functions of other platforms return: `#{statusCode: 201, headers: #{}, body: …}`.
+/// The form cloud functions of other platforms return: `#{statusCode: 201, headers: #{}, body: …}`,
+/// with `multiValueHeaders`, `cookies` and `isBase64Encoded`.
 fn of_status_map(status: i64, map: &Map) -> Result<Answer> {
     let status = status_code(status)?;
-    let mut pairs = Vec::new();
-    if let Some(given) = map.get("headers").and_then(Dynamic::read_lock::<Map>) {
-        pairs.extend(
-            given
-                .iter()
-                .map(|(name, value)| (name.to_string(), shown(value))),
-        );
-    }
-    let headers = header_map(pairs.iter().map(|(name, value)| (&**name, &**value)))?;
-    let body = body_of(map.get("body").unwrap_or(&Dynamic::UNIT))?;
+    let lines = status_map_lines(map)?;
+    let headers = header_map(lines.iter().map(|(name, value, place)| Line {
+        name,
+        value,
+        place: *place,
+    }))?;
+    let given = map.get("body").unwrap_or(&Dynamic::UNIT);
+    let encoded = map.get("isBase64Encoded").map(Dynamic::as_bool);
+    let body = match encoded {
+        None | Some(Ok(false)) => body_of(given)?,
+        Some(Ok(true)) => body_of_base64(given)?,
+        Some(Err(_kind)) => return Err(wrong("`isBase64Encoded` is true or false")),
+    };
     Ok(whole(Head { status, headers }, body))
+}
+
+/// The headers such a map names in any of its fields.
+fn status_map_lines(map: &Map) -> Result<Vec<(String, String, Place)>> {
+    let mut lines = Vec::new();
+    for field in ["headers", "multiValueHeaders"] {
+        let Some(given) = map.get(field).filter(|given| !given.is_unit()) else {
+            continue;
+        };
+        let Some(given) = given.read_lock::<Map>() else {
+            return Err(wrong(format!("`{field}` is a map of names and values")));
+        };
+        for (name, value) in given.iter() {
+            push_lines(&mut lines, name, value)?;
+        }
+    }
+    if let Some(cookies) = map.get("cookies").filter(|given| !given.is_unit()) {
+        push_lines(&mut lines, "set-cookie", cookies)?;
+    }
+    Ok(lines)
+}
+
+/// A list is a line of the header for each of its values.
+fn push_lines(lines: &mut Vec<(String, String, Place)>, name: &str, value: &Dynamic) -> Result<()> {
+    let Some(list) = value.read_lock::<Array>() else {
+        lines.push((name.to_owned(), header_text(name, value)?, Place::Only));
+        return Ok(());
+    };
+    if list.len() > 1 && ONE_VALUE.iter().any(|own| name.eq_ignore_ascii_case(own)) {
+        return Err(wrong(format!(
+            "the header `{name}` has one value, not a list"
+        )));
+    }
+    if list.len() > HEADERS {
+        return Err(too_many_headers());
+    }
+    for (number, value) in list.iter().enumerate() {
+        let place = if number == 0 {
+            Place::Only
+        } else {
+            Place::Further
+        };
+        lines.push((name.to_owned(), header_text(name, value)?, place));
+    }
+    Ok(())
+}
+
+fn header_text(name: &str, value: &Dynamic) -> Result<String> {
+    let plain = value.is_string()
+        || value.is_char()
+        || value.is_int()
+        || value.is_float()
+        || value.is_bool();
+    if plain {
+        return Ok(shown(value));
+    }
+    let kind = value.type_name();
+    Err(wrong(format!(
+        "the header `{name}` is a text, a number, true, false or a list of them, not {kind}"
+    )))
+}
+
+fn body_of_base64(value: &Dynamic) -> Result<Body> {
+    if value.is_unit() {
+        return body_of(value);
+    }
+    let Some(text) = value.read_lock::<ImmutableString>() else {
+        return Err(wrong("with `isBase64Encoded` the body is a text in base64"));
+    };
+    let bytes = of_base64(&text)?;
+    Ok((Some(BYTES), copied(&bytes)?))
 }

@@ -32,6 +32,11 @@ fn decoded(text: &str, with: &GeneralPurpose) -> Result<Blob> {
         .map_err(|error| wrong(format!("not valid base64: {error}")))
 }
 
+/// The bytes of a base64 text.
+pub(super) fn of_base64(text: &str) -> Result<Blob> {
+    decoded(text, &READ)
+}
+
 #[export_module(root = "crate::language::placed")]
 pub(super) mod base64_functions {
     /// A text's or blob's bytes as base64.
@@ -49,7 +54,7 @@ pub(super) mod base64_functions {
     /// The bytes of a base64 text.
     #[rhai_fn(return_raw)]
     pub fn decode(text: ImmutableString) -> Result<Blob> {
-        decoded(&text, &READ)
+        of_base64(&text)
     }
 
     /// The bytes of a base64 text in the alphabet of URLs.

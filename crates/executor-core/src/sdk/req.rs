@@ -1,5 +1,7 @@
 //! `req`: the request, nothing of it parsed before a script asks, and nothing twice.
 
+use std::collections::BTreeMap;
+
 use rhai::plugin::{Dynamic, ImmutableString, RhaiResult, export_module};
 use rhai::{Array, Blob, EvalAltResult, Map, Position};
 use shared::invocation::HttpInput;
@@ -33,6 +35,36 @@ fn map_of(pairs: impl IntoIterator<Item = (String, String)>) -> Dynamic {
     Dynamic::from_map(map)
 }
 
+/// All values of each name, in their order.
+fn lists_of(pairs: impl IntoIterator<Item = (String, String)>) -> Dynamic {
+    let mut lists: BTreeMap<String, Array> = BTreeMap::new();
+    for (name, value) in pairs {
+        lists.entry(name).or_default().push(value.into());
+    }
+    let lists = lists.into_iter();
+    let map: Map = lists
+        .map(|(name, values)| (name.into(), Dynamic::from_array(values)))
+        .collect();
+    Dynamic::from_map(map)
+}
+
+fn query_pairs() -> Result<Vec<(String, String)>> {
+    let text = input(|http| http.uri.query().unwrap_or("").to_owned());
+    charge_bytes(text.len())?;
+    Ok(form_pairs(&text))
+}
+
+/// The fields of a form in the body; none for another content type.
+fn body_pairs() -> Result<Vec<(String, String)>> {
+    let kind = header("content-type").unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or("").trim();
+    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Ok(Vec::new());
+    }
+    room_for_body()?;
+    Ok(input(|http| form_pairs(&text(&http.body))))
+}
+
 /// The value kept in `slot`, made when it is first asked for. Nothing is borrowed meanwhile: making
 /// it may let others have a turn.
 fn once(slot: fn(&mut Parsed) -> &mut Slot, make: impl FnOnce() -> RhaiResult) -> RhaiResult {
@@ -62,6 +94,15 @@ fn header(name: &str) -> Option<String> {
         };
         (!values.is_empty()).then(|| values.join(between))
     })
+}
+
+/// The port the client asked for, if its scheme does not say it.
+fn port_of(http: &HttpInput) -> Option<u16> {
+    let host = http.headers.get("host")?.to_str().ok()?;
+    // The last colon of an IPv6 address stands before its bracket.
+    let port = host.rsplit_once(':')?.1.parse().ok()?;
+    let own = if http.scheme == "https" { 443 } else { 80 };
+    (port != own).then_some(port)
 }
 
 fn body_length() -> usize {
@@ -96,12 +137,13 @@ pub(super) mod functions {
         input(|http| http.uri.path().into())
     }
 
-    /// The whole address.
+    /// The whole address as the client asked for it, with a port that is not the scheme's own.
     #[rhai_fn(get = "url", pure)]
     pub fn url(_req: &mut Req) -> ImmutableString {
         input(|http| {
             let path = http.uri.path_and_query().map_or("/", |path| path.as_str());
-            format!("{}://{}{path}", http.scheme, http.host).into()
+            let port = port_of(http).map_or_else(String::new, |port| format!(":{port}"));
+            format!("{}://{}{port}{path}", http.scheme, http.host).into()
         })
     }
 
@@ -135,13 +177,15 @@ pub(super) mod functions {
     /// The query's parameters; the last of several with one name.
     #[rhai_fn(get = "query", pure, return_raw)]
     pub fn query(_req: &mut Req) -> RhaiResult {
+        once(|parsed| &mut parsed.query, || Ok(map_of(query_pairs()?)))
+    }
+
+    /// The query's parameters, each with the list of its values.
+    #[rhai_fn(get = "query_all", pure, return_raw)]
+    pub fn query_all(_req: &mut Req) -> RhaiResult {
         once(
-            |parsed| &mut parsed.query,
-            || {
-                let text = input(|http| http.uri.query().unwrap_or("").to_owned());
-                charge_bytes(text.len())?;
-                Ok(map_of(form_pairs(&text)))
-            },
+            |parsed| &mut parsed.query_all,
+            || Ok(lists_of(query_pairs()?)),
         )
     }
 
@@ -202,20 +246,19 @@ pub(super) mod functions {
         )
     }
 
-    /// The fields of a form in the body (`application/x-www-form-urlencoded`).
+    /// The fields of a form in the body (`application/x-www-form-urlencoded`); the last of several
+    /// with one name.
     #[rhai_fn(get = "form", pure, return_raw)]
     pub fn form(_req: &mut Req) -> RhaiResult {
-        let kind = header("content-type").unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or("").trim();
-        if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            return Ok(Dynamic::from_map(Map::new()));
-        }
+        once(|parsed| &mut parsed.form, || Ok(map_of(body_pairs()?)))
+    }
+
+    /// The same fields, each with the list of its values.
+    #[rhai_fn(get = "form_all", pure, return_raw)]
+    pub fn form_all(_req: &mut Req) -> RhaiResult {
         once(
-            |parsed| &mut parsed.form,
-            || {
-                room_for_body()?;
-                Ok(map_of(input(|http| form_pairs(&text(&http.body)))))
-            },
+            |parsed| &mut parsed.form_all,
+            || Ok(lists_of(body_pairs()?)),
         )
     }
 }

@@ -17,9 +17,11 @@ use crate::language::program::Program;
 #[derive(Default)]
 pub(super) struct Parsed {
     pub(super) query: Slot,
+    pub(super) query_all: Slot,
     pub(super) params: Slot,
     pub(super) cookies: Slot,
     pub(super) form: Slot,
+    pub(super) form_all: Slot,
     pub(super) text: Slot,
     pub(super) json: Slot,
 }

@@ -20,6 +20,7 @@ mod placement;
 mod places;
 mod plain_rhai;
 mod printing;
+mod requests;
 mod streaming;
 mod support;
 mod time;
