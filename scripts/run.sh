@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 need_rust
 
 say "building"
-cargo build --release --quiet -p picloud -p picloud-cli
+cargo build --release -p picloud -p picloud-cli
 bin=${CARGO_TARGET_DIR:-target}/release
 
 work=$(mktemp -d)
