@@ -45,9 +45,7 @@ pub(crate) fn library() -> Library {
     Library {
         add_globals,
         namespaces: namespaces(),
-        place_of: |script, line, column| {
-            state::with(|state| state.program.place(script, line, column))
-        },
+        running: |look| state::with(|state| look(&state.program)),
     }
 }
 

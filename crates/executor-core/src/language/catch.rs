@@ -10,17 +10,17 @@ use rhai::{Dynamic, Engine, EvalAltResult, EvalContext, Expression, Position};
 use super::caught::Caught;
 use super::ended::{Ended, FRAMES, ends, noted_in};
 use super::places::{BODY, KEYWORD};
-use super::program::PlaceOf;
+use super::program::{Program, Running};
 use super::report::{describe, frames_of, message_of};
 
 /// Lets an engine parse and run what [`super::places::with_places`] made.
-pub(super) fn add_to(engine: &mut Engine, place_of: PlaceOf) {
+pub(super) fn add_to(engine: &mut Engine, running: Running) {
     for (word, catches) in [(KEYWORD, true), (BODY, false)] {
         engine.register_custom_syntax_with_state_raw(
             word,
             |parsed, _next, _state| Ok((parsed.len() == 1).then(|| "$block$".into())),
             false,
-            move |context, inputs, _state| block(context, inputs, catches, place_of),
+            move |context, inputs, _state| block(context, inputs, catches, running),
         );
     }
 }
@@ -29,52 +29,54 @@ fn block(
     context: &mut EvalContext<'_, '_, '_, '_, '_, '_>,
     inputs: &[Expression<'_>],
     catches: bool,
-    place_of: PlaceOf,
+    running: Running,
 ) -> Result<Dynamic, Box<EvalAltResult>> {
     let Some(block) = inputs.first() else {
         return Ok(Dynamic::UNIT);
     };
+    let at = block.position();
     context.eval_expression_tree(block).map_err(|error| {
-        if error.is_pseudo_error() {
+        if error.is_pseudo_error() || !(catches || ends(&error)) {
             return error;
         }
         // A closure that the platform calls has no source, but its functions are the last ones.
         let last = || context.namespaces().last()?.id();
-        let script = context.source().or_else(last).unwrap_or_default();
-        if ends(&error) {
-            noted(&error, script, place_of)
-        } else if catches {
-            caught(error, script, place_of)
-        } else {
-            error
-        }
+        let said = context.source().or_else(last).unwrap_or_default();
+        let mut told = None;
+        running(&mut |program| {
+            let script = program.script_with_block(at, said);
+            told = if ends(&error) {
+                Some(noted(&error, script, program))
+            } else {
+                caught(&error, script, program)
+            };
+        });
+        told.unwrap_or(error)
     })
 }
 
-/// The error as `catch` gives it. What a script threw is itself.
-fn caught(error: Box<EvalAltResult>, script: &str, place_of: PlaceOf) -> Box<EvalAltResult> {
+/// The error as `catch` gives it; none for what a script threw, which is itself.
+fn caught(error: &EvalAltResult, script: &str, program: &Program) -> Option<Box<EvalAltResult>> {
     let mut frames = Vec::new();
-    let found = match frames_of(&error, script, place_of, &mut frames) {
+    let found = match frames_of(error, script, program, &mut frames) {
         EvalAltResult::ErrorRuntime(value, _) => {
             let caught = value.read_lock::<Caught>();
             caught.map(|caught| caught.clone())
         }
         other => Some(Caught::of_language(message_of(other))),
     };
-    let Some(mut caught) = found else {
-        return error;
-    };
+    let mut caught = found?;
     if let Some(innermost) = frames.pop() {
         caught.happened_at(innermost);
     }
     let position = error.position();
-    EvalAltResult::ErrorRuntime(Dynamic::from(caught), position).into()
+    Some(EvalAltResult::ErrorRuntime(Dynamic::from(caught), position).into())
 }
 
 /// The end of a run, with its frames in this block of this script.
-fn noted(error: &EvalAltResult, script: &str, place_of: PlaceOf) -> Box<EvalAltResult> {
+fn noted(error: &EvalAltResult, script: &str, program: &Program) -> Box<EvalAltResult> {
     let mut here = Vec::new();
-    let inner = frames_of(error, script, place_of, &mut here);
+    let inner = frames_of(error, script, program, &mut here);
     let mut ended = noted_in(inner).unwrap_or_else(|| {
         let (kind, message, _public) = describe(inner);
         Ended {

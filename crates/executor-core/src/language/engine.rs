@@ -16,7 +16,7 @@ use shared::invocation::LogLevel;
 use shared::limits::fixed;
 
 use super::catch;
-use super::program::PlaceOf;
+use super::program::Running;
 use super::{cells, overrides};
 use crate::sandbox::context;
 
@@ -31,8 +31,8 @@ pub(crate) struct Library {
     pub(crate) add_globals: fn(&mut Module),
     /// The functions of each namespace.
     pub(crate) namespaces: Vec<(&'static str, Module)>,
-    /// Where in the running program a position is.
-    pub(crate) place_of: PlaceOf,
+    /// Looks at the program that runs, where one does.
+    pub(crate) running: Running,
 }
 
 #[cfg(test)]
@@ -42,15 +42,7 @@ impl Library {
         Self {
             add_globals: |_module| {},
             namespaces: Vec::new(),
-            place_of: |script, line, column| super::program::Place {
-                frame: shared::script_error::Frame {
-                    function: String::new(),
-                    script: script.to_owned(),
-                    line,
-                    column,
-                },
-                calls: None,
-            },
+            running: |_look| {},
         }
     }
 }
@@ -59,7 +51,7 @@ impl Library {
 pub(crate) struct Language {
     global: Shared<Module>,
     namespaces: Vec<(&'static str, Shared<Module>)>,
-    place_of: PlaceOf,
+    running: Running,
 }
 
 impl Language {
@@ -78,7 +70,7 @@ impl Language {
         Self {
             global,
             namespaces,
-            place_of: library.place_of,
+            running: library.running,
         }
     }
 
@@ -97,7 +89,7 @@ impl Language {
         note: cells::Note,
     ) -> Engine {
         let mut engine = self.engine();
-        catch::add_to(&mut engine, self.place_of);
+        catch::add_to(&mut engine, self.running);
         cells::add_to(&mut engine, note);
         engine
             .set_module_resolver(modules)
@@ -110,7 +102,7 @@ impl Language {
     /// An engine that parses what [`super::places::with_places`] made of a source that was parsed already.
     pub(super) fn placing_engine(&self) -> Engine {
         let mut engine = self.engine();
-        catch::add_to(&mut engine, self.place_of);
+        catch::add_to(&mut engine, self.running);
         cells::add_to(&mut engine, |_cell| {});
         // The blocks that were put in nest deeper, but by a constant factor.
         engine.set_max_expr_depths(0, 0);

@@ -1,6 +1,8 @@
 //! Which function of a source a place is in.
 
-use rhai::{AST, Position};
+use std::collections::BTreeSet;
+
+use rhai::{AST, ASTNode, Expr, ImmutableString, Position};
 
 use super::small::Small;
 
@@ -14,6 +16,10 @@ pub(crate) struct Functions {
     spans: Vec<(Position, Position, String)>,
     /// Where small ones are called, and where they begin, in order.
     calls: Vec<(Position, Position)>,
+    /// What the language calls them, also those without braces.
+    names: BTreeSet<ImmutableString>,
+    /// Where blocks of ours begin.
+    blocks: BTreeSet<Position>,
 }
 
 impl Functions {
@@ -27,7 +33,19 @@ impl Functions {
         Self {
             spans: functions.collect(),
             calls: Small::of(ast).calls(ast),
+            names: ast.iter_fn_def().map(|it| it.name.clone()).collect(),
+            blocks: blocks_of(ast),
         }
+    }
+
+    /// Whether there is one that the language calls so.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.names.contains(name)
+    }
+
+    /// Whether a block of ours begins at this place.
+    pub(super) fn has_block(&self, at: Position) -> bool {
+        self.blocks.contains(&at)
     }
 
     /// Where the small function begins that is called at this place.
@@ -45,6 +63,17 @@ impl Functions {
         let innermost = around.max_by_key(|(start, ..)| *start);
         innermost.map(|(_, _, name)| name.as_str())
     }
+}
+
+fn blocks_of(ast: &AST) -> BTreeSet<Position> {
+    let mut blocks = BTreeSet::new();
+    ast.walk(&mut |path| {
+        if let Some(ASTNode::Expr(Expr::Custom(custom, _))) = path.last() {
+            blocks.extend(custom.inputs.first().map(Expr::position));
+        }
+        true
+    });
+    blocks
 }
 
 fn line_and_column(position: Position) -> (u32, u32) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rhai::{AST, Module, Shared, Stmt};
+use rhai::{AST, Module, Position, Shared, Stmt};
 use shared::invocation::ScriptImage;
 use shared::script_error::Frame;
 
@@ -28,8 +28,8 @@ pub(crate) struct Place {
     pub(crate) calls: Option<(u32, u32)>,
 }
 
-/// What is at a line and column of the language, in this script of the program that runs.
-pub(crate) type PlaceOf = fn(script: &str, line: u32, column: u32) -> Place;
+/// Looks at the program that runs.
+pub(crate) type Running = fn(look: &mut dyn FnMut(&Program));
 
 /// A compiled script with the modules it imports.
 #[derive(Debug)]
@@ -59,6 +59,29 @@ impl Program {
         };
         let calls = map.and_then(|map| map.functions.called_at(line, column));
         Place { frame, calls }
+    }
+
+    /// The script that has a function of this name. To the language a function is of the script that
+    /// calls it, so a closure that a module calls would be the module's.
+    pub(super) fn script_with<'s>(&'s self, function: &str, said: &'s str) -> &'s str {
+        self.script_where(said, |functions| functions.has(function))
+    }
+
+    /// The script in which a block of ours begins here; to the language it, too, is of whoever called.
+    pub(super) fn script_with_block<'s>(&'s self, at: Position, said: &'s str) -> &'s str {
+        self.script_where(said, |functions| functions.has_block(at))
+    }
+
+    /// The script that was said, if that is right of it; else another one of which it is, or the same.
+    fn script_where<'s>(&'s self, said: &'s str, is: impl Fn(&Functions) -> bool) -> &'s str {
+        let right = |map: &SourceMap| is(&map.functions);
+        if self.maps.get(said).is_some_and(right) {
+            return said;
+        }
+        let mut others = self.maps.iter();
+        others
+            .find(|(_, map)| right(map))
+            .map_or(said, |(name, _)| name)
     }
 }
 

@@ -9,7 +9,7 @@ use super::excerpt::excerpt;
 use super::functions::script_name;
 use super::hints;
 use super::kinds::{in_script_terms, kind_of};
-use super::program::{Place, Program};
+use super::program::Program;
 use crate::sandbox::context::stop_reason;
 use crate::sandbox::signal::StopReason;
 
@@ -19,8 +19,7 @@ const MESSAGE: usize = 2_000;
 /// What a failed evaluation tells the script's author.
 pub(crate) fn script_error(error: &EvalAltResult, main: &str, program: &Program) -> ScriptError {
     let mut frames = Vec::new();
-    let place = |script: &str, line, column| program.place(script, line, column);
-    let inner = frames_of(error, main, place, &mut frames);
+    let inner = frames_of(error, main, program, &mut frames);
     frames.reverse();
     if let Some(ended) = noted_in(inner) {
         frames.splice(0..0, ended.frames);
@@ -57,8 +56,8 @@ fn origin_of(error: &EvalAltResult, frames: &[Frame]) -> Option<Frame> {
 /// What has no place is left out.
 pub(super) fn frames_of<'e>(
     error: &'e EvalAltResult,
-    main: &str,
-    place: impl Fn(&str, u32, u32) -> Place,
+    main: &'e str,
+    program: &'e Program,
     frames: &mut Vec<Frame>,
 ) -> &'e EvalAltResult {
     let mut function = None;
@@ -68,7 +67,7 @@ pub(super) fn frames_of<'e>(
         let position = error.position();
         let mut calls = None;
         if let (Some(line), Some(column)) = (position.line(), position.position()) {
-            let mut at = place(script, line as u32, column as u32);
+            let mut at = program.place(script, line as u32, column as u32);
             if let Some(name) = function {
                 script_name(name).clone_into(&mut at.frame.function);
             }
@@ -78,9 +77,8 @@ pub(super) fn frames_of<'e>(
         match error {
             EvalAltResult::ErrorInFunctionCall(name, source, inner, _) => {
                 function = Some(name);
-                if !source.is_empty() {
-                    script = source;
-                }
+                let said = if source.is_empty() { script } else { source };
+                script = program.script_with(name, said);
                 error = inner;
             }
             EvalAltResult::ErrorInModule(name, inner, _) => {
@@ -91,7 +89,7 @@ pub(super) fn frames_of<'e>(
                 if error.is_system_exception()
                     && let Some((line, column)) = calls
                 {
-                    frames.push(place(script, line, column).frame);
+                    frames.push(program.place(script, line, column).frame);
                 }
                 return error;
             }

@@ -1,11 +1,15 @@
 //! Every error names the function, the line and the script it happened in, and the calls around it.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_core::Stream;
+use shared::id::ContentHash;
 use shared::invocation::{
-    Completion, Invocation, Outcome, ResponseBody, ScriptResponse, StreamItem,
+    Completion, Invocation, ModuleSet, ModuleSource, Outcome, ResponseBody, ScriptResponse,
+    StreamItem,
 };
 use shared::limits::Limits;
 use shared::script_error::{Frame, LimitKind, ScriptError};
@@ -328,5 +332,73 @@ fn what_is_thrown_again_stays_where_it_happened() {
             "fn f() {\n  try { 1/0 } catch (e) { return [e.script, e.function, e.line]; }\n}\nf()";
         let outcome = rig.run(source).await;
         assert_eq!(crate::support::body(&outcome), "[\"main@1\",\"f\",2]");
+    });
+}
+
+/// A module that calls what it is given, at other places than the scripts below.
+const CALLS: &str = "// Calls what it is given.\n\nfn run(work) {\n  let result = work.call();\n  result\n}\n\
+    fn each(items, work) {\n  let all = [];\n  for item in items { all.push(work.call(item)); }\n  all\n}\n\
+    fn mapped(items, work) { items.map(work) }\nfn safe(work) {\n  try { work.call() } catch (e) { throw e; }\n}\n\
+    fn kept(work) { tx::run(work) }";
+
+/// A run that can import them.
+fn with_calls(source: &str, change: impl FnOnce(&mut Limits)) -> Box<Invocation> {
+    let mut run = limited(source, change);
+    let name = "lib/calls".parse().unwrap();
+    let module = ModuleSource {
+        source: CALLS.into(),
+        hash: ContentHash::of(CALLS.as_bytes()),
+    };
+    let image = Arc::make_mut(&mut run.script);
+    image.modules = Arc::new(ModuleSet::new(BTreeMap::from([(name, module)])));
+    run
+}
+
+/// To the language a closure that a module calls is the module's.
+#[test]
+fn what_a_module_calls_is_where_it_is_written() {
+    let ways = [
+        "c::run(|| {\n  BAD\n})",
+        "c::each([1], |x| {\n  BAD\n})",
+        "c::mapped([1], |x| {\n  BAD\n})",
+        "c::safe(|| {\n  BAD\n})",
+        "c::kept(|| {\n  BAD\n})",
+        "let y = 1;\nc::run(|| {\n  let z = y;\n  BAD\n})",
+        "fn f() {\n  for i in 0..1 {}\n  BAD\n}\nc::run(f)",
+        "fn f() {\n  BAD\n}\nc::run(Fn(\"f\"))",
+        "c::run(|| {\n  try {\n    BAD\n  } catch (e) { throw e; }\n})",
+        "c::run(|| {\n  c::run(|| {\n    BAD\n  })\n})",
+    ];
+    let plain: fn(&mut Limits) = |_limits| {};
+    let bads = [
+        ("throw \"x\";", plain),
+        ("1/0;", plain),
+        ("json::parse(\"{\");", plain),
+        ("loop { }", |limits: &mut Limits| limits.operations = 20_000),
+    ];
+    on_worker(1, async |rig| {
+        for way in ways {
+            for (bad, limit) in bads {
+                // A text that is thrown again is thrown where that is done.
+                if bad.starts_with("throw") && (way.contains("try") || way.contains("safe")) {
+                    continue;
+                }
+                let source = format!("import \"lib/calls\" as c;\n{}", way.replace("BAD", bad));
+                let error = failed(rig, with_calls(&source, limit)).await;
+                let first = &error.frames[0];
+                assert_eq!(
+                    (first.line, &*first.script),
+                    (line_of(&source, bad), "main@1"),
+                    "{source}\n{error:?}"
+                );
+                let line = source.lines().nth(first.line as usize - 1).unwrap();
+                assert!(error.excerpt.contains(line), "{source}\n{error:?}");
+                let modules = error.frames.iter().filter(|it| it.script == "lib/calls");
+                for frame in modules {
+                    let line = CALLS.lines().nth(frame.line as usize - 1).unwrap();
+                    assert!(line.contains("work"), "{source}\n{error:?}");
+                }
+            }
+        }
     });
 }
