@@ -21,3 +21,4 @@ pub(crate) mod program;
 pub(crate) mod report;
 mod small;
 pub(crate) mod validate;
+mod wish;

@@ -63,6 +63,11 @@ impl Dispatcher {
             while let Ok(notice) = notices.try_recv() {
                 state.take(Event::Notice(notice));
             }
+            // Going on would deliver nothing and say nothing. The next process takes over.
+            if let Some(step) = state.broken {
+                let text = format!("{step} has panicked; deliveries cannot go on");
+                return Err(StoreError::Engine(text));
+            }
         }
         self.store.handover().close();
         state.drain(&mut inbox, self.config.drain).await
@@ -80,6 +85,7 @@ impl Dispatcher {
         let nodes = patiently(|| nodes::Nodes::sign_on(self)).await?;
         let state = State {
             polled_at: None,
+            broken: None,
             waiting: patiently(|| waiting::Waiting::load(self)).await?,
             cron: cron::Cron::new(),
             nodes,
@@ -123,20 +129,22 @@ impl State {
                 self.concerns_others(Fact::Holds);
                 if self.plan.holds(delivery.seq) {
                     // It was looked up before it was told of, and its place taken once more.
-                    self.parts.store.handover().release(delivery.app);
+                    self.parts.store.handover().release(&delivery.line());
                 } else if let Some(back) = self.plan.add_new(*delivery, now) {
                     self.settling.back(back);
                 }
             }
-            Event::Notice(Notice::Waiting { app, due_at, .. }) => {
-                self.waiting.expect(app, due_at);
+            Event::Notice(Notice::Waiting { line, due_at, .. }) => {
+                self.waiting.expect(line, due_at);
                 self.concerns_others(Fact::Waits);
             }
             Event::Notice(Notice::Removed(app)) => self.waiting.forget(app),
             Event::Notice(Notice::Unsure(doubt)) => self.concerns_others(Fact::Doubt(doubt)),
-            Event::Notice(Notice::Activated(app)) => {
+            Event::Notice(Notice::Activated(woken)) => {
                 self.cron.look();
-                self.waiting.expect_any(app, now);
+                for line in woken {
+                    self.waiting.expect_any(line, now);
+                }
                 self.concerns_others(Fact::Waits);
             }
             Event::Notice(Notice::Foreign) => {
@@ -151,6 +159,7 @@ impl State {
             Event::Claimed(claimed) => self.claimed(claimed, now),
             Event::Cron(fired) => self.fired(fired),
             Event::Nodes(seen) => self.seen(seen, now),
+            Event::Broken(step) => self.broken = Some(step),
         }
     }
 
@@ -186,21 +195,19 @@ impl State {
         let overdue = overdue.into_iter().flatten().min();
         self.parts.metrics.first_due(overdue);
         if let Some(round) = self.cron.start(&self.parts, now) {
-            self.events.report(async move { Event::Cron(round.await) });
+            let fired = async move { Event::Cron(round.await) };
+            self.events.report("firing schedules", fired);
         }
         let doing = self.doing(now);
         let plan = &self.plan;
         let known = || plan.known();
         if let Some(round) = self.nodes.start(&self.parts, doing, &known) {
-            self.events.report(async move { Event::Nodes(round.await) });
+            let seen = async move { Event::Nodes(round.await) };
+            self.events.report("looking at other processes", seen);
         }
     }
 
     fn start_attempts(&mut self, now: Timestamp) {
-        // What others may have taken over is looked up before it is started.
-        if !self.parts.store.handover().holds() || self.nodes.has_lapsed() {
-            return;
-        }
         let places = if self.parts.requests.pressed() {
             self.parts.config.pressed
         } else {
@@ -214,10 +221,16 @@ impl State {
                 t.spec.concurrency()
             })
         };
-        while let Some(delivery) = self.plan.next(places, &limit) {
+        // What others may have taken over is looked up before it is started. Asked every time: the
+        // process may be paused at any moment.
+        while self.parts.store.handover().holds()
+            && let Some(delivery) = self.plan.next(places, &limit)
+        {
             let attempt = Attempt::new(&self.parts, delivery, now);
-            self.events
-                .report(async move { Event::Finished(Box::new(attempt.make().await)) });
+            let panicked = Event::Finished(Box::new(attempt.panicked()));
+            self.events.report_or(panicked, async move {
+                Event::Finished(Box::new(attempt.make().await))
+            });
         }
     }
 

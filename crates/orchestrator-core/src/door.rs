@@ -73,7 +73,7 @@ async fn place(places: Option<Arc<Semaphore>>, weight: u32) -> Option<OwnedSemap
 impl Host for HostDoor {
     fn call(&self, caller: Caller, call: HostCall) -> HostAnswer {
         let began = Instant::now();
-        let (service, access) = (call.service(), call.access());
+        let (service, access, weight) = (call.service(), call.access(), call.weight());
         let count = move |metrics: &CallMetrics, answer: &Result<HostReply, HostError>| {
             // A script that was called and failed is a failure to its caller, as any other.
             let failed = match answer {
@@ -88,7 +88,6 @@ impl Host for HostDoor {
                 HostAnswer::Ready(answer)
             }
             HostAnswer::Pending(future) => {
-                let weight = service.weight();
                 let places = (weight > 0).then(|| self.places_of(caller.app));
                 let metrics = Arc::clone(&self.metrics);
                 HostAnswer::Pending(Box::pin(async move {
@@ -215,6 +214,20 @@ mod tests {
         })))
     }
 
+    fn call_later() -> HostCall {
+        let message = shared::event::Message {
+            id: shared::id::EventId::new(Timestamp(0)),
+            body: "1".into(),
+            key: None,
+            delay_ms: 0,
+            idempotency_key: None,
+            unique_for_ms: None,
+            attempts: None,
+        };
+        let script = "s".parse().unwrap();
+        HostCall::Invoke(InvokeCall::Later { script, message })
+    }
+
     fn list() -> HostCall {
         HostCall::DeadLetters(DeadLettersCall::List { limit: 1 })
     }
@@ -233,6 +246,12 @@ mod tests {
             rig.begun(),
             PLACES + 2,
             "a script that is called takes none"
+        );
+        let _later = rig.wait(1, call_later());
+        assert_eq!(
+            rig.begun(),
+            PLACES + 2,
+            "one that is to run later is a write like any other"
         );
         under_way.pop();
         poll(next.as_mut());

@@ -17,6 +17,8 @@ mod events;
 mod exhaustion;
 #[path = "e2e/following.rs"]
 mod following;
+#[path = "e2e/handling.rs"]
+mod handling;
 #[path = "e2e/idle.rs"]
 mod idle;
 #[path = "e2e/json_suite.rs"]
@@ -25,6 +27,8 @@ mod json_suite;
 mod killed;
 #[path = "e2e/metrics.rs"]
 mod metrics;
+#[path = "e2e/order.rs"]
+mod order;
 #[path = "e2e/reads.rs"]
 mod reads;
 #[path = "e2e/recorded.rs"]

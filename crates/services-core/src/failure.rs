@@ -57,6 +57,7 @@ impl Failed for EffectError {
             }
             Self::Outbox(OutboxError::Full) => HostErrorKind::Busy,
             Self::Outbox(OutboxError::TooDeep(_)) => HostErrorKind::Limit,
+            Self::Outbox(OutboxError::NoScript(_)) => HostErrorKind::NotFound,
         };
         HostError::new(service, kind, self.to_string())
     }

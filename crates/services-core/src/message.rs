@@ -2,7 +2,8 @@
 //! because in a cluster the caller is another process.
 
 use shared::event::Message;
-use shared::event::limits::{DELAY, KEY_BYTES, MESSAGE_BYTES};
+use shared::event::limits::{DELAY, KEY_BYTES, MESSAGE_BYTES, UNIQUE_FOR};
+use shared::retry::MAX_ATTEMPTS;
 use shared::service::{HostError, HostErrorKind, ServiceKind};
 
 /// A call that cannot be right.
@@ -28,6 +29,17 @@ pub(crate) fn check(service: ServiceKind, message: &Message) -> Result<(), HostE
     }
     if u128::from(message.delay_ms) > DELAY.as_millis() {
         return Err(invalid(service, "a delay is at most a year"));
+    }
+    if message
+        .attempts
+        .is_some_and(|n| !(1..=MAX_ATTEMPTS).contains(&n))
+    {
+        let text = format!("a message has 1 to {MAX_ATTEMPTS} attempts");
+        return Err(invalid(service, text));
+    }
+    let unique = message.unique_for_ms.map(u128::from);
+    if unique.is_some_and(|ms| ms == 0 || ms > UNIQUE_FOR.as_millis()) {
+        return Err(invalid(service, "unique_for is 1 ms to 30 days"));
     }
     Ok(())
 }

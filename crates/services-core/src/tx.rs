@@ -10,7 +10,7 @@ use shared::kv::KvOp;
 use shared::seam::HostAnswer;
 use shared::service::tx::{TxCall, TxReply};
 use shared::service::{Access, HostError, ServiceKind, Tx};
-use store::outbox;
+use store::outbox::{self, Before};
 
 use crate::asked::{Asked, later, ready};
 use crate::kv;
@@ -31,7 +31,10 @@ pub(crate) fn call(asked: Asked, call: TxCall) -> HostAnswer {
                 let read = asked.read::<Tx, _>(move |conn| {
                     outbox::sent_before(conn, sent.app, &to, &key, sent.now)
                 });
-                read.await.map(TxReply::SentBefore)
+                Ok(match read.await? {
+                    Some(Before { event, died: true }) => TxReply::Died(event),
+                    before => TxReply::SentBefore(before.map(|before| before.event)),
+                })
             })
         }
     }

@@ -135,6 +135,8 @@ impl Rig {
             key: None,
             delay_ms: 0,
             idempotency_key: None,
+            unique_for_ms: None,
+            attempts: None,
         }
     }
 
@@ -427,9 +429,12 @@ fn the_deepest_message_goes_everywhere() {
     let effects = vec![
         rig.send(deep.clone()),
         Effect::Publish("t".parse().unwrap(), rig.message(deep.clone())),
-        Effect::Invoke("s".parse().unwrap(), rig.message(deep)),
     ];
     done(rig.apply(Vec::new(), effects));
+    // There is no script to run later, and nothing else is wrong.
+    let later = Effect::Invoke("s".parse().unwrap(), rig.message(deep));
+    let refused = rig.apply(Vec::new(), vec![later]).unwrap_err();
+    assert_eq!(refused.kind, HostErrorKind::NotFound, "{refused:?}");
 }
 
 #[test]

@@ -92,8 +92,14 @@ pub struct Message {
     pub key: Option<String>,
     /// Milliseconds until it may be handled.
     pub delay_ms: u64,
-    /// A message with the same key within a day is the same message.
+    /// A message with the same key within a day, or `unique_for_ms`, is the same message.
     pub idempotency_key: Option<String>,
+    /// For how many milliseconds the idempotency key is remembered; a day when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique_for_ms: Option<u64>,
+    /// How often it is tried at most, whatever the trigger says (queues only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
 }
 
 /// What a run does to the outside of itself, apart from reading.
@@ -143,6 +149,20 @@ impl Effect {
     }
 }
 
+impl Effect {
+    /// The same, where the message it sends is another attempt at this event.
+    #[must_use]
+    pub fn for_event(mut self, event: EventId) -> Self {
+        match &mut self {
+            Self::Kv(_) => {}
+            Self::Send(_, message) | Self::Publish(_, message) | Self::Invoke(_, message) => {
+                message.id = event;
+            }
+        }
+        self
+    }
+}
+
 /// A key a transaction has read, and the version it saw; `None`: it was not there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadKey {
@@ -170,8 +190,12 @@ pub mod limits {
     pub const DEPTH: u32 = 8;
     /// Longest delay.
     pub const DELAY: Duration = Duration::from_hours(24 * 365);
-    /// How long an idempotency key is remembered.
+    /// How long an idempotency key is remembered, where nothing else is said.
     pub const IDEMPOTENCY: Duration = Duration::from_hours(24);
+    /// The longest time an idempotency key can be remembered.
+    pub const UNIQUE_FOR: Duration = Duration::from_hours(24 * 30);
+    /// How often a handler may ask for another time for one event.
+    pub const SNOOZES: u32 = 1_000;
     /// Attempts whose errors are kept with an event.
     pub const HISTORY: usize = 20;
     /// Crashes of the executor during a run after which the event is not tried again.

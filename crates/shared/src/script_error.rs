@@ -125,7 +125,21 @@ pub struct ScriptError {
     pub limit_of: Option<Box<ScriptName>>,
     /// What the script meant the client to see: `throw #{status: 404, message: "…"}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub public: Option<PublicError>,
+    pub public: Option<Box<PublicError>>,
+    /// How a handler of an event wants it to go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryWish>,
+}
+
+/// How a handler wants the event to go on at which it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RetryWish {
+    /// Not at all: `throw #{retry: false, message: "…"}`.
+    Never,
+    /// After so many milliseconds, which is no failed attempt: `throw #{retry_in: "10m"}`.
+    In(u64),
 }
 
 /// An error a script addressed to its client.
@@ -148,6 +162,7 @@ impl ScriptError {
             excerpt: String::new(),
             limit_of: None,
             public: None,
+            retry: None,
         }
     }
 

@@ -10,6 +10,7 @@ use crate::conn::Conn;
 use crate::dialect::{lock_name, texts};
 use crate::error::StoreError;
 use crate::handover::Notice;
+use crate::outbox::Line;
 use crate::schedules;
 use crate::triggers::{PARKED, activation};
 
@@ -48,8 +49,8 @@ pub(crate) fn activate(
             schedules::put(conn, app, &spec.key(), cron, now)?;
         }
     }
-    unpark(conn, app, now)?;
-    conn.note(Notice::Activated(app));
+    let woken = unpark(conn, app, now)?;
+    conn.note(Notice::Activated(woken));
     Ok(())
 }
 
@@ -72,16 +73,29 @@ fn put(conn: &mut dyn Conn, app: AppId, spec: &TriggerSpec) -> Result<(), StoreE
     Ok(())
 }
 
-/// Wakes the messages of queues that have a consumer now.
-fn unpark(conn: &mut dyn Conn, app: AppId, now: Timestamp) -> Result<(), StoreError> {
-    conn.execute(
-        "UPDATE deliveries SET due_at = ?2 WHERE app_id = ?1 AND node IS NULL AND due_at = ?3 \
-         AND trigger_key IN (SELECT key FROM triggers WHERE app_id = ?1 AND kind = 'queue')",
-        &[
-            app.as_bytes().into(),
-            now.as_micros().into(),
-            PARKED.as_micros().into(),
-        ],
+/// Wakes the messages of queues that have a consumer now; their lines.
+fn unpark(conn: &mut dyn Conn, app: AppId, now: Timestamp) -> Result<Vec<Line>, StoreError> {
+    let found = conn.query(
+        "SELECT key FROM triggers t WHERE app_id = ?1 AND kind = 'queue' AND EXISTS \
+         (SELECT 1 FROM deliveries d WHERE d.app_id = ?1 AND d.trigger_key = t.key \
+         AND d.node IS NULL AND d.due_at = ?2)",
+        &[app.as_bytes().into(), PARKED.as_micros().into()],
     )?;
-    Ok(())
+    let mut woken = Vec::new();
+    for row in &found {
+        let line = Line::new(app, row.text("key")?);
+        // One with a delay may have parked behind others of its key before its time.
+        conn.execute(
+            "UPDATE deliveries SET due_at = CASE WHEN order_at > ?2 THEN order_at ELSE ?2 END \
+             WHERE app_id = ?1 AND node IS NULL AND due_at = ?3 AND trigger_key = ?4",
+            &[
+                app.as_bytes().into(),
+                now.as_micros().into(),
+                PARKED.as_micros().into(),
+                line.trigger.as_str().into(),
+            ],
+        )?;
+        woken.push(line);
+    }
+    Ok(woken)
 }

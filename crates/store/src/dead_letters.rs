@@ -206,6 +206,21 @@ pub fn of_event(
     conn.query(&sql, &params)?.iter().map(of_row).collect()
 }
 
+/// The ids of the dead letters of one event, oldest first.
+pub(crate) fn ids_of_event(
+    conn: &mut dyn Conn,
+    app: AppId,
+    event: EventId,
+) -> Result<Vec<DeadLetterId>, StoreError> {
+    conn.query(
+        "SELECT id FROM dead_letters WHERE app_id = ?1 AND event_id = ?2 ORDER BY id",
+        &[app.as_bytes().into(), event.as_bytes().into()],
+    )?
+    .iter()
+    .map(|row| Ok(DeadLetterId::from_bytes(row.array("id")?)))
+    .collect()
+}
+
 /// The ids of an app's oldest dead letters up to and including one.
 pub fn oldest(
     conn: &mut dyn Conn,
@@ -288,6 +303,7 @@ pub fn replay(
             payload: payload.unwrap_or(&dead.payload),
             cause: dead.cause,
             history: &dead.history,
+            max_attempts: None,
             // When it happened stays true.
             created_at: dead.created_at,
             due_at: now,

@@ -9,6 +9,7 @@ use crate::dialect::lock_kv_key;
 use crate::error::StoreError;
 use crate::kv::{self, KvError};
 use crate::outbox::{self, Consumers, Emitted, Key, OutboxError, Sent};
+use crate::triggers;
 
 /// Why an effect did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +60,7 @@ pub fn send(
     to: &Destination,
     messages: &[Message],
 ) -> Result<Vec<EventId>, EffectError> {
+    is_there(conn, sent, to)?;
     let mut consumers = Consumers::default();
     let mut events = Vec::with_capacity(messages.len());
     for message in messages {
@@ -66,6 +68,16 @@ pub fn send(
         events.push(outbox::emit_among(conn, &event, &mut consumers)?.id());
     }
     Ok(events)
+}
+
+/// Refuses a message for a script that the app does not have: it would be given up.
+fn is_there(conn: &mut dyn Conn, sent: Sent, to: &Destination) -> Result<(), EffectError> {
+    match to {
+        Destination::Script(script) if !triggers::has_script(conn, sent.app, script)? => {
+            Err(OutboxError::NoScript(script.to_string()).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Carries out effects in order, if what was read before is still so, and nobody has sent one of
@@ -92,8 +104,11 @@ pub fn commit(
             return Ok(false);
         }
         if let Some((to, message)) = effect.message() {
+            is_there(conn, sent, &to)?;
             let event = outbox::message(sent, &to, message)?;
-            if let Emitted::Known(_) = outbox::emit_among(conn, &event, &mut consumers)? {
+            if let Emitted::Known(known) = outbox::emit_among(conn, &event, &mut consumers)?
+                && known != message.id
+            {
                 return Ok(false);
             }
         }

@@ -4,8 +4,10 @@
 //! in memory once its transaction has committed. The database thread does it, so that it happens
 //! whoever stopped waiting for the write meanwhile.
 
+mod lease;
 mod news;
 mod notice;
+mod places;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,19 +16,19 @@ use std::time::{Duration, Instant};
 use shared::id::{AppId, NodeId};
 use tokio::sync::mpsc;
 
+use crate::outbox::line::Line;
+use crate::steady::Steady;
+use lease::Lease;
+use places::Memory;
+
+pub use lease::{LEASE, Lapse};
 pub use news::{Heard, News};
 pub use notice::{Backlog, BacklogLimit, Doubt, Hold, Notice};
 
-/// Deliveries of one app held in memory: one with a long queue leaves room for the others, and what
-/// does not fit is as safe in the database.
-const HELD_PER_APP: usize = 512;
-/// Deliveries held in memory.
-const HELD: usize = 8_192;
-
-/// How long a process may hold deliveries without saying that it is still there.
-pub const LEASE: Duration = Duration::from_secs(10);
 /// A lease is renewed when so much of it is over.
 pub const RENEW: Duration = Duration::from_secs(3);
+/// Nothing is begun in the last part of a lease: it would go on beside the process that takes over.
+const MARGIN: Duration = Duration::from_secs(1);
 
 /// Between two counts of an outbox that seems full.
 const RECOUNT: Duration = Duration::from_mins(1);
@@ -34,19 +36,17 @@ const RECOUNT: Duration = Duration::from_mins(1);
 #[derive(Debug, Default)]
 struct State {
     dispatcher: Option<mpsc::UnboundedSender<Notice>>,
-    held: HashMap<AppId, usize>,
-    total: usize,
+    memory: Memory,
     backlog: HashMap<AppId, Backlog>,
     /// When an outbox that seemed full was counted.
     counted: HashMap<AppId, Instant>,
-    /// Until when this process's lease is good, as far as it knows.
-    lease_until: Option<Instant>,
+    lease: Lease,
     /// This process may hold more than its dispatcher knows, so what comes now could overtake it:
     /// the last reason to think so, and the last one that was looked into.
     doubt: Doubt,
     certain: Doubt,
-    /// The app whose waiting deliveries the dispatcher is taking.
-    claiming: Option<AppId>,
+    /// The line whose waiting deliveries the dispatcher is taking.
+    claiming: Option<Line>,
 }
 
 impl State {
@@ -123,24 +123,24 @@ impl Handover {
     }
 
     /// A delivery held in memory is no longer.
-    pub fn release(&self, app: AppId) {
-        give_back(&mut self.lock(), app);
+    pub fn release(&self, line: &Line) {
+        self.lock().memory.give_back(line);
     }
 
-    /// Room in memory for more deliveries of an app.
-    pub fn room(&self, app: AppId) -> usize {
-        let state = self.lock();
-        let held = state.held.get(&app).copied().unwrap_or(0);
-        HELD_PER_APP
-            .saturating_sub(held)
-            .min(HELD.saturating_sub(state.total))
+    /// Room in memory for more deliveries of a line.
+    pub fn room(&self, line: &Line) -> usize {
+        self.lock().memory.room(line)
     }
 
-    /// Counts deliveries that were claimed from the database.
-    pub fn adopt(&self, app: AppId, count: usize) {
-        let mut state = self.lock();
-        state.total += count;
-        *state.held.entry(app).or_default() += count;
+    /// Counts deliveries of a line that were claimed from the database.
+    pub fn adopt(&self, line: &Line, count: usize) {
+        self.lock().memory.add(line, count);
+    }
+
+    /// Due deliveries of a line wait in the database, without a place in memory: what is new does
+    /// not get one before them.
+    pub fn waits(&self, line: &Line) {
+        self.lock().memory.wait(line);
     }
 
     /// A delivery has left an app's outbox.
@@ -193,25 +193,47 @@ impl Handover {
     }
 
     /// The lease was renewed at this time.
-    pub fn renewed(&self, at: Instant) {
-        self.lock().lease_until = Some(at + LEASE);
+    pub fn renewed(&self, at: Steady) {
+        let mut state = self.lock();
+        let held = state.memory.taken() > 0;
+        state.lease.look(self.shared && held, Steady::now());
+        state.lease.renewed(at);
     }
 
-    /// Whether what is held may be worked on: the lease is good for a while yet. Not to its last
-    /// moment, because what is begun then would go on beside the process that takes over.
+    /// Whether what is held may be worked on: the lease was never over while something was held, and
+    /// is good for a while yet.
     pub fn holds(&self) -> bool {
-        !self.shared
-            || self
-                .lock()
-                .lease_until
-                .is_some_and(|until| until > Instant::now() + Duration::from_secs(1))
+        if !self.shared {
+            return true;
+        }
+        let mut state = self.lock();
+        let held = state.memory.taken() > 0;
+        let now = Steady::now();
+        state.lease.look(held, now);
+        state.lease.is_good(now.plus(MARGIN))
     }
 
-    /// An app's waiting deliveries are being taken. Until [`Self::claimed`] the database may say of
+    /// Whether the lease was over while something was held: another process may have taken that over,
+    /// and nothing of it is begun until it has been looked up. The reason to look, if there is one.
+    pub fn lapse(&self) -> Option<Lapse> {
+        let mut state = self.lock();
+        let held = state.memory.taken() > 0;
+        state.lease.look(self.shared && held, Steady::now());
+        state.lease.lapse()
+    }
+
+    /// What this process holds was looked up because of this lapse.
+    pub fn looked_up(&self, lapse: Option<Lapse>) {
+        self.lock().lease.looked_up(lapse);
+    }
+
+    /// A line's waiting deliveries are being taken. Until [`Self::claimed`] the database may say of
     /// some that this process holds them before its dispatcher knows: what is written behind them
-    /// must not be handed over first.
-    pub fn claims(&self, app: AppId) {
-        self.lock().claiming = Some(app);
+    /// must not be handed over first. How many of the line had to wait until now.
+    pub fn claims(&self, line: &Line) -> u64 {
+        let mut state = self.lock();
+        state.claiming = Some(line.clone());
+        state.memory.turned_away(line)
     }
 
     /// The dispatcher knows what it has taken, or is in doubt about it.
@@ -219,22 +241,28 @@ impl Handover {
         self.lock().claiming = None;
     }
 
+    /// Nothing of a line waits that may start, unless more than `turned_away` had to wait meanwhile.
+    pub fn caught_up(&self, line: &Line, turned_away: u64) {
+        self.lock().memory.caught_up(line, turned_away);
+    }
+
     /// Asks for a place for one more delivery; given back by [`Self::release`] or with an undone
     /// transaction. `ordered`: it has a key.
-    pub(crate) fn hold(&self, app: AppId, ordered: bool) -> Hold {
+    pub(crate) fn hold(&self, line: &Line, ordered: bool) -> Hold {
         let mut state = self.lock();
-        let held = state.held.get(&app).copied().unwrap_or(0);
-        let full = held >= HELD_PER_APP || state.total >= HELD;
-        let claims = ordered && state.claiming == Some(app);
-        if state.dispatcher.is_none() || state.is_in_doubt() || full || claims {
+        let now = Steady::now();
+        let held = state.memory.taken() > 0;
+        state.lease.look(self.shared && held, now);
+        let claims = ordered && state.claiming.as_ref() == Some(line);
+        let lapsed = state.lease.lapse().is_some();
+        if state.dispatcher.is_none() || state.is_in_doubt() || lapsed || claims {
             return Hold::No;
         }
-        state.total += 1;
-        state.held.insert(app, held + 1);
+        if !state.memory.take(line) {
+            return Hold::No;
+        }
         // A lease that is renewed with the deliveries themselves costs no transaction of its own.
-        let good = state
-            .lease_until
-            .is_some_and(|until| until > Instant::now() + LEASE.saturating_sub(RENEW));
+        let good = state.lease.is_good(now.plus(LEASE.saturating_sub(RENEW)));
         if self.shared && !good {
             Hold::Renewing(self.node)
         } else {
@@ -291,33 +319,11 @@ impl Handover {
                     // One that commits during the look at what is held may not be seen by it.
                     unsure |= committed == Some(true) && !known;
                     if !keep {
-                        give_back(&mut state, delivery.app);
+                        state.memory.give_back(&delivery.line());
                     }
                     keep
                 }
-                Notice::Waiting { app, bytes, .. } => {
-                    if committed == Some(true) {
-                        grow(&mut state, *app, *bytes);
-                    }
-                    // Looking for one that is not there does no harm.
-                    committed != Some(false)
-                }
-                Notice::Removed(app) => {
-                    if committed == Some(true) {
-                        state.backlog.remove(app);
-                        state.counted.remove(app);
-                    }
-                    committed != Some(false)
-                }
-                Notice::Raised(raised) => {
-                    if committed != Some(false) {
-                        self.news.tell(*raised);
-                    }
-                    false
-                }
-                Notice::Unsure(_) | Notice::Activated(_) | Notice::Foreign | Notice::Unheard => {
-                    committed != Some(false)
-                }
+                other => self.passes_on(&mut state, other, committed),
             };
             if keep && let Some(dispatcher) = &state.dispatcher {
                 // A dispatcher that has ended needs no notice.
@@ -332,18 +338,39 @@ impl Handover {
         }
     }
 
+    /// Notes what is no delivery of this process's; whether the dispatcher is to know of it. What may
+    /// have happened is told too: looking for what is not there does no harm.
+    fn passes_on(&self, state: &mut State, notice: &Notice, committed: Option<bool>) -> bool {
+        let sure = committed == Some(true);
+        match notice {
+            Notice::Waiting {
+                line, now, bytes, ..
+            } => {
+                if sure {
+                    grow(state, line.app, *bytes);
+                }
+                if *now && committed != Some(false) && state.dispatcher.is_some() {
+                    state.memory.wait(line);
+                }
+            }
+            Notice::Removed(app) if sure => {
+                state.backlog.remove(app);
+                state.counted.remove(app);
+                state.memory.forget(*app);
+            }
+            Notice::Raised(raised) => {
+                if committed != Some(false) {
+                    self.news.tell(*raised);
+                }
+                return false;
+            }
+            _ => {}
+        }
+        committed != Some(false)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn give_back(state: &mut State, app: AppId) {
-    state.total = state.total.saturating_sub(1);
-    if let Some(held) = state.held.get_mut(&app) {
-        *held = held.saturating_sub(1);
-        if *held == 0 {
-            state.held.remove(&app);
-        }
     }
 }
 

@@ -29,6 +29,7 @@ const MIGRATIONS: &[Migration] = migrations![
     4 "0004_events",
     5 "0005_deployments",
     6 "0006_schedules",
+    7 "0007_order",
 ];
 
 /// The newest schema this program knows.

@@ -9,18 +9,20 @@ mod clock;
 pub(crate) mod delivery;
 mod emit;
 pub(crate) mod insert;
+pub(crate) mod line;
 mod once;
 mod recover;
 mod settle;
 pub(crate) mod waiting;
 
-pub use claim::{Due, Span, claim, due, overdue, waiting_apps};
+pub use claim::{Due, Span, claim, due, lines, overdue};
 pub use clock::pull_back;
 pub use delivery::Delivery;
 pub(crate) use emit::{Consumers, Key, Tick, change, emit_among, listeners, tell};
 pub use emit::{Emitted, Event, Once, Release, Request, Sent, To, emit, message};
 pub use insert::OutboxError;
-pub use once::sent_before;
+pub use line::Line;
+pub use once::{Before, sent_before};
 pub use recover::{
     Node, held_by, hold_lease, look_up, nodes, notify, release_node, release_own, remove_node,
     renew_lease, take_over,

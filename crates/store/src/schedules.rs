@@ -220,7 +220,7 @@ pub fn fire(conn: &mut dyn Conn, row: &ScheduleRow, now: Timestamp) -> Result<Fi
             scheduled_for: one.at.to_rfc3339(),
         };
         let event = Event {
-            order_key: lane,
+            order_key: lane.map(Into::into),
             ..tick.event(row.app, &target, now)?
         };
         tell(conn, &event)?;

@@ -3,7 +3,7 @@
 use shared::clock::Timestamp;
 use shared::id::AppId;
 use shared::invocation::TriggerKind;
-use shared::name::{TopicName, TopicPattern};
+use shared::name::{ScriptName, TopicName, TopicPattern};
 
 use crate::conn::Conn;
 use crate::dialect::lock_name_shared;
@@ -109,6 +109,17 @@ pub fn get(conn: &mut dyn Conn, app: AppId, key: &str) -> Result<Option<Target>,
         .as_ref()
         .map(target)
         .transpose()
+}
+
+/// Whether the active release of an app has a script.
+pub(crate) fn has_script(
+    conn: &mut dyn Conn,
+    app: AppId,
+    script: &ScriptName,
+) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM live_scripts WHERE app_id = ?1 AND name = ?2";
+    let params = [app.as_bytes().into(), script.as_str().into()];
+    Ok(conn.query_one(sql, &params)?.is_some())
 }
 
 /// Whether somebody consumes a queue. When nobody does, no release that brings a consumer becomes

@@ -324,6 +324,12 @@ impl Server {
         kill_process(pid, Signal::STOP).expect("a process of ours can be signalled");
     }
 
+    /// Sends SIGCONT: it goes on where [`Self::freeze`] stopped it.
+    pub fn thaw(&self) {
+        let pid = Pid::from_child(&self.running().child);
+        kill_process(pid, Signal::CONT).expect("a process of ours can be signalled");
+    }
+
     /// Sends SIGKILL and does not wait: what others do with it meanwhile goes on until it fails.
     pub fn strike(&self) {
         let pid = Pid::from_child(&self.running().child);

@@ -10,6 +10,7 @@ use super::functions::script_name;
 use super::hints;
 use super::kinds::{in_script_terms, kind_of};
 use super::program::Program;
+use super::wish::wish_of;
 use crate::sandbox::context::stop_reason;
 use crate::sandbox::signal::StopReason;
 
@@ -33,7 +34,13 @@ pub(crate) fn script_error(error: &EvalAltResult, main: &str, program: &Program)
     frames.truncate(FRAMES);
     let (kind, message, public) = describe(inner);
     let mut result = ScriptError::new(kind, message.chars().take(MESSAGE).collect::<String>());
-    result.public = public;
+    result.public = public.map(Box::new);
+    match wish_of(inner) {
+        Ok(wish) => result.retry = wish,
+        Err(why) => result
+            .message
+            .push_str(&format!(" (how it goes on: {why})")),
+    }
     if let Some(first) = frames.first()
         && let Some(source) = program.sources.get(&first.script)
     {

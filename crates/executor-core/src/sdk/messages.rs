@@ -5,10 +5,11 @@ use std::str::FromStr;
 use bytes::Bytes;
 use rhai::Map;
 use rhai::plugin::{Dynamic, ImmutableString};
-use shared::event::limits::{DELAY, KEY_BYTES, MESSAGE_BYTES};
+use shared::event::limits::{DELAY, KEY_BYTES, MESSAGE_BYTES, UNIQUE_FOR};
 use shared::event::{Effect, Message};
 use shared::id::EventId;
 use shared::name::NameError;
+use shared::retry::MAX_ATTEMPTS;
 use shared::service::Service;
 
 use super::ask::ask_for;
@@ -24,6 +25,15 @@ pub(super) struct Options {
     key: Option<ImmutableString>,
     delay_ms: u64,
     idempotency_key: Option<ImmutableString>,
+    unique_for_ms: Option<u64>,
+    attempts: Option<u32>,
+}
+
+impl Options {
+    /// Whether it says what makes one message the same as another.
+    pub(super) fn is_once(&self) -> bool {
+        self.idempotency_key.is_some()
+    }
 }
 
 /// The options of `function`; `key` is one of them for queues only.
@@ -40,11 +50,13 @@ pub(super) fn options(function: &str, given: &Map, ordered: bool) -> Result<Opti
                 }
                 options.delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
             }
+            "unique_for" => options.unique_for_ms = Some(unique_for(value)?),
+            "attempts" if ordered => options.attempts = Some(attempts(value)?),
             other => {
                 let known = if ordered {
-                    "key, delay and idempotency_key"
+                    "key, delay, idempotency_key, unique_for and attempts"
                 } else {
-                    "delay and idempotency_key"
+                    "delay, idempotency_key and unique_for"
                 };
                 return Err(wrong(format!(
                     "{function} has no option `{other}`; there are {known}"
@@ -52,7 +64,33 @@ pub(super) fn options(function: &str, given: &Map, ordered: bool) -> Result<Opti
             }
         }
     }
+    if options.unique_for_ms.is_some() && options.idempotency_key.is_none() {
+        return Err(wrong(
+            "unique_for says how long an idempotency_key counts; give that too",
+        ));
+    }
     Ok(options)
+}
+
+fn unique_for(value: &Dynamic) -> Result<u64> {
+    let time = time::duration(value, "unique_for")?;
+    if time.is_zero() || time > UNIQUE_FOR {
+        return Err(wrong(
+            "unique_for is longer than nothing and at most 30 days",
+        ));
+    }
+    Ok(u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1))
+}
+
+fn attempts(value: &Dynamic) -> Result<u32> {
+    let number = value.as_int().ok().and_then(|n| u32::try_from(n).ok());
+    number
+        .filter(|n| (1..=MAX_ATTEMPTS).contains(n))
+        .ok_or_else(|| {
+            wrong(format!(
+                "attempts is a whole number from 1 to {MAX_ATTEMPTS}"
+            ))
+        })
 }
 
 fn key(name: &str, value: &Dynamic) -> Result<ImmutableString> {
@@ -107,6 +145,8 @@ pub(super) fn message(value: &Dynamic, options: &Options) -> Result<Unmetered<Me
         key: options.key.as_ref().map(ToString::to_string),
         delay_ms: options.delay_ms,
         idempotency_key: options.idempotency_key.as_ref().map(ToString::to_string),
+        unique_for_ms: options.unique_for_ms,
+        attempts: options.attempts,
     }))
 }
 

@@ -76,11 +76,11 @@ fn wrong_use_is_an_error_that_says_what_to_do() {
         for (source, expected) in [
             (
                 "queue::send(\"q\", 1, #{priority: 1})",
-                "there are key, delay and idempotency_key",
+                "there are key, delay, idempotency_key, unique_for and attempts",
             ),
             (
                 "pubsub::publish(\"t\", 1, #{key: \"a\"})",
-                "there are delay and idempotency_key",
+                "there are delay, idempotency_key and unique_for",
             ),
             ("queue::send(\"q\", 1, #{delay: -1})", "not negative"),
             ("queue::send(\"q\", 1, #{delay: \"500d\"})", "365 days"),

@@ -48,6 +48,8 @@ async fn send_text(world: &World, queue: &str, body: String) -> EventId {
         key: None,
         delay_ms: 0,
         idempotency_key: None,
+        unique_for_ms: None,
+        attempts: None,
     };
     let to = Destination::Queue(queue.parse().unwrap());
     let written: Result<_, OutboxError> = world
@@ -65,7 +67,17 @@ pub(crate) async fn claim(world: &World) -> Vec<Delivery> {
     let now = world.clock.now();
     let claimed: Result<_, StoreError> = world
         .store
-        .write(move |conn| outbox::claim(conn, app, NodeId::new(now), Span::until(now), 10_000))
+        .write(move |conn| {
+            let mut all = Vec::new();
+            for due in outbox::lines(conn)? {
+                if due.line.app == app {
+                    let (node, span) = (NodeId::new(now), Span::until(now));
+                    all.extend(outbox::claim(conn, &due.line, node, span, 10_000)?);
+                }
+            }
+            all.sort_by_key(|delivery| (delivery.due_at, delivery.seq));
+            Ok(all)
+        })
         .await;
     claimed.unwrap()
 }

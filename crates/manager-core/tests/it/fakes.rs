@@ -118,7 +118,7 @@ fn failed(kind: ScriptErrorKind, public: Option<PublicError>) -> Outcome {
         line: 1,
         column: 2,
     });
-    error.public = public;
+    error.public = public.map(Box::new);
     Outcome::failed(error)
 }
 

@@ -80,6 +80,20 @@ enum Found {
 }
 
 impl Attempt {
+    /// What is told of it when it panics: a defect of the platform, which is no end of delivering.
+    pub(super) fn panicked(&self) -> Finished {
+        let message = "the platform failed while it handled this event".to_owned();
+        Finished {
+            delivery: self.delivery.clone(),
+            ran: None,
+            end: End::Failed {
+                error: Box::new(ScriptError::new(ScriptErrorKind::Internal, message)),
+                execution: ExecutionId::new(self.now),
+                retry: self.policy(RetryPolicy::default()),
+            },
+        }
+    }
+
     pub(super) fn new(parts: &Arc<Dispatcher>, delivery: Delivery, now: Timestamp) -> Self {
         Self {
             parts: Arc::clone(parts),
@@ -132,6 +146,10 @@ impl Attempt {
                 }
             }
         }
+        // The process may have been paused since it was decided that this begins.
+        if !self.parts.store.handover().holds() {
+            return End::NotYet(self.now);
+        }
         self.handle(handler, permit).await
     }
 
@@ -182,7 +200,7 @@ impl Attempt {
                 app: Arc::clone(app),
                 script: Arc::clone(&trigger.script),
                 function: trigger.spec.handler.clone(),
-                retry: trigger.spec.retry(),
+                retry: self.policy(trigger.spec.retry()),
             });
         }
         if self.delivery.kind == TriggerKind::Queue {
@@ -199,8 +217,16 @@ impl Attempt {
             app: Arc::clone(app),
             script: Arc::clone(script),
             function: function.and_then(|name| name.parse().ok()),
-            retry: RetryPolicy::default(),
+            retry: self.policy(RetryPolicy::default()),
         })
+    }
+
+    /// How it is tried again: the message may say how often.
+    fn policy(&self, retry: RetryPolicy) -> RetryPolicy {
+        RetryPolicy {
+            attempts: self.delivery.max_attempts.unwrap_or(retry.attempts),
+            ..retry
+        }
     }
 
     fn input(&self) -> Option<Input> {

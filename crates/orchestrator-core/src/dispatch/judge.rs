@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use shared::clock::Timestamp;
 use shared::event::FailedAttempt;
-use shared::event::limits::HISTORY;
+use shared::event::limits::{HISTORY, SNOOZES};
 use shared::id::ExecutionId;
 use shared::retry::{Decision, RetryPolicy};
-use shared::script_error::{ScriptError, ScriptErrorKind};
+use shared::script_error::{RetryWish, ScriptError, ScriptErrorKind};
 use store::dead_letters::DeadLetter;
 use store::outbox::{Delivery, Failed};
 
@@ -32,21 +32,46 @@ pub(super) fn judge(
             due_at: now,
         };
     }
+    // Its handler's wish, which is no failed attempt. There is an end to wishes.
+    if let Some(RetryWish::In(pause)) = error.retry
+        && delivery.snoozes < SNOOZES
+    {
+        delivery.snoozes += 1;
+        return again(delivery, Duration::from_millis(pause), now);
+    }
     delivery.attempt += 1;
     delivery.history = noted(&delivery, error, execution, now);
-    match retry.decide(delivery.attempt, error.kind, fastrand::f64()) {
-        Decision::After(pause) => Failed::Retry {
-            due_at: now.plus(pause),
-            // Those behind it are in this process's hands too. For a moment they may stay there.
-            keep: delivery.order_key.is_some() && pause <= KEEP,
-            delivery,
-        },
+    let decision = match error.retry {
+        Some(RetryWish::Never | RetryWish::In(_)) => Decision::GiveUp,
+        None => retry.decide(delivery.attempt, error.kind, fastrand::f64()),
+    };
+    match decision {
+        Decision::After(pause) => again(delivery, pause, now),
         Decision::GiveUp => {
-            let text = serde_json::to_string(error).unwrap_or_else(|_| "null".to_owned());
+            let text = serde_json::to_string(&last(error)).unwrap_or_else(|_| "null".to_owned());
             let dead = DeadLetter::of(&delivery, text, now);
             Failed::Dead(Box::new(dead), delivery)
         }
     }
+}
+
+fn again(delivery: Delivery, pause: Duration, now: Timestamp) -> Failed {
+    Failed::Retry {
+        due_at: now.plus(pause),
+        // Those behind it are in this process's hands too. For a moment they may stay there.
+        keep: delivery.order_key.is_some() && pause <= KEEP,
+        delivery,
+    }
+}
+
+/// The last error as its dead letter keeps it: why it is one is said.
+fn last(error: &ScriptError) -> ScriptError {
+    let mut error = error.clone();
+    if let Some(RetryWish::In(_)) = error.retry {
+        let more = format!(" (its handler has asked for another time {SNOOZES} times)");
+        error.message.push_str(&more);
+    }
+    error
 }
 
 /// The history of a delivery with one more attempt.

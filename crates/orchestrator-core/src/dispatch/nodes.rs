@@ -11,8 +11,8 @@ mod round;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use store::StoreError;
-use store::outbox::{self};
+use store::outbox;
+use store::{Steady, StoreError};
 
 use super::parts::Dispatcher;
 use round::{BATCH, Work, free};
@@ -40,12 +40,12 @@ impl Nodes {
                 free(store, other.id).await?;
             }
         }
-        let at = Instant::now();
+        let at = (Instant::now(), Steady::now());
         store
             .write(move |conn| outbox::renew_lease(conn, node, place))
             .await?;
-        store.handover().renewed(at);
-        Ok(Self::new(shared, Some(at)))
+        store.handover().renewed(at.1);
+        Ok(Self::new(shared, Some(at.0)))
     }
 
     /// Begins what is to be done now. `known`: the numbers of what the plan holds.

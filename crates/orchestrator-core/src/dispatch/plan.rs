@@ -1,8 +1,8 @@
 //! Which delivery starts next. Pure: no I/O, no clock of its own.
 //!
 //! Apps take turns; within an app its triggers do. An app never holds all places, so that one
-//! whose handlers are slow leaves room for the others. Deliveries of a trigger with the same key
-//! follow each other in the order of their numbers.
+//! whose handlers are slow leaves room for the others. Of a trigger what is due first is first;
+//! deliveries with the same key follow each other in the order in which they were due at first.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -18,9 +18,13 @@ const SUSPECTS: u32 = 8;
 /// Deliveries with the same trigger and key.
 type Lane = (AppId, String, String);
 
+/// Deliveries by a time and their number.
+type InTime = BTreeMap<(Timestamp, i64), Delivery>;
+
 #[derive(Debug, Default)]
 struct TriggerQueue {
-    waiting: VecDeque<Delivery>,
+    /// By when they are due.
+    waiting: InTime,
     running: u32,
 }
 
@@ -38,14 +42,14 @@ pub(crate) struct Plan {
     apps: HashMap<AppId, AppQueue>,
     /// Apps in the order of their turns.
     turns: VecDeque<AppId>,
-    /// What is behind the first of its lane.
-    lanes: HashMap<Lane, BTreeMap<i64, Delivery>>,
+    /// What is behind the first of its lane, in its order.
+    lanes: HashMap<Lane, InTime>,
     /// Lanes whose first waits in the database until then, so that nothing of them may be held.
     closed: HashMap<Lane, Timestamp>,
     /// Those behind it, on their way back to the database.
     returning: BTreeSet<i64>,
     /// What waits for its time although this process holds it.
-    delayed: BTreeMap<(Timestamp, i64), Delivery>,
+    delayed: InTime,
     /// Everything held, by number: when it is or was due.
     known: HashMap<i64, Timestamp>,
     /// The same, by that time.
@@ -104,7 +108,7 @@ impl Plan {
         // Only the first of a lane is in the turns, so that two of them never run together.
         if let Some(lane) = lane_of(&delivery) {
             if let Some(behind) = self.lanes.get_mut(&lane) {
-                behind.insert(delivery.seq, delivery);
+                behind.insert(delivery.place(), delivery);
                 return true;
             }
             // Empty, it still says that the first of the lane is here.
@@ -150,7 +154,8 @@ impl Plan {
         if !app.turns.contains(&delivery.trigger) {
             app.turns.push_back(delivery.trigger.clone());
         }
-        queue.waiting.push_back(delivery);
+        let due = (delivery.due_at, delivery.seq);
+        queue.waiting.insert(due, delivery);
     }
 
     /// When the first of the delayed is due.
@@ -255,7 +260,7 @@ impl Plan {
         };
         let behind = self.lanes.remove(&lane).unwrap_or_default();
         self.closed.insert(lane, until);
-        self.returning.extend(behind.keys());
+        self.returning.extend(behind.keys().map(|(_, seq)| seq));
         behind.into_values().collect()
     }
 
@@ -310,7 +315,7 @@ impl Plan {
         let mut all: Vec<Delivery> = std::mem::take(&mut self.delayed).into_values().collect();
         for app in self.apps.values_mut() {
             for queue in app.triggers.values_mut() {
-                all.extend(queue.waiting.drain(..));
+                all.extend(std::mem::take(&mut queue.waiting).into_values());
             }
         }
         let firsts: Vec<Lane> = all.iter().filter_map(lane_of).collect();
@@ -337,11 +342,12 @@ impl AppQueue {
                 continue;
             };
             let free = queue.running < limit(&key);
-            let allowed = queue.waiting.front().is_some_and(|first| {
+            let first = queue.waiting.first_key_value();
+            let allowed = first.is_some_and(|(_, first)| {
                 !first.suspect || suspects < if first.crashes > 0 { 1 } else { SUSPECTS }
             });
             let found = if free && allowed {
-                queue.waiting.pop_front()
+                queue.waiting.pop_first().map(|(_, first)| first)
             } else {
                 None
             };

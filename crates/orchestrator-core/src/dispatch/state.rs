@@ -27,6 +27,8 @@ pub(super) enum Event {
     Claimed(waiting::Claimed),
     Cron(cron::Fired),
     Nodes(nodes::Seen),
+    /// A step of delivering has panicked: what it was to tell is never told.
+    Broken(&'static str),
 }
 
 /// Where the deciding task is told.
@@ -43,17 +45,48 @@ impl Mailbox {
         (Self(sender), receiver)
     }
 
-    /// Does something beside the deciding task, which is told how it went.
-    pub(super) fn report(&self, work: impl Future<Output = Event> + Send + 'static) {
-        let events = self.0.clone();
+    /// Does a step beside the deciding task, which is told how it went, and when it panics.
+    pub(super) fn report(
+        &self,
+        step: &'static str,
+        work: impl Future<Output = Event> + Send + 'static,
+    ) {
+        self.report_or(Event::Broken(step), work);
+    }
+
+    /// The same, with what is told when it panics.
+    pub(super) fn report_or(
+        &self,
+        panicked: Event,
+        work: impl Future<Output = Event> + Send + 'static,
+    ) {
+        let mut told = Told {
+            events: self.0.clone(),
+            event: Some(panicked),
+        };
         #[expect(
             clippy::disallowed_methods,
             reason = "short work of a named task, which waits for all of it before it ends"
         )]
         tokio::spawn(async move {
-            // A task that has ended needs no telling.
-            events.send(work.await).ok();
+            told.event = Some(work.await);
+            drop(told);
         });
+    }
+}
+
+/// Tells the deciding task when it is dropped, be it by a panic.
+struct Told {
+    events: mpsc::UnboundedSender<Event>,
+    event: Option<Event>,
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if let Some(event) = self.event.take() {
+            // A task that has ended needs no telling.
+            self.events.send(event).ok();
+        }
     }
 }
 
@@ -61,6 +94,8 @@ impl Mailbox {
 pub(super) struct State {
     /// Without hints: when it was looked for work.
     pub(super) polled_at: Option<Instant>,
+    /// A step that has panicked.
+    pub(super) broken: Option<&'static str>,
     pub(super) parts: Arc<Dispatcher>,
     pub(super) plan: Plan,
     pub(super) settling: settling::Settling,
@@ -73,5 +108,21 @@ pub(super) struct State {
 impl State {
     pub(super) fn now(&self) -> Timestamp {
         self.parts.clock.now()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_step_that_panics_is_told() {
+        let (mailbox, mut inbox) = Mailbox::new();
+        mailbox.report("a step", async { panic!("a defect") });
+        let told = inbox.recv().await;
+        assert!(matches!(told, Some(Event::Broken("a step"))));
+        mailbox.report("a step", async { Event::Notice(Notice::Foreign) });
+        let told = inbox.recv().await;
+        assert!(matches!(told, Some(Event::Notice(Notice::Foreign))));
     }
 }

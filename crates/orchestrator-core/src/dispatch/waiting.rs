@@ -1,7 +1,7 @@
-//! Deliveries that wait in the database: which app's are due when, and taking them.
+//! Deliveries that wait in the database: which lines' are due when, and taking them.
 //!
-//! Apps take turns: one with a long queue does not keep the others' delayed and repeated deliveries
-//! waiting. What was gone through once is not gone through again, because on PostgreSQL what was
+//! Apps take turns, and so do the lines of an app: a long one does not keep the delayed and repeated
+//! deliveries of the others waiting. What was gone through once is not gone through again, because on PostgreSQL what was
 //! taken stays in the index for as long as any other transaction is open.
 
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use shared::clock::Timestamp;
 use shared::id::AppId;
 use store::StoreError;
-use store::outbox::{self, Delivery, Due};
+use store::outbox::{self, Delivery, Due, Line};
 use store::triggers::PARKED;
 
 use super::parts::Dispatcher;
@@ -22,13 +22,15 @@ pub(super) const CLAIM: usize = 256;
 pub(super) const WORTH: usize = 64;
 /// How long is waited when the database is away, or somebody else holds what comes first.
 pub(super) const AGAIN: Duration = Duration::from_millis(500);
-/// Looking at all apps reads through every queue, so it takes at most one part in so many of the
+/// Looking at all lines reads through every queue, so it takes at most one part in so many of the
 /// time …
 pub(super) const SELDOM: u32 = 20;
 /// … but is not put off for longer.
 pub(super) const LOOK: Duration = Duration::from_secs(10);
+/// Turns that are remembered of lines in which nothing waits.
+const KEPT_TURNS: usize = 10_000;
 
-/// Where an app's deliveries are looked for next.
+/// Where a line's deliveries are looked for next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Next {
     /// When.
@@ -58,20 +60,47 @@ impl Next {
 /// What is known about them.
 #[derive(Default)]
 pub(super) struct Waiting {
-    /// Where an app's first is, as far as is known.
-    due: HashMap<AppId, Next>,
+    /// Where a line's first is, as far as is known.
+    due: HashMap<Line, Next>,
     /// When the first of those was due that are being taken, or could not be taken yet.
-    late: HashMap<AppId, Timestamp>,
-    /// Apps with deliveries behind others with the same key, and when the first was due.
-    blocked: HashMap<AppId, Timestamp>,
-    /// When it was an app's turn: the number of the turn.
-    turns: HashMap<AppId, u64>,
-    turn: u64,
+    late: HashMap<Line, Timestamp>,
+    /// Lines with deliveries behind others with the same key, and when the first was due.
+    blocked: HashMap<Line, Timestamp>,
+    turns: Turns,
     /// Whether a transaction is under way.
     pub(super) claiming: bool,
-    /// Whether all apps are to be looked at, and not before when.
+    /// Whether all lines are to be looked at, and not before when.
     pub(super) look: bool,
     pub(super) look_after: Option<Timestamp>,
+}
+
+/// Whose turn it was when: the numbers of the last turns.
+#[derive(Default)]
+struct Turns {
+    apps: HashMap<AppId, u64>,
+    lines: HashMap<Line, u64>,
+    last: u64,
+}
+
+impl Turns {
+    /// Whose turn comes first has the lowest.
+    fn of(&self, line: &Line) -> (u64, u64) {
+        let app = self.apps.get(&line.app).copied().unwrap_or(0);
+        (app, self.lines.get(line).copied().unwrap_or(0))
+    }
+
+    fn took(&mut self, line: &Line) {
+        self.last += 1;
+        self.apps.insert(line.app, self.last);
+        self.lines.insert(line.clone(), self.last);
+    }
+
+    /// Forgets lines of which nothing is known any more, when there are many.
+    fn tidy(&mut self, known: impl Fn(&Line) -> bool) {
+        if self.lines.len() > KEPT_TURNS {
+            self.lines.retain(|line, _| known(line));
+        }
+    }
 }
 
 /// What was found in a span.
@@ -87,37 +116,39 @@ pub(super) struct Taken {
 
 /// What was taken.
 pub(super) enum Claimed {
-    /// Of one app.
-    App {
-        app: AppId,
+    /// Of one line.
+    Line {
+        line: Line,
         next: Next,
+        /// How many new ones of it had been turned away when that began.
+        turned_away: u64,
         result: Result<Taken, StoreError>,
     },
-    /// When the first of every app is due, and how long it took to find out.
+    /// When the first of every line is due, and how long it took to find out.
     All(Result<Vec<Due>, StoreError>, Duration),
 }
 
 impl Waiting {
     pub(super) async fn load(parts: &Dispatcher) -> Result<Self, StoreError> {
         let mut waiting = Self::default();
-        for due in parts.store.read(outbox::waiting_apps).await? {
-            waiting.expect(due.app, due.at);
+        for due in parts.store.read(outbox::lines).await? {
+            waiting.expect(due.line, due.at);
         }
         Ok(waiting)
     }
 
-    /// An app has a delivery that is due then.
-    pub(super) fn expect(&mut self, app: AppId, due_at: Timestamp) {
+    /// A line has a delivery that is due then.
+    pub(super) fn expect(&mut self, line: Line, due_at: Timestamp) {
         if due_at != PARKED {
-            self.look_at(app, Next::at(due_at));
+            self.look_at(line, Next::at(due_at));
         }
     }
 
-    /// Any of an app's deliveries may be due.
-    pub(super) fn expect_any(&mut self, app: AppId, now: Timestamp) {
+    /// Any of a line's deliveries may be due.
+    pub(super) fn expect_any(&mut self, line: Line, now: Timestamp) {
         let from = Timestamp(i64::MIN);
         self.look_at(
-            app,
+            line,
             Next {
                 from,
                 ..Next::at(now)
@@ -125,8 +156,8 @@ impl Waiting {
         );
     }
 
-    pub(super) fn look_at(&mut self, app: AppId, more: Next) {
-        let next = self.due.entry(app).or_insert(more);
+    pub(super) fn look_at(&mut self, line: Line, more: Next) {
+        let next = self.due.entry(line).or_insert(more);
         let passed = [next.passed, more.passed].into_iter().flatten().min();
         *next = Next {
             at: next.at.min(more.at),
@@ -135,11 +166,11 @@ impl Waiting {
         };
     }
 
-    /// A lane of an app has become free: what was behind it may go.
-    pub(super) fn lane_free(&mut self, app: AppId, now: Timestamp) {
-        if let Some(from) = self.blocked.remove(&app) {
+    /// A lane of a line has become free: what was behind it may go.
+    pub(super) fn lane_free(&mut self, line: Line, now: Timestamp) {
+        if let Some(from) = self.blocked.remove(&line) {
             self.look_at(
-                app,
+                line,
                 Next {
                     from,
                     ..Next::at(now)
@@ -156,10 +187,11 @@ impl Waiting {
 
     /// An app is gone.
     pub(super) fn forget(&mut self, app: AppId) {
-        self.due.remove(&app);
-        self.late.remove(&app);
-        self.blocked.remove(&app);
-        self.turns.remove(&app);
+        self.due.retain(|line, _| line.app != app);
+        self.late.retain(|line, _| line.app != app);
+        self.blocked.retain(|line, _| line.app != app);
+        self.turns.lines.retain(|line, _| line.app != app);
+        self.turns.apps.remove(&app);
     }
 
     /// Whether something is due.
@@ -172,18 +204,24 @@ impl Waiting {
         self.claiming
     }
 
-    /// All apps are to be looked at.
+    /// All lines are to be looked at.
     pub(super) fn look(&mut self) {
         self.look = true;
     }
 
-    /// The clock was set back: all apps are to be looked at, and now.
+    /// The clock was set back: all lines are to be looked at, and now.
     pub(super) fn set_back(&mut self) {
         self.look = true;
         self.look_after = None;
     }
 
-    /// When the next claim is due. Apps without room in memory are looked at when there is.
+    /// Lines in which something is due.
+    pub(super) fn due_now(&self, now: Timestamp) -> impl Iterator<Item = &Line> {
+        let due = self.due.iter().filter(move |(_, next)| next.at <= now);
+        due.map(|(line, _)| line)
+    }
+
+    /// When the next claim is due. Lines without room in memory are looked at when there is.
     pub(super) fn next_due(&self, parts: &Dispatcher) -> Option<Timestamp> {
         if self.claiming {
             return None;
@@ -193,50 +231,50 @@ impl Waiting {
         if !handover.holds() || handover.is_in_doubt() {
             return look;
         }
-        let room = |app: &AppId| handover.room(*app) >= WORTH;
-        let due = self.due.iter().filter(|(app, _)| room(app));
+        let room = |line: &Line| handover.room(line) >= WORTH;
+        let due = self.due.iter().filter(|(line, _)| room(line));
         due.map(|(_, next)| next.at).chain(look).min()
     }
 
-    /// Whether all apps are to be looked at now.
+    /// Whether all lines are to be looked at now.
     pub(super) fn begins_look(&mut self, now: Timestamp) -> bool {
         let begins = self.look && self.look_after.is_none_or(|after| after <= now);
         self.look &= !begins;
         begins
     }
 
-    /// The app whose turn it is among those with something due and room for it.
+    /// The line whose turn it is among those with something due and room for it.
     pub(super) fn begin(
         &mut self,
         now: Timestamp,
-        room: &dyn Fn(AppId) -> bool,
-    ) -> Option<(AppId, Next)> {
+        room: &dyn Fn(&Line) -> bool,
+    ) -> Option<(Line, Next)> {
         let due = self
             .due
             .iter()
-            .filter(|(app, next)| next.at <= now && room(**app));
-        let turn = |app: &AppId| self.turns.get(app).copied().unwrap_or(0);
-        let app = *due.min_by_key(|(app, next)| (turn(app), next.at))?.0;
-        let mut next = self.due.remove(&app)?;
-        self.turn += 1;
-        self.turns.insert(app, self.turn);
-        self.late.entry(app).or_insert(next.at);
-        if let Some(blocked) = self.blocked.remove(&app) {
+            .filter(|(line, next)| next.at <= now && room(line));
+        let first = due.min_by_key(|(line, next)| (self.turns.of(line), next.at));
+        let line = first?.0.clone();
+        let mut next = self.due.remove(&line)?;
+        self.turns.took(&line);
+        self.turns.tidy(|line| self.due.contains_key(line));
+        self.late.entry(line.clone()).or_insert(next.at);
+        if let Some(blocked) = self.blocked.remove(&line) {
             next.from = next.from.min(blocked);
         }
-        Some((app, next))
+        Some((line, next))
     }
 
     /// Notes what a claim has left to do. `shared`: others may hold what comes first, and do not
     /// tell.
     pub(super) fn end(
         &mut self,
-        (app, next): (AppId, Next),
+        (line, next): (Line, Next),
         taken: &Taken,
         now: Timestamp,
         shared: bool,
     ) {
-        self.late.remove(&app);
+        self.late.remove(&line);
         if taken.more
             && let Some(last) = taken.deliveries.last()
         {
@@ -245,11 +283,11 @@ impl Waiting {
                 from: last.due_at,
                 passed: Some(next.start()),
             };
-            self.look_at(app, more);
+            self.look_at(line, more);
             return;
         }
         if let Some(due) = taken.next {
-            self.expect(app, due);
+            self.expect(line.clone(), due);
         }
         if !taken.left {
             return;
@@ -258,7 +296,7 @@ impl Waiting {
         if from < next.from {
             // They were left a while ago, and may be free by now.
             self.look_at(
-                app,
+                line,
                 Next {
                     from,
                     ..Next::at(now)
@@ -266,11 +304,11 @@ impl Waiting {
             );
             return;
         }
-        self.blocked.insert(app, from);
+        self.blocked.insert(line.clone(), from);
         if shared {
             let at = now.plus(AGAIN);
             self.look_at(
-                app,
+                line,
                 Next {
                     from,
                     ..Next::at(at)

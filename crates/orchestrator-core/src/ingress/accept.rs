@@ -126,7 +126,7 @@ fn refused(error: OutboxError) -> Error {
             code::OUTBOX_FULL,
             "the app has as many undelivered events as it may have; try again later",
         ),
-        OutboxError::TooDeep(_) => Error::internal(),
+        OutboxError::TooDeep(_) | OutboxError::NoScript(_) => Error::internal(),
         OutboxError::Store(error) => {
             tracing::warn!(%error, "a request could not be stored");
             let detail = "the request could not be stored; try again";

@@ -166,10 +166,10 @@ fn failure(what: &str) -> ScriptError {
     };
     let mut error = ScriptError::new(kind, "secret detail in line 7");
     if what == "public" {
-        error.public = Some(PublicError {
+        error.public = Some(Box::new(PublicError {
             status: 404,
             message: "no such order".to_owned(),
-        });
+        }));
     }
     error
 }

@@ -69,6 +69,17 @@ macro_rules! services {
             }
         }
 
+        impl HostCall {
+            /// Of an app's places, how many it takes while it is under way. Running another script
+            /// takes none, what that calls does; sending it for later is a write like any other.
+            pub const fn weight(&self) -> u32 {
+                match self {
+                    Self::Invoke(invoke::InvokeCall::Later { .. }) => 1,
+                    other => other.service().weight(),
+                }
+            }
+        }
+
         impl Payload for HostCall {
             fn service(&self) -> ServiceKind {
                 self.service()

@@ -10,7 +10,7 @@ use crate::id::EventId;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum TxCall {
     /// Effects that happen together or not at all, if what was read is still so, and no message
-    /// was sent before under its idempotency key: the script knows the ids of their events
+    /// was sent meanwhile under its idempotency key as another event: the script knows their ids
     /// -> [`TxReply::Committed`] or [`TxReply::Conflict`]
     Commit {
         /// What must still be so.
@@ -19,7 +19,7 @@ pub enum TxCall {
         effects: Vec<Effect>,
     },
     /// Which event was sent to a destination under an idempotency key within the last day
-    /// -> [`TxReply::SentBefore`]
+    /// -> [`TxReply::SentBefore`] or [`TxReply::Died`]
     SentBefore {
         /// The destination.
         to: Destination,
@@ -47,4 +47,6 @@ pub enum TxReply {
     Conflict,
     /// The event, if there was one.
     SentBefore(Option<EventId>),
+    /// The event, which was given up: the same message is another attempt at it.
+    Died(EventId),
 }

@@ -5,6 +5,7 @@ use shared::id::{AppId, NodeId};
 use shared::seam::Raised;
 
 use crate::outbox::delivery::Delivery;
+use crate::outbox::line::Line;
 
 /// What a dispatcher is told.
 #[derive(Debug)]
@@ -13,10 +14,12 @@ pub enum Notice {
     Held(Box<Delivery>),
     /// A new delivery that waits in the database until this time.
     Waiting {
-        /// Its app.
-        app: AppId,
+        /// Its line.
+        line: Line,
         /// When it may start.
         due_at: Timestamp,
+        /// Whether that is now.
+        now: bool,
         /// Bytes of its payload.
         bytes: u64,
     },
@@ -24,8 +27,8 @@ pub enum Notice {
     Unsure(Doubt),
     /// An app was removed with everything that waited.
     Removed(AppId),
-    /// An app's triggers and schedules may have changed.
-    Activated(AppId),
+    /// An app's triggers and schedules may have changed; in these lines something is due now.
+    Activated(Vec<Line>),
     /// What is served for an app has changed; for the catalog.
     Raised(Raised),
     /// Another process is there, and may have written something.

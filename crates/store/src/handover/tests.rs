@@ -27,11 +27,18 @@ fn delivery(app: AppId, seq: i64, key: Option<&str>) -> Notice {
         cause: Cause::outside(event),
         created_at: NOW,
         due_at: NOW,
+        order_at: NOW,
         attempt: 0,
+        snoozes: 0,
+        max_attempts: None,
         crashes: 0,
         suspect: false,
         history: "[]".to_owned(),
     }))
+}
+
+fn mail(app: AppId) -> Line {
+    Line::new(app, "queue/mail")
 }
 
 #[test]
@@ -40,8 +47,10 @@ fn nothing_overtakes_a_write_in_doubt() {
     let handover = Handover::new(node, false, BacklogLimit::default());
     let mut notices = handover.open(HashMap::new(), true);
     let app = AppId::new(NOW);
+    let line = mail(app);
+    let room = handover.room(&line);
     for _ in 0..3 {
-        assert_eq!(handover.hold(app, true), Hold::By(node));
+        assert_eq!(handover.hold(&line, true), Hold::By(node));
     }
     handover.publish(vec![delivery(app, 1, Some("x"))], None);
     let Ok(Notice::Unsure(first)) = notices.try_recv() else {
@@ -49,7 +58,7 @@ fn nothing_overtakes_a_write_in_doubt() {
     };
     assert!(handover.is_in_doubt());
     assert_eq!(
-        handover.hold(app, true),
+        handover.hold(&line, true),
         Hold::No,
         "it waits in the database"
     );
@@ -60,12 +69,12 @@ fn nothing_overtakes_a_write_in_doubt() {
     };
     handover.publish(vec![delivery(app, 3, None)], Some(true));
     assert!(matches!(notices.try_recv(), Ok(Notice::Held(d)) if d.seq == 3));
-    assert_eq!(handover.room(app), HELD_PER_APP - 1);
+    assert_eq!(handover.room(&line), room - 1);
     handover.certain(first);
     // The look for the first may not have seen the second, which nothing may overtake either.
-    assert_eq!(handover.hold(app, true), Hold::No);
+    assert_eq!(handover.hold(&line, true), Hold::No);
     handover.certain(second);
-    assert_eq!(handover.hold(app, true), Hold::By(node));
+    assert_eq!(handover.hold(&line, true), Hold::By(node));
 }
 
 #[test]
@@ -73,13 +82,18 @@ fn nothing_overtakes_what_is_being_taken() {
     let node = NodeId::new(NOW);
     let handover = Handover::new(node, false, BacklogLimit::default());
     let _notices = handover.open(HashMap::new(), true);
-    let (app, other) = (AppId::new(NOW), AppId::new(NOW));
-    handover.claims(app);
-    assert_eq!(handover.hold(app, true), Hold::No);
-    assert_eq!(handover.hold(app, false), Hold::By(node), "behind nothing");
-    assert_eq!(handover.hold(other, true), Hold::By(node));
+    let app = AppId::new(NOW);
+    let (line, other) = (mail(app), Line::new(app, "queue/other"));
+    handover.claims(&line);
+    assert_eq!(handover.hold(&line, true), Hold::No);
+    assert_eq!(
+        handover.hold(&line, false),
+        Hold::By(node),
+        "behind nothing"
+    );
+    assert_eq!(handover.hold(&other, true), Hold::By(node));
     handover.claimed();
-    assert_eq!(handover.hold(app, true), Hold::By(node));
+    assert_eq!(handover.hold(&line, true), Hold::By(node));
 }
 
 #[test]
@@ -88,8 +102,9 @@ fn what_may_wait_is_looked_for() {
     let mut notices = handover.open(HashMap::new(), true);
     let app = AppId::new(NOW);
     let waiting = || Notice::Waiting {
-        app,
+        line: mail(app),
         due_at: NOW,
+        now: true,
         bytes: 0,
     };
     handover.publish(vec![waiting()], Some(false));

@@ -13,11 +13,13 @@ use crate::triggers::PARKED;
 /// between attempts is longer than pauses are. How many there were.
 pub fn pull_back(conn: &mut dyn Conn, now: Timestamp) -> Result<u64, StoreError> {
     conn.execute(
-        "UPDATE deliveries SET due_at = CASE WHEN attempt = 0 AND created_at > ?2 \
+        "UPDATE deliveries SET order_at = CASE WHEN order_at <= ?2 THEN order_at \
+         WHEN attempt = 0 AND created_at > ?2 AND due_at > created_at \
+         THEN ?1 + due_at - created_at ELSE ?1 END, due_at = CASE WHEN attempt = 0 AND created_at > ?2 \
          AND due_at > created_at THEN ?1 + due_at - created_at ELSE ?1 END, \
          created_at = CASE WHEN created_at > ?2 THEN ?1 ELSE created_at END \
          WHERE node IS NULL AND due_at > ?2 AND due_at < ?4 \
-         AND (created_at > ?2 OR (attempt > 0 AND due_at > ?3))",
+         AND (created_at > ?2 OR (attempt + snoozes > 0 AND due_at > ?3))",
         &[
             now.as_micros().into(),
             now.plus(GRACE).as_micros().into(),

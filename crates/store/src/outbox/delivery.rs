@@ -6,6 +6,7 @@ use shared::event::Cause;
 use shared::id::{AppId, EventId, ExecutionId, RootId};
 use shared::invocation::TriggerKind;
 
+use super::line::Line;
 use crate::error::StoreError;
 use crate::row::Row;
 
@@ -40,8 +41,14 @@ pub struct Delivery {
     pub created_at: Timestamp,
     /// When it may be handled.
     pub due_at: Timestamp,
+    /// When it might be handled first: deliveries with one key are in this order.
+    pub order_at: Timestamp,
     /// Attempts made.
     pub attempt: u32,
+    /// How often its handler has asked for another time.
+    pub snoozes: u32,
+    /// How often it is tried at most, where the message says so.
+    pub max_attempts: Option<u32>,
     /// Crashes during attempts.
     pub crashes: i64,
     /// Whether a process ended while it held this.
@@ -50,10 +57,22 @@ pub struct Delivery {
     pub history: String,
 }
 
+impl Delivery {
+    /// The line it waits in.
+    pub fn line(&self) -> Line {
+        Line::new(self.app, self.trigger.as_str())
+    }
+
+    /// Its place among those with its key.
+    pub fn place(&self) -> (Timestamp, i64) {
+        (self.order_at, self.seq)
+    }
+}
+
 /// Its columns.
 pub(crate) const COLUMNS: &str = "seq, epoch, app_id, event_id, kind, trigger_key, script, handler, subject, \
-                       order_key, payload, root, parent, depth, created_at, due_at, attempt, \
-                       crashes, suspect, history";
+                       order_key, payload, root, parent, depth, created_at, due_at, order_at, \
+                       attempt, snoozes, max_attempts, crashes, suspect, history";
 
 /// A row with those columns.
 pub(crate) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
@@ -73,7 +92,12 @@ pub(crate) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
         cause: cause(row, event)?,
         created_at: Timestamp(row.int("created_at")?),
         due_at: Timestamp(row.int("due_at")?),
+        order_at: Timestamp(row.int("order_at")?),
         attempt: u32::try_from(row.int("attempt")?).unwrap_or(u32::MAX),
+        snoozes: u32::try_from(row.int("snoozes")?).unwrap_or(u32::MAX),
+        max_attempts: row
+            .opt_int("max_attempts")?
+            .and_then(|n| u32::try_from(n).ok()),
         crashes: row.int("crashes")?,
         suspect: row.flag("suspect")?,
         history: row.text("history")?.to_owned(),

@@ -1,7 +1,7 @@
 //! What happens, written down for those who want to know.
 
 mod change;
-mod event;
+pub(super) mod event;
 mod message;
 mod outside;
 
@@ -12,6 +12,7 @@ use shared::id::AppId;
 use super::insert::{New, OutboxError, admit, insert};
 use super::once::known;
 use crate::conn::Conn;
+use crate::dead_letters;
 use crate::error::StoreError;
 use crate::triggers::{self, PARKED, Target};
 
@@ -50,7 +51,11 @@ pub(crate) fn emit_among(
     admit(conn, event.app, event.cause)?;
     if let Some(once) = event.once {
         let scope = event.scope(once.place);
-        if let Some(earlier) = known(conn, event.app, &scope, once.key, event.id, event.at)? {
+        if let Some(earlier) = known(conn, event, once, &scope)? {
+            // What was given up is tried again by sending it again: a sender's "redeliver" works.
+            for dead in dead_letters::ids_of_event(conn, event.app, earlier)? {
+                dead_letters::replay(conn, event.app, dead, Some(&event.fields), event.at)?;
+            }
             return Ok(Emitted::Known(earlier));
         }
     }
@@ -115,10 +120,11 @@ fn of<'a>(
         script: handler.map(|(script, _)| script),
         handler: handler.and_then(|(_, function)| function),
         subject: event.subject,
-        order_key: event.order_key,
+        order_key: event.order_key.as_deref(),
         payload: &event.fields,
         cause: event.cause,
         history: "[]",
+        max_attempts: event.attempts,
         created_at: event.at,
         due_at: event.due_at,
     }

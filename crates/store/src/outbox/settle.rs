@@ -95,11 +95,11 @@ fn fail(conn: &mut dyn Conn, failed: &Failed, now: Timestamp) -> Result<bool, St
             keep,
         } => {
             let sql = if *keep {
-                "UPDATE deliveries SET due_at = ?3, attempt = ?4, history = ?5, started = 0 \
-                 WHERE seq = ?1 AND epoch = ?2"
+                "UPDATE deliveries SET due_at = ?3, attempt = ?4, history = ?5, snoozes = ?6, \
+                 started = 0 WHERE seq = ?1 AND epoch = ?2"
             } else {
-                "UPDATE deliveries SET due_at = ?3, attempt = ?4, history = ?5, started = 0, \
-                 node = NULL, suspect = 0, crashes = 0 WHERE seq = ?1 AND epoch = ?2"
+                "UPDATE deliveries SET due_at = ?3, attempt = ?4, history = ?5, snoozes = ?6, \
+                 started = 0, node = NULL, suspect = 0, crashes = 0 WHERE seq = ?1 AND epoch = ?2"
             };
             let changed = conn.execute(
                 sql,
@@ -109,6 +109,7 @@ fn fail(conn: &mut dyn Conn, failed: &Failed, now: Timestamp) -> Result<bool, St
                     due_at.as_micros().into(),
                     i64::from(delivery.attempt).into(),
                     delivery.history.as_str().into(),
+                    i64::from(delivery.snoozes).into(),
                 ],
             )?;
             Ok(changed == 1)

@@ -78,7 +78,15 @@ fn send_and_fail(db: &Db, app: AppId) {
             .unwrap();
     }
     let delivery = db
-        .write(move |conn| outbox::claim(conn, app, NodeId::new(NOW), Span::until(NOW), 1))
+        .write(move |conn| {
+            outbox::claim(
+                conn,
+                &outbox::Line::new(app, "queue/first"),
+                NodeId::new(NOW),
+                Span::until(NOW),
+                1,
+            )
+        })
         .remove(0);
     let dead = Box::new(DeadLetter::of(&delivery, "{}".to_owned(), NOW));
     db.write(move |conn| outbox::settle(conn, &[], &[Failed::Dead(dead, delivery)], NOW));

@@ -12,7 +12,7 @@ use shared::trigger::TriggerSpec;
 use store::dead_letters::{self, DeadLetter};
 use store::effects;
 use store::handover::Notice;
-use store::outbox::{self, Delivery, Emitted, Failed, OutboxError, Sent, Span};
+use store::outbox::{self, Delivery, Emitted, Failed, Line, OutboxError, Sent, Span};
 use store::{Conn, StoreError, triggers};
 
 use crate::kv::{json, put};
@@ -54,6 +54,11 @@ pub(crate) fn with(specs: &[&str]) -> (Snapshot, Vec<String>) {
 
 pub(crate) const CONSUMER: &str = r#"{"kind": "queue", "script": "a", "queue": "mail"}"#;
 
+/// The line of that consumer.
+pub(crate) fn mail(app: AppId) -> Line {
+    Line::new(app, "queue/mail")
+}
+
 /// Puts a message into a queue.
 pub(crate) fn enqueue(
     conn: &mut dyn Conn,
@@ -82,6 +87,8 @@ pub(crate) fn message(body: &str) -> Message {
         key: None,
         delay_ms: 0,
         idempotency_key: None,
+        unique_for_ms: None,
+        attempts: None,
     }
 }
 
@@ -109,7 +116,14 @@ pub(crate) fn all(db: &Db, app: AppId) -> Vec<Delivery> {
 }
 
 pub(crate) fn claim(db: &Db, app: AppId, node: NodeId, now: Timestamp) -> Vec<Delivery> {
-    db.write(move |conn| outbox::claim(conn, app, node, Span::until(now), 100))
+    let lines = db.read(outbox::lines).into_iter().map(|due| due.line);
+    let lines: Vec<Line> = lines.filter(|line| line.app == app).collect();
+    let taken = lines.into_iter().flat_map(|line| {
+        db.write(move |conn| outbox::claim(conn, &line, node, Span::until(now), 100))
+    });
+    let mut taken: Vec<Delivery> = taken.collect();
+    taken.sort_by_key(|delivery| (delivery.due_at, delivery.seq));
+    taken
 }
 
 pub(crate) fn settle(db: &Db, done: Vec<(i64, i64)>, failed: Vec<Failed>) -> u64 {
@@ -117,10 +131,10 @@ pub(crate) fn settle(db: &Db, done: Vec<(i64, i64)>, failed: Vec<Failed>) -> u64
 }
 
 /// Makes this process one that holds what it writes.
-fn sign_on(db: &Db) -> tokio::sync::mpsc::UnboundedReceiver<Notice> {
+pub(crate) fn sign_on(db: &Db) -> tokio::sync::mpsc::UnboundedReceiver<Notice> {
     let (node, place) = (db.store.handover().node(), db.store.place());
     db.write(move |conn| outbox::renew_lease(conn, node, place));
-    db.store.handover().renewed(std::time::Instant::now());
+    db.store.handover().renewed(store::Steady::now());
     db.store.handover().open(HashMap::new(), true)
 }
 
@@ -168,7 +182,7 @@ fn a_new_delivery_is_held_and_handed_over_after_its_commit(db: &Db) {
 fn nothing_is_handed_over_when_the_transaction_fails(db: &Db) {
     let app = app_with(db, "shop", &[CONSUMER]);
     let mut notices = sign_on(db);
-    let room = db.store.handover().room(app);
+    let room = db.store.handover().room(&mail(app));
     let failed = db.try_write(move |conn| {
         let queue = "mail".parse().unwrap();
         enqueue(conn, sent(app, NOW), &queue, &message("1"))?;
@@ -178,7 +192,7 @@ fn nothing_is_handed_over_when_the_transaction_fails(db: &Db) {
     assert!(notices.try_recv().is_err());
     assert_eq!(all(db, app), []);
     assert_eq!(
-        db.store.handover().room(app),
+        db.store.handover().room(&mail(app)),
         room,
         "its place is free again"
     );
@@ -240,11 +254,11 @@ fn claims_take_what_is_due_in_order_and_once(db: &Db) {
             .all(|w| (w[0].due_at, w[0].seq) < (w[1].due_at, w[1].seq))
     );
     assert!(claim(db, app, NodeId::new(NOW), after(1)).is_empty());
-    let next = db.read(move |conn| outbox::due(conn, app, after(1)));
+    let next = db.read(move |conn| outbox::due(conn, &mail(app), after(1)));
     assert_eq!(next, Some(after(2)));
-    assert!(!db.read(move |conn| outbox::overdue(conn, app, Span::until(after(1)))));
-    let apps = db.read(outbox::waiting_apps);
-    assert_eq!(apps.len(), 2);
+    assert!(!db.read(move |conn| outbox::overdue(conn, &mail(app), Span::until(after(1)))));
+    let lines = db.read(outbox::lines);
+    assert_eq!(lines.len(), 2);
 }
 
 fn a_key_is_handled_in_order_across_processes(db: &Db) {
@@ -258,7 +272,7 @@ fn a_key_is_handled_in_order_across_processes(db: &Db) {
     }
     let (first, second) = (NodeId::new(NOW), NodeId::new(NOW));
     let one = db
-        .write(move |conn| outbox::claim(conn, app, first, Span::until(NOW), 1))
+        .write(move |conn| outbox::claim(conn, &mail(app), first, Span::until(NOW), 1))
         .remove(0);
     let others = claim(db, app, second, NOW);
     let keys: Vec<_> = others.iter().map(|d| d.order_key.as_deref()).collect();
@@ -267,7 +281,7 @@ fn a_key_is_handled_in_order_across_processes(db: &Db) {
         [Some("y")],
         "the others are behind one in other hands"
     );
-    assert!(db.read(move |conn| outbox::overdue(conn, app, Span::until(NOW))));
+    assert!(db.read(move |conn| outbox::overdue(conn, &mail(app), Span::until(NOW))));
     // It fails and is tried again later: the ones behind it wait with it.
     let retry = Failed::Retry {
         delivery: one,
@@ -311,7 +325,7 @@ fn an_idempotency_key_makes_one_event_and_ends_after_a_day(db: &Db) {
     assert_eq!(all(db, app).len(), 2);
 }
 
-fn change(db: &Db, app: AppId, op: KvOp) -> shared::kv::KvReply {
+pub(crate) fn change(db: &Db, app: AppId, op: KvOp) -> shared::kv::KvReply {
     let call = KvCall {
         collection: "orders".parse().unwrap(),
         op,

@@ -26,6 +26,7 @@ mod races;
 mod releases;
 mod schedules;
 mod schema;
+mod sent_again;
 mod support;
 mod transactions;
 mod triggers;

@@ -23,6 +23,16 @@ pub(in crate::sdk) fn keep(effects: Unmetered<Vec<Effect>>) -> Result<()> {
     Ok(())
 }
 
+/// What became of a message that was sent before under the same idempotency key.
+#[derive(Clone, Copy)]
+enum Earlier {
+    New,
+    /// It is this event.
+    Sent(EventId),
+    /// It is this event, and was given up: sent again, it is tried again.
+    Died(EventId),
+}
+
 /// Keeps a message for the end of the open transaction; the event it becomes. What was sent before
 /// under its idempotency key, here or by others, is that event, and nothing is kept.
 ///
@@ -46,13 +56,22 @@ pub(in crate::sdk) fn send(effect: Unmetered<Effect>) -> Result<EventId> {
         TxCall::SentBefore { to, key }
     };
     let earlier = ask_for::<Tx, _>(asked, |reply| match reply {
-        TxReply::SentBefore(event) => Some(Ok(*event)),
+        TxReply::SentBefore(None) => Some(Ok(Earlier::New)),
+        TxReply::SentBefore(Some(event)) => Some(Ok(Earlier::Sent(*event))),
+        TxReply::Died(event) => Some(Ok(Earlier::Died(*event))),
         TxReply::Committed | TxReply::Conflict => None,
     })?;
-    if earlier.is_none() {
-        keep(effect.map(|effect| vec![effect]))?;
-    }
-    let id = earlier.unwrap_or(id);
+    let id = match earlier {
+        Earlier::New => {
+            keep(effect.map(|effect| vec![effect]))?;
+            id
+        }
+        Earlier::Sent(event) => event,
+        Earlier::Died(event) => {
+            keep(effect.map(|effect| vec![effect.for_event(event)]))?;
+            event
+        }
+    };
     with(|tx| tx.sent.insert(once.into_inner(), id));
     Ok(id)
 }

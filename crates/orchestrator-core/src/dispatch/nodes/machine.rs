@@ -39,17 +39,6 @@ pub(super) enum Activity {
     Paused { until: Instant },
 }
 
-/// What this process has said about itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lease {
-    /// Nothing.
-    None,
-    /// It is renewed in time: what is held is this process's.
-    Sure { renewed_at: Instant },
-    /// It was over before it was renewed: others may have taken what is held, until that is looked up.
-    Lapsed { renewed_at: Instant },
-}
-
 /// The others are to be told that there is work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Telling {
@@ -73,6 +62,8 @@ pub(crate) struct Doing {
     pub(crate) holds: bool,
     /// It is taking what waits: what is held would be taken for lost.
     pub(crate) claims: bool,
+    /// Its lease was over: others may have taken what it holds, until that is looked up.
+    pub(crate) lapsed: bool,
 }
 
 /// What a round has achieved.
@@ -80,8 +71,6 @@ pub(crate) struct Doing {
 pub(in crate::dispatch) struct Ended {
     /// When the lease was renewed.
     pub(in crate::dispatch) renewed: Option<Instant>,
-    /// It was over before that, while something was held.
-    pub(in crate::dispatch) lapsed: bool,
     pub(in crate::dispatch) told: bool,
     pub(in crate::dispatch) seen: Option<Others>,
     pub(in crate::dispatch) looked_up: bool,
@@ -116,7 +105,8 @@ pub(crate) enum Fact {
 pub(crate) struct Nodes {
     pub(super) company: Company,
     pub(super) activity: Activity,
-    pub(super) lease: Lease,
+    /// When the lease was renewed last.
+    pub(super) renewed_at: Option<Instant>,
     pub(super) telling: Telling,
     /// The others and the database's clock are to be looked at.
     pub(super) look: bool,
@@ -130,7 +120,7 @@ impl Nodes {
         Self {
             company: if shared { Company::Alone } else { Company::Own },
             activity: Activity::Resting,
-            lease: renewed_at.map_or(Lease::None, |renewed_at| Lease::Sure { renewed_at }),
+            renewed_at,
             telling: Telling::default(),
             look: shared,
             certainty: Certainty::new(),
@@ -174,11 +164,6 @@ impl Nodes {
         matches!(self.activity, Activity::Round(round) if round.look_up.is_some())
     }
 
-    /// Whether others may have taken over what this process holds.
-    pub(crate) fn has_lapsed(&self) -> bool {
-        matches!(self.lease, Lease::Lapsed { .. })
-    }
-
     /// Whether it is time to look at everything; then the others are.
     pub(crate) fn looks_in_time(&mut self, at: Instant) -> bool {
         let Company::Others { look_at } = &mut self.company else {
@@ -194,10 +179,7 @@ impl Nodes {
 
     /// When the lease is to be renewed.
     fn renew_at(&self, at: Instant) -> Instant {
-        match self.lease {
-            Lease::None => at,
-            Lease::Sure { renewed_at } | Lease::Lapsed { renewed_at } => renewed_at + RENEW,
-        }
+        self.renewed_at.map_or(at, |renewed_at| renewed_at + RENEW)
     }
 
     /// When the others are to be told.
@@ -234,8 +216,12 @@ impl Nodes {
             Activity::Paused { .. } | Activity::Resting => {}
         }
         let looks_up = !doing.claims;
+        if doing.lapsed && looks_up {
+            self.certainty.lapsed(at);
+        }
+        let renews = doing.lapsed || doing.holds && self.renew_at(at) <= at;
         let round = Round {
-            renew: self.is_shared() && doing.holds && self.renew_at(at) <= at,
+            renew: self.is_shared() && renews,
             tell: self.tell_at(at).is_some_and(|due| due <= at),
             look: self.look,
             look_up: looks_up.then(|| self.certainty.look_up(at)).flatten(),
@@ -264,29 +250,12 @@ impl Nodes {
                 self.certainty.not_looked_up(at);
             }
         }
-        self.renewed(ended, at);
+        self.renewed_at = ended.renewed.or(self.renewed_at);
         if ended.told {
             self.telling.told_at = Some(at);
         }
         if let Some(others) = ended.seen {
             self.saw(others, at);
-        }
-    }
-
-    fn renewed(&mut self, ended: &Ended, at: Instant) {
-        if let Some(renewed_at) = ended.renewed {
-            self.lease = match self.lease {
-                _ if ended.lapsed => Lease::Lapsed { renewed_at },
-                Lease::Lapsed { .. } => Lease::Lapsed { renewed_at },
-                Lease::None | Lease::Sure { .. } => Lease::Sure { renewed_at },
-            };
-        }
-        if ended.lapsed {
-            self.certainty.lapsed(at);
-        } else if ended.looked_up
-            && let Lease::Lapsed { renewed_at } = self.lease
-        {
-            self.lease = Lease::Sure { renewed_at };
         }
     }
 

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use shared::clock::Timestamp;
 use shared::id::NodeId;
-use store::handover::Doubt;
+use store::handover::{Doubt, Lapse};
 use store::outbox::{self, Delivery};
-use store::{Store, StoreError};
+use store::{Steady, Store, StoreError};
 
 use super::machine::{Others, Round};
 
@@ -33,7 +33,8 @@ struct Asked {
 /// What one round has found.
 #[derive(Default)]
 pub(in crate::dispatch) struct Seen {
-    pub(in crate::dispatch) renewed: Option<Instant>,
+    /// When the lease was renewed, by the clock of the rounds and by that of leases.
+    pub(in crate::dispatch) renewed: Option<(Instant, Steady)>,
     pub(in crate::dispatch) told: bool,
     pub(in crate::dispatch) others: Option<Others>,
     pub(in crate::dispatch) freed: bool,
@@ -47,6 +48,8 @@ pub(in crate::dispatch) struct Held {
     pub(in crate::dispatch) deliveries: Vec<Delivery>,
     pub(in crate::dispatch) known: BTreeSet<i64>,
     pub(in crate::dispatch) doubt: Doubt,
+    /// Why it was looked up, if the lease had been over.
+    pub(in crate::dispatch) lapse: Option<Lapse>,
 }
 
 impl Work {
@@ -70,7 +73,8 @@ impl Work {
     async fn try_to(self, store: &Store, seen: &mut Seen) -> Result<(), StoreError> {
         let node = store.handover().node();
         if self.round.renew {
-            let (at, place, time) = (Instant::now(), store.place(), store.clock());
+            let at = (Instant::now(), Steady::now());
+            let (place, time) = (store.place(), store.clock());
             let renew = store.write(move |conn| {
                 outbox::renew_lease(conn, node, place)?;
                 time.measure(conn)
@@ -119,6 +123,8 @@ async fn look_up(store: &Store, asked: Asked) -> Result<Held, StoreError> {
         before,
         doubt,
     } = asked;
+    // Only what was over before is looked into: the lease may be over again meanwhile.
+    let lapse = store.handover().lapse();
     let (node, seqs) = (store.handover().node(), known.clone());
     let deliveries = store
         .write(move |conn| outbox::look_up(conn, node, &seqs, before))
@@ -127,6 +133,7 @@ async fn look_up(store: &Store, asked: Asked) -> Result<Held, StoreError> {
         deliveries,
         known,
         doubt,
+        lapse,
     })
 }
 

@@ -31,7 +31,10 @@ fn delivery(seq: i64, of: u8, key: Option<&str>) -> Delivery {
         cause: Cause::first(ExecutionId::new(NOW)),
         created_at: NOW,
         due_at: NOW,
+        order_at: NOW,
         attempt: 0,
+        snoozes: 0,
+        max_attempts: None,
         crashes: 0,
         suspect: false,
         history: "[]".to_owned(),
@@ -285,9 +288,9 @@ fn a_clock_that_is_set_back_lets_go_what_waits_for_its_wrong_times() {
     assert!(start(&mut plan, 10).is_empty());
     plan.set_back(NOW);
     let started = start(&mut plan, 10);
-    assert_eq!(seqs(&started), [3, 1]);
+    assert_eq!(seqs(&started), [1, 3]);
     assert_eq!(plan.first_due(), Some(NOW));
-    finish(&mut plan, &started[1]);
+    finish(&mut plan, &started[0]);
     assert_eq!(seqs(&start(&mut plan, 10)), [2]);
     // A pause of moments is one.
     plan.add(at(5, None, NOW.plus(Duration::from_secs(2))), NOW);

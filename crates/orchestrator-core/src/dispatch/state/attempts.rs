@@ -39,7 +39,7 @@ impl State {
             End::NotYet(due_at) => self.settling.failed(Failed::Back { delivery, due_at }),
             // Somebody else holds it and writes its end.
             End::Gone => {
-                self.parts.store.handover().release(delivery.app);
+                self.parts.store.handover().release(&delivery.line());
                 self.plan.leave(&delivery, now);
             }
             End::Failed {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use shared::clock::Timestamp;
-use store::outbox::{self, Span};
+use store::outbox::{self, Line, Span};
 
 use super::{Event, State};
 use crate::dispatch::nodes::Fact;
@@ -19,9 +19,9 @@ impl State {
         // Looking takes no lease; what it finds is a reason to renew one that is over.
         if self.waiting.begins_look(now) {
             self.waiting.claiming = true;
-            self.events.report(async move {
+            self.events.report("looking for what waits", async move {
                 let start = Instant::now();
-                let all = store.read(outbox::waiting_apps).await;
+                let all = store.read(outbox::lines).await;
                 Event::Claimed(Claimed::All(all, start.elapsed()))
             });
             return;
@@ -30,25 +30,29 @@ impl State {
         if !handover.holds() || handover.is_in_doubt() {
             return;
         }
-        let room = |app| handover.room(app) >= WORTH;
-        let Some((app, next)) = self.waiting.begin(now, &room) else {
+        let room = |line: &Line| handover.room(line) >= WORTH;
+        for line in self.waiting.due_now(now).filter(|line| !room(line)) {
+            handover.waits(line);
+        }
+        let Some((line, next)) = self.waiting.begin(now, &room) else {
             return;
         };
-        let most = handover.room(app).min(CLAIM);
+        let most = handover.room(&line).min(CLAIM);
         let node = handover.node();
         self.waiting.claiming = true;
-        handover.claims(app);
-        self.events.report(async move {
+        let turned_away = handover.claims(&line);
+        self.events.report("claiming", async move {
             let span = move |from| Span { from, to: now };
+            let of = line.clone();
             let result = store
                 .write(move |conn| {
-                    let deliveries = outbox::claim(conn, app, node, span(next.from), most)?;
+                    let deliveries = outbox::claim(conn, &of, node, span(next.from), most)?;
                     let more = deliveries.len() == most;
-                    let left = !more && outbox::overdue(conn, app, span(next.start()))?;
+                    let left = !more && outbox::overdue(conn, &of, span(next.start()))?;
                     let next = if more {
                         None
                     } else {
-                        outbox::due(conn, app, now)?
+                        outbox::due(conn, &of, now)?
                     };
                     Ok(Taken {
                         deliveries,
@@ -58,7 +62,12 @@ impl State {
                     })
                 })
                 .await;
-            Event::Claimed(Claimed::App { app, next, result })
+            Event::Claimed(Claimed::Line {
+                line,
+                next,
+                turned_away,
+                result,
+            })
         });
     }
 
@@ -69,7 +78,7 @@ impl State {
             Claimed::All(Ok(all), took) => {
                 self.waiting.look_after = Some(now.plus((took * SELDOM).min(LOOK)));
                 for due in all {
-                    self.waiting.expect(due.app, due.at);
+                    self.waiting.expect(due.line, due.at);
                 }
             }
             Claimed::All(Err(error), _) => {
@@ -77,14 +86,18 @@ impl State {
                 self.waiting.look_after = Some(now.plus(AGAIN));
                 self.waiting.look = true;
             }
-            Claimed::App {
-                app,
+            Claimed::Line {
+                line,
                 next,
+                turned_away,
                 result: Ok(taken),
             } => {
                 let shared = handover.is_shared();
-                self.waiting.end((app, next), &taken, now, shared);
-                handover.adopt(app, taken.deliveries.len());
+                handover.adopt(&line, taken.deliveries.len());
+                if !taken.more {
+                    handover.caught_up(&line, turned_away);
+                }
+                self.waiting.end((line, next), &taken, now, shared);
                 if !taken.deliveries.is_empty() {
                     self.concerns_others(Fact::Holds);
                 }
@@ -92,10 +105,11 @@ impl State {
                     self.plan.add(delivery, now);
                 }
             }
-            Claimed::App {
-                app,
+            Claimed::Line {
+                line,
                 next,
                 result: Err(error),
+                ..
             } => {
                 tracing::warn!(%error, "deliveries cannot be taken; trying again");
                 // They may have been taken all the same.
@@ -104,7 +118,7 @@ impl State {
                     self.concerns_others(Fact::Doubt(doubt));
                 }
                 let at = now.plus(AGAIN);
-                self.waiting.look_at(app, Next { at, ..next });
+                self.waiting.look_at(line, Next { at, ..next });
             }
         }
         self.parts.store.handover().claimed();

@@ -19,7 +19,7 @@ impl State {
         let done: Vec<Delivery> = drain(&mut settling.done);
         let failed: Vec<Failed> = drain(&mut settling.failed);
         let store = self.parts.store.clone();
-        self.events.report(async move {
+        self.events.report("writing ends", async move {
             let pairs: Vec<(i64, i64)> = done.iter().map(|d| (d.seq, d.epoch)).collect();
             let ends = failed.clone();
             let result = store
@@ -61,7 +61,7 @@ impl State {
                 Failed::Retry {
                     delivery, due_at, ..
                 } => {
-                    self.waiting.expect(delivery.app, due_at);
+                    self.waiting.expect(delivery.line(), due_at);
                     if delivery.order_key.is_some() {
                         for behind in self.plan.close(&delivery, due_at) {
                             self.settling.back(behind);
@@ -70,7 +70,7 @@ impl State {
                     self.left(&delivery, false, now);
                 }
                 Failed::Back { delivery, due_at } => {
-                    self.waiting.expect(delivery.app, due_at);
+                    self.waiting.expect(delivery.line(), due_at);
                     self.left(&delivery, false, now);
                 }
                 Failed::Dead(_, delivery) => self.left(&delivery, true, now),
@@ -81,12 +81,12 @@ impl State {
     /// A delivery is not in this process's hands any more; `gone`: nor in the outbox.
     fn left(&mut self, delivery: &Delivery, gone: bool, now: Timestamp) {
         let handover = self.parts.store.handover();
-        handover.release(delivery.app);
+        handover.release(&delivery.line());
         if gone {
             handover.settled(delivery.app, delivery.payload.len() as u64);
         }
         if self.plan.leave(delivery, now) {
-            self.waiting.lane_free(delivery.app, now);
+            self.waiting.lane_free(delivery.line(), now);
         }
     }
 }

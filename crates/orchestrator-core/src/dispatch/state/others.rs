@@ -1,6 +1,7 @@
 //! What concerns the other processes on the database.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Instant;
 
 use shared::clock::Timestamp;
@@ -15,6 +16,7 @@ impl State {
         Doing {
             holds: self.plan.held() > 0 || self.waiting.wants(now),
             claims: self.waiting.is_claiming(),
+            lapsed: self.parts.store.handover().lapse().is_some(),
         }
     }
 
@@ -28,17 +30,14 @@ impl State {
         if let Some(error) = &seen.error {
             tracing::warn!(%error, "the other processes cannot be told or seen; trying again");
         }
-        let renewed = seen.renewed.is_some();
         let ended = Ended {
-            renewed: seen.renewed,
-            // Another process may have taken over what this one holds.
-            lapsed: renewed && !handover.holds() && self.plan.held() > 0,
+            renewed: seen.renewed.map(|(at, _)| at),
             told: seen.told,
             seen: seen.others,
             looked_up: seen.held.is_some(),
             failed: seen.error.is_some(),
         };
-        if let Some(at) = seen.renewed {
+        if let Some((_, at)) = seen.renewed {
             handover.renewed(at);
         }
         self.nodes.ended(&ended, Instant::now());
@@ -46,31 +45,52 @@ impl State {
             self.waiting.look();
         }
         if let Some(held) = seen.held {
-            self.compare(held.deliveries, &held.known, now);
-            self.parts.store.handover().certain(held.doubt);
+            let lapsed = held.lapse.is_some();
+            self.compare(held.deliveries, &held.known, lapsed, now);
+            let handover = self.parts.store.handover();
+            handover.certain(held.doubt);
+            handover.looked_up(held.lapse);
         }
     }
 
-    /// Makes the plan what this process holds, in the order of its numbers.
-    fn compare(&mut self, held: Vec<Delivery>, known: &BTreeSet<i64>, now: Timestamp) {
-        let handover = self.parts.store.handover();
+    /// Makes the plan what this process holds, in its order. `lapsed`: others may have taken over
+    /// what it held.
+    fn compare(
+        &mut self,
+        held: Vec<Delivery>,
+        known: &BTreeSet<i64>,
+        lapsed: bool,
+        now: Timestamp,
+    ) {
+        let parts = Arc::clone(&self.parts);
+        let handover = parts.store.handover();
         let epochs: HashMap<i64, i64> = held.iter().map(|d| (d.seq, d.epoch)).collect();
         let mut mine = BTreeMap::new();
         for delivery in self.plan.clear() {
-            // What was not known when the look began may have been written after it, and is not in
-            // what it found; it is this process's all the same.
             let same = epochs.get(&delivery.seq) == Some(&delivery.epoch);
-            if same || !known.contains(&delivery.seq) {
-                mine.insert(delivery.seq, delivery);
+            let known = known.contains(&delivery.seq);
+            // What was not known when the look began may have been written after it, and is not in
+            // what it found; it is this process's all the same. After a lapse it was written
+            // before, because nothing was held from its birth since: it is looked for once more.
+            if !known && !same && lapsed {
+                let doubt = handover.doubt();
+                self.concerns_others(Fact::Doubt(doubt));
+            }
+            if same || !known && !lapsed {
+                mine.insert(delivery.place(), delivery);
             } else {
                 // Another process has taken it over.
-                handover.release(delivery.app);
+                handover.release(&delivery.line());
             }
         }
         for delivery in held {
-            if !known.contains(&delivery.seq) {
-                handover.adopt(delivery.app, 1);
-                mine.insert(delivery.seq, delivery);
+            if known.contains(&delivery.seq) {
+                continue;
+            }
+            handover.adopt(&delivery.line(), 1);
+            if let Some(before) = mine.insert(delivery.place(), delivery) {
+                // It came after all, under its first epoch, and has its place twice.
+                handover.release(&before.line());
             }
         }
         for delivery in mine.into_values() {

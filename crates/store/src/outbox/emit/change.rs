@@ -52,6 +52,8 @@ pub(crate) fn change<'a>(
         old: shown(old)?,
     };
     let id = EventId::new(sent.now);
+    // All changes of one key are one lane.
+    let lane = format!("{}/{}", at.collection, at.key);
     Ok(Event {
         app: sent.app,
         id,
@@ -60,9 +62,10 @@ pub(crate) fn change<'a>(
         filter: Some(at.key),
         fields: to_json("event", &fields)?.into_bytes().into(),
         cause: sent.cause.follows(sent.execution, id),
-        order_key: None,
+        order_key: Some(lane.into()),
         to: To::Those(listeners),
         once: None,
+        attempts: None,
         at: sent.now,
         due_at: sent.now,
     })

@@ -1,6 +1,7 @@
 //! An event, before it is written.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde_json::value::RawValue;
 use shared::clock::Timestamp;
@@ -29,11 +30,13 @@ pub struct Event<'a> {
     /// Where it comes from.
     pub cause: Cause,
     /// Those with the same key are handled one after the other.
-    pub order_key: Option<&'a str>,
+    pub order_key: Option<Cow<'a, str>>,
     /// Who handles it.
     pub to: To<'a>,
     /// What was sent before under this key is the same event.
     pub once: Option<Once<'a>>,
+    /// How often it is tried at most, where that is not its handler's to say.
+    pub attempts: Option<u32>,
     /// When it happened.
     pub at: Timestamp,
     /// When it may be handled.
@@ -60,13 +63,15 @@ pub enum To<'a> {
     },
 }
 
-/// A key under which an event happens once within a day.
+/// A key under which an event happens once within a time.
 #[derive(Clone, Copy, Debug)]
 pub struct Once<'a> {
     /// The kind of place it is sent to: keys of other places are others.
     pub place: &'static str,
     /// The key.
     pub key: &'a str,
+    /// How long it counts.
+    pub within: Duration,
 }
 
 impl Event<'_> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use shared::clock::Timestamp;
+use shared::event::limits::IDEMPOTENCY;
 use shared::event::{Cause, Destination, Message};
 use shared::id::{AppId, ExecutionId};
 use shared::invocation::TriggerKind;
@@ -101,14 +102,18 @@ pub fn message<'a>(
         cause: sent.cause.follows(sent.execution, message.id),
         // Only a queue has an order.
         order_key: match to {
-            Destination::Queue(_) => message.key.as_deref(),
+            Destination::Queue(_) => message.key.as_deref().map(Into::into),
             Destination::Topic(_) | Destination::Script(_) => None,
         },
         to: handled_by(to),
         once: once.map(|key| Once {
             place: place(to),
             key,
+            within: message
+                .unique_for_ms
+                .map_or(IDEMPOTENCY, Duration::from_millis),
         }),
+        attempts: message.attempts,
         at: sent.now,
         due_at: sent.now.plus(Duration::from_millis(message.delay_ms)),
     })

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use shared::clock::Timestamp;
+use shared::event::limits::IDEMPOTENCY;
 use shared::event::{Cause, FailedAttempt};
 use shared::id::{AppId, DeadLetterId, EventId, ExecutionId};
 use shared::invocation::TriggerKind;
@@ -51,6 +52,7 @@ impl<'a> Request<'a> {
             once: self.idempotency_key.map(|key| Once {
                 place: "request",
                 key,
+                within: IDEMPOTENCY,
             }),
             ..first(self.app, self.event, self.kind, now)
         }
@@ -70,6 +72,7 @@ fn first<'a>(app: AppId, id: EventId, kind: TriggerKind, now: Timestamp) -> Even
         order_key: None,
         to: To::Triggers,
         once: None,
+        attempts: None,
         at: now,
         due_at: now,
     }

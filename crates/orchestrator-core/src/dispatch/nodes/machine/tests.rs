@@ -5,10 +5,12 @@ use super::*;
 const BUSY: Doing = Doing {
     holds: true,
     claims: false,
+    lapsed: false,
 };
 const IDLE: Doing = Doing {
     holds: false,
     claims: false,
+    lapsed: false,
 };
 
 fn secs(seconds: u64) -> Duration {
@@ -168,45 +170,48 @@ fn activity() {
     }
 }
 
-/// Whether the lease is sure.
+/// What another process may have taken over is looked up, under a lease that is renewed first.
 #[test]
-fn lease() {
-    use Lease::{Lapsed, None, Sure};
+fn a_lease_that_was_over() {
     let at = Instant::now();
-    let (renewed_at, before) = (at + secs(4), at);
-    let done = |lapsed, looked_up| Ended {
-        renewed: Some(renewed_at),
-        lapsed,
-        looked_up,
-        ..Ended::default()
+    let lapsed = Doing {
+        lapsed: true,
+        ..BUSY
     };
-    let looked_up = Ended {
-        looked_up: true,
-        ..Ended::default()
-    };
-    let sure = Sure { renewed_at: before };
-    let lapsed = Lapsed { renewed_at: before };
-    for (lease, ended, after, looks) in [
-        (None, done(false, false), Sure { renewed_at }, false),
-        (None, looked_up, None, false),
-        (sure, Ended::default(), sure, false),
-        (sure, done(false, false), Sure { renewed_at }, false),
-        (sure, done(false, true), Sure { renewed_at }, false),
-        (sure, done(true, false), Lapsed { renewed_at }, true),
-        // What was looked up may have been taken since.
-        (sure, done(true, true), Lapsed { renewed_at }, true),
-        (lapsed, done(false, false), Lapsed { renewed_at }, false),
-        (lapsed, done(false, true), Sure { renewed_at }, false),
-        (lapsed, looked_up, sure, false),
+    for (doing, renew, look_up) in [
+        (BUSY, false, false),
+        (lapsed, true, true),
+        (
+            Doing {
+                holds: false,
+                ..lapsed
+            },
+            true,
+            true,
+        ),
+        // What is being taken would be taken for lost.
+        (
+            Doing {
+                claims: true,
+                ..lapsed
+            },
+            true,
+            false,
+        ),
     ] {
         let mut nodes = quiet(at);
-        nodes.lease = lease;
-        nodes.on(Fact::Missed, at);
-        nodes.begin(at, IDLE);
-        nodes.ended(&ended, renewed_at);
-        assert_eq!(nodes.lease, after, "{ended:?} in {lease:?}");
-        assert_eq!(nodes.has_lapsed(), matches!(after, Lapsed { .. }));
-        assert_eq!(nodes.certainty.due(), looks.then_some(renewed_at));
+        nodes.renewed_at = Some(at);
+        let round = nodes.begin(at, doing).unwrap_or_default();
+        assert_eq!(
+            (round.renew, round.look_up.is_some()),
+            (renew, look_up),
+            "{doing:?}"
+        );
+        if look_up {
+            assert!(nodes.is_looking_up());
+            achieved(&mut nodes, at);
+            assert_eq!(nodes.begin(at, BUSY), None, "it is done once");
+        }
     }
 }
 
