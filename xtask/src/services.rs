@@ -12,6 +12,7 @@ const HOST: &str = "crates/services-core/src";
 const SDK: &str = "crates/executor-core/src/sdk";
 const GUIDE: &str = "docs/guide/scripts.md";
 const HOSTILE: &str = "tests/hostile";
+const ISOLATION: &str = "crates/picloud/tests/e2e/isolation.rs";
 const NO_REASON: &str = "none";
 const REASON: &str = "none, because ";
 
@@ -99,6 +100,14 @@ fn lacks_of(repository: &Repository, service: &str) -> Vec<Finding> {
             "a hostile script: {table}, with a wrong call of each function"
         ));
     }
+    if !repository
+        .text(ISOLATION)
+        .contains(&format!("service: \"{service}\","))
+    {
+        lacking(format!(
+            "a row in {ISOLATION}: what it keeps is not reached from another app"
+        ));
+    }
     for part in PARTS {
         let said = said_of(repository.text(&host), part.name);
         let place = said.map_or_else(|| (part.default)(service), str::to_owned);
@@ -161,6 +170,7 @@ mod tests {
             ),
             (GUIDE, "## `fax`, `telex`"),
             ("tests/hostile/fax_wrong.rhai", ""),
+            (ISOLATION, "        service: \"fax\","),
         ];
         let files = files.map(|(path, text)| (path.to_owned(), text.to_owned()));
         Repository(files.into_iter().collect())
@@ -183,6 +193,7 @@ mod tests {
             ("crates/executor-core/src/sdk.rs", "an SDK file"),
             (GUIDE, "a section of the guide"),
             ("tests/hostile/fax_wrong.rhai", "a hostile script"),
+            (ISOLATION, "a row in"),
         ] {
             let mut repository = complete();
             repository.0.remove(path);

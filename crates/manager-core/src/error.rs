@@ -65,7 +65,9 @@ impl From<StoreError> for ApiError {
             StoreError::NulInText => {
                 Self::invalid("a text in the request holds the character U+0000; remove it")
             }
-            StoreError::NoSuchApp => Self::not_found("the app was deleted meanwhile"),
+            StoreError::NoSuchApp | StoreError::OwnerGone(_) => {
+                Self::not_found("the app was deleted meanwhile")
+            }
             StoreError::Unavailable(_) | StoreError::DiskFailed(_) => {
                 tracing::error!(%error, "the database is away");
                 Self::new(

@@ -24,7 +24,7 @@ pages! {
     "limit_out_of_range"
     "method_not_allowed" "no_app" "no_owner" "no_route" "not_found" "not_live"
     "outbox_full" "overloaded"
-    "precondition_failed" "release_too_large" "scope_required" "script_busy" "script_failed"
+    "precondition_failed" "release_too_large" "run_ended" "scope_required" "script_busy" "script_failed"
     "script_limit" "script_timeout" "setup_token_wrong" "sign_in_failed" "thrown"
     "token_required" "too_many_attempts" "unauthenticated" "url_too_long" "webhook_signature"
     "webhook_unconfigured"

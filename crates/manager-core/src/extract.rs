@@ -15,6 +15,7 @@ use shared::error::{Kind, code};
 use shared::limits::fixed;
 
 use crate::error::{ApiError, ApiResult};
+use crate::strict::{from_json, in_words_of_json};
 
 /// Most bytes of a [`Small`] body.
 const SMALL_BYTES: usize = 4 << 10;
@@ -62,12 +63,11 @@ fn not_json() -> ApiError {
 /// A JSON body of this type.
 fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     let refused = |detail: String| ApiError::new(Kind::InvalidInput, code::INVALID_JSON, detail);
-    // serde would take an array as an object whose keys are left out.
     if bytes.trim_ascii_start().first().is_some_and(|b| *b != b'{') {
         return Err(refused("the body is not a JSON object".into()));
     }
-    serde_json::from_slice(bytes).map_err(|error| {
-        let text: String = error.to_string().chars().take(500).collect();
+    from_json(bytes).map_err(|error| {
+        let text: String = error.chars().take(500).collect();
         refused(format!("the body is not what the operation takes: {text}"))
     })
 }
@@ -176,10 +176,29 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
         )]
         let parsed = axum::extract::Query::<T>::try_from_uri(&parts.uri);
         parsed.map(|query| Self(query.0)).map_err(|rejection| {
-            let text: String = rejection.body_text().chars().take(300).collect();
+            let text = in_words_of_query(&rejection.body_text());
             ApiError::new(Kind::InvalidInput, code::INVALID_QUERY, text)
         })
     }
+}
+
+/// What is wrong with a query, without names of types.
+fn in_words_of_query(rejection: &str) -> String {
+    let text = rejection.trim_start_matches("Failed to deserialize query string: ");
+    let text = text.replace("invalid digit found in string", "expected an integer");
+    let text = text.replace(
+        "number too large to fit in target type",
+        "the number is too large",
+    );
+    let text = text.replace(
+        "cannot parse integer from empty string",
+        "expected an integer, not an empty text",
+    );
+    let text: String = text.chars().take(300).collect();
+    format!(
+        "a parameter of the query is wrong: {}",
+        in_words_of_json(&text)
+    )
 }
 
 /// The parameters of the path, decoded.
@@ -200,6 +219,17 @@ impl PathParams {
     {
         let parsed = self.text(name).parse();
         parsed.map_err(|error: T::Err| ApiError::not_found(error.to_string()))
+    }
+}
+
+impl PathParams {
+    /// A parameter that is a number; `what` it counts.
+    pub(crate) fn number(&self, name: &str, what: &str) -> ApiResult<i64> {
+        let text = self.text(name);
+        text.parse().map_err(|_none| {
+            let shown: String = text.chars().take(50).collect();
+            ApiError::not_found(format!("there is no {what} `{shown}`: it is a number"))
+        })
     }
 }
 

@@ -21,6 +21,7 @@ mod pages;
 mod password;
 mod running;
 mod secret;
+mod strict;
 mod throttle;
 mod turns;
 

@@ -1,9 +1,11 @@
 //! Who may start now. Refusing is immediate and cheap; a permit is given back when it is dropped.
 
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 
 use shared::clock::Timestamp;
+use tokio::sync::Notify;
 
 /// Counts what is under way, up to a bound that may change.
 #[derive(Debug)]
@@ -142,6 +144,8 @@ impl Windowed {
 /// What outlives an app's releases.
 #[derive(Debug)]
 pub(crate) struct AppState {
+    deleted: AtomicBool,
+    deletion: Notify,
     pub(crate) gate: Arc<Gate>,
     pub(crate) bucket: Bucket,
     pub(crate) quota: Quota,
@@ -150,10 +154,28 @@ pub(crate) struct AppState {
 impl AppState {
     pub(crate) fn new(concurrency: u32) -> Arc<Self> {
         Arc::new(Self {
+            deleted: AtomicBool::new(false),
+            deletion: Notify::new(),
             gate: Gate::new(concurrency),
             bucket: Bucket::default(),
             quota: Quota::default(),
         })
+    }
+
+    /// The app is deleted: what it has under way ends.
+    pub(crate) fn delete(&self) {
+        self.deleted.store(true, Ordering::Release);
+        self.deletion.notify_waiters();
+    }
+
+    /// Waits until the app is deleted.
+    pub(crate) async fn until_deleted(self: Arc<Self>) {
+        let mut deletion = pin!(self.deletion.notified());
+        // From here on it is told, so that nothing is missed in between.
+        deletion.as_mut().enable();
+        if !self.deleted.load(Ordering::Acquire) {
+            deletion.await;
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use shared::error::{Error, Kind};
 use shared::id::{AppId, ContentHash};
 use shared::invocation::ScriptImage;
-use shared::name::ScriptName;
+use shared::name::{AppSlug, ScriptName};
 use shared::seam::{BoxFuture, Executor, Raised};
 use store::deployment;
 use store::{Store, StoreError};
@@ -75,14 +75,26 @@ impl LiveCatalog {
         Arc::clone(&self.generation)
     }
 
-    /// Loads every app. An app that cannot be loaded is logged and left out.
+    /// Loads every app, and serves them all at once. An app that cannot be loaded is logged and left
+    /// out.
     pub async fn load_all(&self) -> Result<(), StoreError> {
         let apps = self.store.read::<_, StoreError>(store::apps::list).await?;
+        let mut all = Vec::new();
         for app in apps {
-            if let Err(error) = self.load(app.id).await {
-                tracing::error!(app = %app.slug, %error, "the app cannot be served");
+            match self.prepare(app.id).await {
+                Ok(prepared) => all.extend(prepared.map(|prepared| (app.slug, prepared))),
+                Err(error) => cannot_be_served(&app.slug, &error),
             }
         }
+        let mut lasting = self.lasting();
+        let mut next = Vec::new();
+        for (slug, prepared) in all {
+            match self.built(prepared, &mut lasting) {
+                Ok(app) => next.extend(app),
+                Err(error) => cannot_be_served(&slug, &error),
+            }
+        }
+        self.swap(|apps| apps.extend(next.into_iter().map(|app| (app.context.id, app))));
         Ok(())
     }
 
@@ -152,11 +164,21 @@ impl LiveCatalog {
     /// process does not serve yet everything would be new: at a start that is all there is, and most
     /// of it is called later or never, so it is compiled when it is called first.
     async fn load(&self, app: AppId) -> Result<(), Error> {
+        match self.prepare(app).await? {
+            Some(prepared) => self.install(prepared),
+            None => {
+                self.remove(app);
+                Ok(())
+            }
+        }
+    }
+
+    /// Loads what is now deployed for an app and compiles what is new; `None` when it is deleted.
+    async fn prepare(&self, app: AppId) -> Result<Option<Prepared>, Error> {
         let loaded = self.store.read(move |conn| deployment::load(conn, app));
         let loaded = loaded.await.map_err(|error| unreadable(app, &error))?;
         let Some(deployment) = loaded else {
-            self.remove(app);
-            return Ok(());
+            return Ok(None);
         };
         let (prepared, served) = {
             let live = self.live.load();
@@ -166,7 +188,7 @@ impl LiveCatalog {
         if served {
             self.warm(&prepared).await;
         }
-        self.install(prepared)
+        Ok(Some(prepared))
     }
 
     /// Compiles what is new, so that the first request does not wait. A script that does not
@@ -187,23 +209,37 @@ impl LiveCatalog {
 
     /// Swaps an app in, unless a later state of it is served by now.
     fn install(&self, prepared: Prepared) -> Result<(), Error> {
-        let (app, number) = (prepared.deployment.app.id, prepared.deployment.number);
         let mut lasting = self.lasting();
-        if self.serves(Raised { app, number }) || self.loads.is_gone(app) {
-            return Ok(());
+        if let Some(next) = self.built(prepared, &mut lasting)? {
+            self.swap(|apps| drop(apps.insert(next.context.id, next)));
         }
-        let next = prepared.build(&mut lasting, &self.metrics, &self.bounds)?;
-        self.swap(|apps| drop(apps.insert(app, Arc::new(next))));
         Ok(())
     }
 
-    /// Serves an app no more: it is deleted. No other app ever has its id.
+    /// An app as it is to be served; `None` when a later state of it is served by now.
+    fn built(
+        &self,
+        prepared: Prepared,
+        lasting: &mut Lasting,
+    ) -> Result<Option<Arc<LiveApp>>, Error> {
+        let (app, number) = (prepared.deployment.app.id, prepared.deployment.number);
+        if self.serves(Raised { app, number }) || self.loads.is_gone(app) {
+            return Ok(None);
+        }
+        let next = prepared.build(lasting, &self.metrics, &self.bounds)?;
+        Ok(Some(Arc::new(next)))
+    }
+
+    /// Serves an app no more: it is deleted, and its runs end. No other app ever has its id.
     fn remove(&self, app: AppId) {
         let mut lasting = self.lasting();
         self.loads.gone(app);
-        lasting.remove(app);
+        let state = lasting.remove(app);
         if self.live.load().app(app).is_some() {
             self.swap(|apps| drop(apps.remove(&app)));
+        }
+        if let Some(state) = state {
+            state.delete();
         }
     }
 
@@ -218,6 +254,10 @@ impl LiveCatalog {
     fn lasting(&self) -> MutexGuard<'_, Lasting> {
         self.lasting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn cannot_be_served(app: &AppSlug, error: &Error) {
+    tracing::error!(%app, %error, "the app cannot be served");
 }
 
 fn unreadable(app: AppId, error: &StoreError) -> Error {

@@ -10,7 +10,6 @@ use shared::error::{Error, Kind, code};
 use shared::invocation::{
     Farewell, Input, Outcome, Pieces, ResponseBody, ScriptResponse, StreamItem, TriggerKind,
 };
-use shared::script_error::ScriptError;
 use shared::seam::{BoxFuture, DirectOutcome, DirectRun, Runner};
 
 use crate::admission::Gate;
@@ -109,7 +108,7 @@ impl Runner for DirectRuns {
 /// The outcome, for whoever asked for the run. Its end is recorded now, or when it has streamed its
 /// answer.
 fn shown(mut run: Run, outcome: Outcome) -> Outcome {
-    run.answered(status(&outcome));
+    run.answered(Error::status_of(&outcome).as_u16());
     match outcome.response {
         Some(ScriptResponse {
             status,
@@ -134,19 +133,6 @@ fn shown(mut run: Run, outcome: Outcome) -> Outcome {
                 completion: outcome.completion,
             }
         }
-    }
-}
-
-/// What a request would be answered with.
-fn status(outcome: &Outcome) -> u16 {
-    let failed = |error: &ScriptError| {
-        let own = error.public.as_ref().map(|public| public.status);
-        own.unwrap_or_else(|| Error::of_script(error).kind.status().as_u16())
-    };
-    match (&outcome.response, &outcome.completion.error) {
-        (Some(response), _) => response.status.as_u16(),
-        (None, Some(error)) => failed(error),
-        (None, None) => Kind::Internal.status().as_u16(),
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use shared::clock::SharedClock;
 use shared::event::EventInput;
-use shared::event::limits::DEPTH;
+use shared::event::limits::{DEPTH, MESSAGE_BYTES, message_too_long};
 use shared::id::EventId;
 use shared::invocation::{Input, Outcome, ResponseBody, ScriptResponse, TriggerKind};
 use shared::name::ScriptName;
@@ -71,6 +71,14 @@ impl Parts {
             allowance,
         } = call;
         let refuse = |kind, text| HostAnswer::Ready(Err(failed(kind, text)));
+        if args.len() > MESSAGE_BYTES {
+            let text = message_too_long("the argument", args.len());
+            return refuse(HostErrorKind::Limit, text);
+        }
+        let Some(fields) = fields(&args) else {
+            let text = "the argument is not JSON".to_owned();
+            return refuse(HostErrorKind::Invalid, text);
+        };
         let now = self.clock.now();
         let event = EventId::new(now);
         let cause = caller.cause.follows(caller.execution, event);
@@ -89,12 +97,6 @@ impl Parts {
         let Some(permit) = script.gate.enter() else {
             let text = format!("script `{name}` is at its limit of concurrent runs");
             return refuse(HostErrorKind::Busy, text);
-        };
-        let Some(fields) = fields(&args) else {
-            return refuse(
-                HostErrorKind::Invalid,
-                "the argument is not JSON".to_owned(),
-            );
         };
         let mut run = self.runs.start(Plan {
             app: Arc::clone(app),

@@ -28,6 +28,8 @@ const FLUSH_AFTER: Duration = Duration::from_secs(1);
 const FLUSH_AT: usize = 2_000;
 /// Records held while the database is away.
 const MOST: usize = 20_000;
+/// Apps in the table of what was trimmed after which it begins again.
+const FORGET_AT: usize = 10_000;
 /// New records of an app after which its old ones are looked at.
 const TRIM_EVERY: u64 = 1_000;
 /// Old records removed in one transaction. More than [`TRIM_EVERY`], so that trimming catches up.
@@ -170,6 +172,10 @@ impl Recorder {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
             let mut due = Vec::new();
+            if untrimmed.len() >= FORGET_AT {
+                // Deleted apps are among them. The others are trimmed once more than they need.
+                untrimmed.clear();
+            }
             for record in stored {
                 let count = untrimmed.entry(record.app_id()).or_insert(TRIM_EVERY);
                 *count += 1;

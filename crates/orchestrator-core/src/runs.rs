@@ -1,6 +1,7 @@
 //! The one door for runs: whatever runs a script starts it here, and leaves a record here however
 //! the run ends.
 
+mod deletion;
 mod record;
 
 use std::future::poll_fn;
@@ -26,6 +27,7 @@ use shared::seam::{Execution, Executor};
 use crate::admission::Permit;
 use crate::catalog::{LiveApp, LiveScript};
 use crate::recorder::Recorder;
+use deletion::Deletion;
 use record::{Books, Facts, Pending};
 
 /// Most bytes of an answer whose memory is not counted: what a connection has besides is more.
@@ -159,6 +161,7 @@ impl Runs {
         });
         Run {
             running: Some(start(&*self.executor, invocation)),
+            deletion: Deletion::of(&plan.app.state),
             execution,
             grant: plan.grant.map(Box::new),
             record: Pending::new(Facts {
@@ -183,6 +186,7 @@ impl Runs {
 pub(crate) struct Run<E: Execution + ?Sized = dyn Execution + Send> {
     /// Until the script has ended or begins to stream.
     running: Option<Pin<Box<E>>>,
+    deletion: Deletion,
     execution: ExecutionId,
     grant: Option<Box<Grant>>,
     record: Pending,
@@ -196,14 +200,21 @@ impl<E: Execution + ?Sized> Run<E> {
     }
 
     /// Its outcome, once. A streaming script goes on: see [`Self::streams`]. For any other,
-    /// [`Self::ended`] is to be called.
+    /// [`Self::ended`] is to be called. It ends when its app is deleted.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         let Some(running) = &mut self.running else {
             return Poll::Pending;
         };
-        let outcome = ready!(running.as_mut().poll(cx));
-        self.running = None;
-        Poll::Ready(outcome)
+        if let Poll::Ready(outcome) = running.as_mut().poll(cx) {
+            self.running = None;
+            return Poll::Ready(outcome);
+        }
+        ready!(self.deletion.poll(cx));
+        let (running, places) = (self.running.take(), self.places());
+        if let Some(running) = running {
+            running.abandon(Box::new(move |_completion| drop(places)));
+        }
+        Poll::Ready(Outcome::failed(deletion::error()))
     }
 
     /// The request it belongs to; `None` after its end.
@@ -238,6 +249,7 @@ impl<E: Execution + ?Sized> Run<E> {
     pub(crate) fn streams(&mut self, pieces: BodyStream) -> Streaming {
         Streaming {
             pieces: Some(pieces),
+            deletion: self.deletion.take(),
             record: self.record.take(),
             places: self.places(),
         }
@@ -324,6 +336,7 @@ fn because(completion: &mut Completion, reason: ScriptError) {
 /// A run that streams its answer, recorded when that has ended, however it does.
 pub(crate) struct Streaming {
     pieces: Option<BodyStream>,
+    deletion: Deletion,
     record: Pending,
     places: Places,
 }
@@ -334,7 +347,15 @@ impl Streaming {
         let Some(pieces) = &mut self.pieces else {
             return Poll::Ready(None);
         };
-        let item = ready!(pieces.as_mut().poll_next(cx));
+        let Poll::Ready(item) = pieces.as_mut().poll_next(cx) else {
+            ready!(self.deletion.poll(cx));
+            let end = Outcome::failed(deletion::error()).completion;
+            if let Some(pieces) = self.pieces.take() {
+                let places = std::mem::take(&mut self.places);
+                pieces.abandon(Box::new(move |_completion| drop(places)));
+            }
+            return Poll::Ready(Some(StreamItem::End(Box::new(end))));
+        };
         if !matches!(item, Some(StreamItem::Chunk(_))) {
             self.pieces = None;
         }

@@ -21,6 +21,8 @@ mod following;
 mod handling;
 #[path = "e2e/idle.rs"]
 mod idle;
+#[path = "e2e/isolation.rs"]
+mod isolation;
 #[path = "e2e/json_suite.rs"]
 mod json_suite;
 #[path = "e2e/killed.rs"]

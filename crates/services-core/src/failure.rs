@@ -25,8 +25,12 @@ impl Failed for StoreError {
                 let text = format!("{service}: the database is not available; try again later");
                 HostError::new(service, HostErrorKind::Unavailable, text)
             }
-            Self::NoSuchApp
-            | Self::Constraint(_)
+            Self::NoSuchApp | Self::OwnerGone(_) => {
+                tracing::info!(%service, "a host call of an app that was deleted meanwhile");
+                let text = format!("{service}: the app was deleted");
+                HostError::new(service, HostErrorKind::NotFound, text)
+            }
+            Self::Constraint(_)
             | Self::Column { .. }
             | Self::NoColumn { .. }
             | Self::Corrupt { .. }

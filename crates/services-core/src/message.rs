@@ -2,7 +2,7 @@
 //! because in a cluster the caller is another process.
 
 use shared::event::Message;
-use shared::event::limits::{DELAY, KEY_BYTES, MESSAGE_BYTES, UNIQUE_FOR};
+use shared::event::limits::{DELAY, KEY_BYTES, MESSAGE_BYTES, UNIQUE_FOR, message_too_long};
 use shared::retry::MAX_ATTEMPTS;
 use shared::service::{HostError, HostErrorKind, ServiceKind};
 
@@ -56,14 +56,7 @@ pub(crate) fn check_key(service: ServiceKind, what: &str, key: &str) -> Result<(
 /// Checks a JSON text; `what` it is.
 pub(crate) fn check_json(service: ServiceKind, what: &str, text: &[u8]) -> Result<(), HostError> {
     if text.len() > MESSAGE_BYTES {
-        return Err(beyond(
-            service,
-            format!(
-                "{what} has at most {} KiB as JSON; this one has {} bytes",
-                MESSAGE_BYTES >> 10,
-                text.len()
-            ),
-        ));
+        return Err(beyond(service, message_too_long(what, text.len())));
     }
     // What is ignored is not checked to be UTF-8.
     let text = std::str::from_utf8(text).ok();

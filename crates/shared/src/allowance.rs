@@ -117,10 +117,35 @@ pub struct Grant {
     pub until: Instant,
 }
 
+/// The end of a time that is longer than clocks can count.
+const AGES: Duration = Duration::from_hours(24);
+
 impl From<Allowance> for Grant {
-    /// Counts elapsed time from now on.
+    /// Counts elapsed time from now on. An allowance comes from another process, so any length of
+    /// time is possible.
     fn from(allowance: Allowance) -> Self {
-        let until = Instant::now() + allowance.wall.left;
+        let now = Instant::now();
+        let until = now.checked_add(allowance.wall.left);
+        let until = until.unwrap_or_else(|| now + AGES);
         Self { allowance, until }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+
+    #[test]
+    fn any_length_of_time_becomes_an_end() {
+        let of: ScriptName = "caller".parse().expect("a name");
+        for left in [Duration::ZERO, Duration::from_secs(1), Duration::MAX] {
+            let limits = Limits {
+                wall: left,
+                ..Limits::default()
+            };
+            let grant = Grant::from(Allowance::new(&limits, &limits, &of));
+            assert!(grant.until <= Instant::now() + AGES.max(left.min(AGES)));
+        }
     }
 }

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use crate::invocation::Outcome;
 use crate::origin::Origin;
-use crate::script_error::{Diagnostic, LimitKind, ScriptError, ScriptErrorKind};
+use crate::script_error::{Diagnostic, LimitKind, PublicError, ScriptError, ScriptErrorKind};
 
 pub mod code;
 
@@ -40,8 +42,7 @@ pub enum Kind {
 
 impl Kind {
     /// The HTTP status of this kind: the only mapping there is.
-    pub const fn status(self) -> http::StatusCode {
-        use http::StatusCode;
+    pub const fn status(self) -> StatusCode {
         match self {
             Self::InvalidInput => StatusCode::BAD_REQUEST,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
@@ -136,12 +137,33 @@ impl Error {
                 "the app is suspended on this server; its owner finds the reason under this \
                  request's id",
             ),
+            ScriptErrorKind::Cancelled => Self::new(
+                Kind::Unavailable,
+                code::RUN_ENDED,
+                format!("the server ended the run: {}", error.message),
+            ),
             ScriptErrorKind::Internal => Self::internal(),
             _ => Self::new(
                 Kind::Internal,
                 code::SCRIPT_FAILED,
                 "the script failed; its owner finds the reason under this request's id",
             ),
+        }
+    }
+
+    /// The status of a request whose script has ended this way: what the script answered, what it
+    /// threw for the client, or what its failure means.
+    pub fn status_of(outcome: &Outcome) -> StatusCode {
+        let failed = |error: &ScriptError| {
+            let own = error.public.as_ref();
+            let own = own.and_then(|public| StatusCode::from_u16(public.status).ok());
+            own.unwrap_or_else(|| Self::of_script(error).kind.status())
+        };
+        match (&outcome.response, &outcome.completion.error) {
+            // 1xx is not for scripts: it would promise another answer.
+            (Some(response), _) if !response.status.is_informational() => response.status,
+            (_, Some(error)) => failed(error),
+            (_, None) => Kind::Internal.status(),
         }
     }
 
@@ -193,6 +215,21 @@ impl Problem {
             detail: error.detail.clone().into_owned(),
             request_id,
             diagnostics: error.diagnostics.clone(),
+        }
+    }
+
+    /// `throw #{status: 404, message: "no such order"}`: exactly that.
+    pub fn thrown(public: &PublicError, request_id: Option<String>) -> Self {
+        let status = StatusCode::from_u16(public.status);
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self {
+            type_: "about:blank".to_owned(),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            code: code::THROWN.to_owned(),
+            detail: public.message.clone(),
+            request_id,
+            diagnostics: Vec::new(),
         }
     }
 

@@ -180,6 +180,11 @@ pub mod limits {
 
     /// Bytes of one message.
     pub const MESSAGE_BYTES: usize = 256 << 10;
+    /// What is said of one that has more; `what` it is.
+    pub fn message_too_long(what: &str, bytes: usize) -> String {
+        let most = MESSAGE_BYTES >> 10;
+        format!("{what} has at most {most} KiB as JSON; this one has {bytes} bytes")
+    }
     /// Bytes of an ordering or idempotency key.
     pub const KEY_BYTES: usize = 256;
     /// Effects in one transaction, and messages in one `send_many`.

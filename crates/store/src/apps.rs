@@ -7,7 +7,7 @@ use shared::name::{AppSlug, DomainName, EnvName};
 
 use crate::change::Change;
 use crate::conn::Conn;
-use crate::dialect::lock_name;
+use crate::dialect::{keeping, lock_name};
 use crate::error::StoreError;
 use crate::outbox::waiting::forget;
 use crate::row::Row;
@@ -77,9 +77,34 @@ pub fn insert(change: &mut Change<'_>, app: &AppRow) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Lets one change at a time give apps their names and say which is the default one.
+fn take_all(change: &mut Change<'_>) -> Result<(), StoreError> {
+    lock_name(change.conn(), "apps")
+}
+
+/// Whether the app that this change adds is the first one.
+pub fn is_first(change: &mut Change<'_>) -> Result<bool, StoreError> {
+    take_all(change)?;
+    let any = change
+        .conn()
+        .query_one("SELECT id FROM apps LIMIT 1", &[])?;
+    Ok(any.is_none())
+}
+
+/// An app that is about to be changed: nobody else changes it until this change is made.
+pub fn to_change(change: &mut Change<'_>, id: AppId) -> Result<AppRow, StoreError> {
+    take_all(change)?;
+    taken(change, id)
+}
+
+/// An app of which something is about to be changed that concerns no other.
+pub fn taken(change: &mut Change<'_>, id: AppId) -> Result<AppRow, StoreError> {
+    get(change.of(id)?, id)?.ok_or(StoreError::NoSuchApp)
+}
+
 /// Makes room for a new default app; until the write ends, for no other.
 fn no_default(change: &mut Change<'_>) -> Result<(), StoreError> {
-    lock_name(change.conn(), "default app")?;
+    take_all(change)?;
     let sql = "SELECT id FROM apps WHERE is_default = 1";
     for row in change.conn().query(sql, &[])? {
         let id = AppId::from_bytes(row.array("id")?);
@@ -115,9 +140,10 @@ pub fn get(conn: &mut dyn Conn, id: AppId) -> Result<Option<AppRow>, StoreError>
         .transpose()
 }
 
-/// Whether there is an app with an id.
-pub(crate) fn exists(conn: &mut dyn Conn, id: AppId) -> Result<bool, StoreError> {
-    let row = conn.query_one("SELECT id FROM apps WHERE id = ?1", &[id.as_bytes().into()])?;
+/// Whether there is an app with an id; it stays until the transaction ends.
+pub(crate) fn stays(conn: &mut dyn Conn, id: AppId) -> Result<bool, StoreError> {
+    let sql = format!("SELECT id FROM apps WHERE id = ?1 {}", keeping(conn));
+    let row = conn.query_one(&sql, &[id.as_bytes().into()])?;
     Ok(row.is_some())
 }
 
@@ -142,7 +168,7 @@ pub fn list(conn: &mut dyn Conn) -> Result<Vec<AppRow>, StoreError> {
     conn.query(&sql, &[])?.iter().map(app).collect()
 }
 
-/// Writes an app's changed columns. The old name keeps leading here until another app takes it.
+/// Writes the changed columns of an app that came from [`to_change`]. The old name keeps leading here until another app takes it.
 pub fn update(change: &mut Change<'_>, old: &AppRow, new: &AppRow) -> Result<(), StoreError> {
     if new.is_default && !old.is_default {
         no_default(change)?;
@@ -269,6 +295,12 @@ pub fn set_env(change: &mut Change<'_>, app: AppId, row: &EnvRow) -> Result<(), 
         ],
     )?;
     Ok(())
+}
+
+/// An app's variables, which are about to be changed: nobody else changes them until this change is
+/// made.
+pub fn env_to_change(change: &mut Change<'_>, app: AppId) -> Result<Vec<EnvRow>, StoreError> {
+    env(change.of(app)?, app)
 }
 
 /// Removes a variable; whether it was there.

@@ -42,8 +42,9 @@ impl<'c> Change<'c> {
     }
 
     /// The connection, for what changes what is served for an app: its number is raised, and all
-    /// processes are told once the transaction has committed. [`StoreError::NoSuchApp`] when there
-    /// is no such app.
+    /// processes are told once the transaction has committed. Raising it keeps other changes of the
+    /// app waiting, so what is read from here on is what the change is made to.
+    /// [`StoreError::NoSuchApp`] when there is no such app.
     pub(crate) fn of(&mut self, app: AppId) -> Result<&mut dyn Conn, StoreError> {
         if !self.raised.contains_key(&app) {
             let row = self.conn.query_one(

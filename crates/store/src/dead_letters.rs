@@ -105,7 +105,7 @@ fn of_row(row: &Row) -> Result<DeadLetter, StoreError> {
 
 /// Stores one, unless its app is gone.
 pub(crate) fn insert(conn: &mut dyn Conn, dead: &DeadLetter) -> Result<(), StoreError> {
-    if !crate::apps::exists(conn, dead.app)? {
+    if !crate::apps::stays(conn, dead.app)? {
         return Ok(());
     }
     let sql = format!(

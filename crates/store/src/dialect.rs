@@ -51,7 +51,16 @@ pub(crate) fn locking(conn: &dyn Conn) -> &'static str {
     }
 }
 
-/// The same, without the rows that another transaction is changing.
+/// What ends a `SELECT` whose rows are to stay, without keeping them from being changed: rows that
+/// belong to them are about to be written. SQLite has one writer anyway.
+pub(crate) fn keeping(conn: &dyn Conn) -> &'static str {
+    match conn.dialect() {
+        Dialect::Sqlite => "",
+        Dialect::Postgres => "FOR KEY SHARE",
+    }
+}
+
+/// The same as [`locking`], without the rows that another transaction is changing.
 pub(crate) fn locking_free(conn: &dyn Conn) -> &'static str {
     match conn.dialect() {
         Dialect::Sqlite => "",

@@ -6,9 +6,12 @@ pub enum StoreError {
     /// There is no app with the id.
     #[error("there is no such app")]
     NoSuchApp,
-    /// A unique or foreign key refused the write.
+    /// A unique key refused the write.
     #[error("the write breaks the constraint {0}")]
     Constraint(String),
+    /// A foreign key refused the write: what it belongs to is gone, an app as a rule.
+    #[error("what the write belongs to is gone: {0}")]
+    OwnerGone(String),
     /// A value that cannot be stored (U+0000 in text).
     #[error("text with the character U+0000 cannot be stored")]
     NulInText,
@@ -75,6 +78,7 @@ impl StoreError {
     pub(crate) fn again(&self) -> Self {
         match self {
             Self::Constraint(text) => Self::Constraint(text.clone()),
+            Self::OwnerGone(text) => Self::OwnerGone(text.clone()),
             Self::NoSuchApp => Self::NoSuchApp,
             Self::NulInText => Self::NulInText,
             Self::Unavailable(text) => Self::Unavailable(text.clone()),
@@ -89,7 +93,7 @@ impl StoreError {
         matches!(self, Self::Unavailable(_) | Self::DiskFailed(_))
     }
 
-    /// Whether a unique or foreign key refused the write.
+    /// Whether a unique key refused the write.
     pub fn is_constraint(&self) -> bool {
         matches!(self, Self::Constraint(_))
     }

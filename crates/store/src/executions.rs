@@ -28,7 +28,7 @@ pub fn insert(conn: &mut dyn Conn, records: &[ExecutionRecord]) -> Result<(), St
         let app = record.app.id;
         let there = match known.get(&app) {
             Some(there) => *there,
-            None => *known.entry(app).or_insert(apps::exists(conn, app)?),
+            None => *known.entry(app).or_insert(apps::stays(conn, app)?),
         };
         if there {
             insert_one(conn, record)?;

@@ -173,8 +173,10 @@ impl Handover {
         }
         let now = Instant::now();
         let mut state = self.lock();
-        let last = state.counted.get(&app);
-        let due = last.is_none_or(|last| now.duration_since(*last) >= RECOUNT);
+        state
+            .counted
+            .retain(|_, last| now.duration_since(*last) < RECOUNT);
+        let due = !state.counted.contains_key(&app);
         if due {
             state.counted.insert(app, now);
         }

@@ -30,6 +30,7 @@ const MIGRATIONS: &[Migration] = migrations![
     5 "0005_deployments",
     6 "0006_schedules",
     7 "0007_order",
+    8 "0008_one_default_app",
 ];
 
 /// The newest schema this program knows.

@@ -13,15 +13,17 @@ use shared::script_error::{ScriptError, ScriptErrorKind};
 
 /// Bytes of one app in one process, beyond which the app is suspended.
 const LEFT_PER_APP: u64 = 16 << 20;
-/// Apps that are counted.
-const APPS: usize = 10_000;
+/// Apps in the table after which those are forgotten that are not served any more.
+const FORGET_AT: usize = 1_000;
 
 /// What an app has left so far.
 #[derive(Default)]
 struct Left {
     bytes: u64,
-    /// The app as it was when it left too much. A deploy makes another one.
-    suspended: Option<Weak<AppContext>>,
+    /// The app as it was when it last left something. A deploy makes another one.
+    app: Weak<AppContext>,
+    /// It had left too much by then.
+    suspended: bool,
 }
 
 /// What runs of all workers have left.
@@ -36,13 +38,14 @@ impl Leaks {
     /// Counts what a run left; returns the app's total.
     pub(super) fn count(&self, app: &Arc<AppContext>, bytes: u64) -> u64 {
         let mut apps = self.apps();
-        if apps.len() >= APPS && !apps.contains_key(&app.id) {
-            return bytes;
+        if apps.len() >= FORGET_AT && !apps.contains_key(&app.id) {
+            apps.retain(|_, left| left.app.strong_count() > 0);
         }
         let left = apps.entry(app.id).or_default();
         left.bytes = left.bytes.saturating_add(bytes);
-        if left.bytes > LEFT_PER_APP {
-            left.suspended = Some(Arc::downgrade(app));
+        left.app = Arc::downgrade(app);
+        left.suspended = left.bytes > LEFT_PER_APP;
+        if left.suspended {
             self.any.store(true, Ordering::Relaxed);
         }
         left.bytes
@@ -55,8 +58,8 @@ impl Leaks {
         }
         let apps = self.apps();
         let left = apps.get(&app.id).filter(|left| {
-            let suspended = left.suspended.as_ref();
-            suspended.is_some_and(|suspended| std::ptr::eq(suspended.as_ptr(), Arc::as_ptr(app)))
+            let same = std::ptr::eq(left.app.as_ptr(), Arc::as_ptr(app));
+            left.suspended && same
         });
         left.map_or(Ok(()), |left| Err(suspended(left.bytes)))
     }
@@ -99,6 +102,18 @@ mod tests {
         assert!(leaks.check(&deployed).is_ok());
         leaks.count(&deployed, 1);
         assert!(leaks.check(&deployed).is_err(), "it goes on leaving");
+    }
+
+    #[test]
+    fn apps_that_are_gone_are_forgotten_and_new_ones_counted() {
+        let leaks = Leaks::default();
+        for _ in 0..FORGET_AT {
+            leaks.count(&app(), 1);
+        }
+        let new = app();
+        leaks.count(&new, LEFT_PER_APP + 1);
+        assert!(leaks.check(&new).is_err());
+        assert_eq!(leaks.apps().len(), 1);
     }
 
     #[test]

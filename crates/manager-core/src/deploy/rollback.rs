@@ -20,8 +20,7 @@ pub(crate) async fn roll_back(
     let release = caller
         .manager
         .change::<_, ApiError>(move |change| {
-            let app = apps::get(change.conn(), id)?;
-            let app = app.ok_or_else(|| ApiError::not_found("the app was deleted"))?;
+            let app = apps::taken(change, id)?;
             let active = app.active_release;
             if_match.check(&active.unwrap_or(0).to_string(), "the active release")?;
             let row = target(change.conn(), &app, to)?;

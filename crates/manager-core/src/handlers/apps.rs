@@ -84,7 +84,7 @@ pub(crate) async fn create(
                 id: AppId::new(now),
                 slug: body.name,
                 description: body.description,
-                is_default: apps::list(change.conn())?.is_empty(),
+                is_default: apps::is_first(change)?,
                 limits: LimitSettings::default(),
                 active_release: None,
                 created_at: now,
@@ -141,8 +141,7 @@ pub(crate) async fn update(
     let (app, domains) = caller
         .manager
         .change::<_, ApiError>(move |change| {
-            let old = apps::get(change.conn(), id)?;
-            let old = old.ok_or_else(|| ApiError::not_found("the app was deleted meanwhile"))?;
+            let old = apps::to_change(change, id)?;
             if_match.check(&tag_of(&old), "the app")?;
             let new = changed(&old, body, now);
             let detail = format!("there is an app `{}` already", new.slug);
@@ -234,8 +233,7 @@ async fn try_to_delete(caller: &InApp<CanAdmin>, if_match: IfMatch) -> ApiResult
     let (person, now) = (caller.principal.clone(), caller.manager.clock().now());
     let id = caller.app.id;
     let delete = caller.manager.change::<_, ApiError>(move |change| {
-        let app = apps::get(change.conn(), id)?;
-        let app = app.ok_or_else(|| ApiError::not_found("there is no such app"))?;
+        let app = apps::taken(change, id)?;
         if_match.check(&tag_of(&app), "the app")?;
         apps::delete(change, id)?;
         Ok(audit(

@@ -89,7 +89,7 @@ pub(crate) async fn set(
     let (tag, row) = caller
         .manager
         .change::<_, ApiError>(move |change| {
-            let before = apps::env(change.conn(), id)?;
+            let before = apps::env_to_change(change, id)?;
             if_match.check(&tag_of(&before), "the environment")?;
             let row = next_row(&before, name, body.value, now)?;
             apps::set_env(change, id, &row)?;
@@ -135,7 +135,8 @@ pub(crate) async fn delete(
     let tag = caller
         .manager
         .change::<_, ApiError>(move |change| {
-            if_match.check(&tag_of(&apps::env(change.conn(), id)?), "the environment")?;
+            let before = apps::env_to_change(change, id)?;
+            if_match.check(&tag_of(&before), "the environment")?;
             if !apps::delete_env(change, id, &name)? {
                 let detail = format!("the app has no environment variable `{name}`");
                 return Err(ApiError::not_found(detail));

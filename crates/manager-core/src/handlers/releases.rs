@@ -112,7 +112,7 @@ pub(crate) async fn list(
     responses((status = 200, description = "The release; `ETag` is its number.",
         body = ReleaseDetail)))]
 pub(crate) async fn get(caller: InApp<CanRead>) -> ApiResult<Tagged<Json<ReleaseDetail>>> {
-    let number: i64 = caller.params.get("number")?;
+    let number = caller.params.number("number", "release")?;
     let (id, active) = (caller.app.id, caller.app.active_release);
     let row = caller
         .manager

@@ -141,7 +141,7 @@ pub(crate) async fn versions(
     responses((status = 200, description = "The version.", body = VersionDetail)))]
 pub(crate) async fn version(caller: InApp<CanRead>) -> ApiResult<Json<VersionDetail>> {
     let name: ScriptName = caller.params.get("script")?;
-    let number: i64 = caller.params.get("version")?;
+    let number = caller.params.number("version", "version")?;
     let app = caller.app;
     caller
         .manager

@@ -14,7 +14,7 @@ use shared::api::{LogEntry, RunResponse, RunResult};
 use shared::error::{Error, Problem};
 use shared::invocation::{BodyStream, Completion, LogLine, Outcome, ResponseBody, StreamItem};
 use shared::name::ScriptName;
-use shared::script_error::{PublicError, ScriptError, ScriptErrorKind};
+use shared::script_error::{ScriptError, ScriptErrorKind};
 use shared::seam::DirectOutcome;
 use tokio_stream::{Stream, StreamExt as _};
 
@@ -133,12 +133,17 @@ fn view(status: StatusCode, headers: &HeaderMap, body: Bytes) -> RunResponse {
 
 /// The script's answer as the answer of the request.
 pub(super) fn streamed(outcome: Outcome) -> Response {
-    let Some(script) = outcome.response else {
+    let status = Error::status_of(&outcome);
+    let Some(script) = outcome.response.filter(|r| r.status == status) else {
         return match outcome.completion.error {
             Some(ScriptError {
                 public: Some(public),
                 ..
-            }) => thrown(&public),
+            }) => {
+                let kind = HeaderValue::from_static(Problem::MEDIA_TYPE);
+                let problem = Problem::thrown(&public, None).to_json();
+                (status, [(header::CONTENT_TYPE, kind)], problem).into_response()
+            }
             Some(error) => ApiError::from(Error::of_script(&error)).into_response(),
             None => ApiError::internal().into_response(),
         };
@@ -164,22 +169,6 @@ fn clean(mut headers: HeaderMap) -> HeaderMap {
         HeaderValue::from_static("sandbox"),
     );
     headers
-}
-
-/// `throw #{status: 404, message: "no such order"}`: exactly that, as a problem.
-fn thrown(public: &PublicError) -> Response {
-    let status = StatusCode::from_u16(public.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let problem = Problem {
-        type_: "about:blank".to_owned(),
-        title: status.canonical_reason().unwrap_or("Error").to_owned(),
-        status: status.as_u16(),
-        code: shared::error::code::THROWN.to_owned(),
-        detail: public.message.clone(),
-        request_id: None,
-        diagnostics: Vec::new(),
-    };
-    let kind = HeaderValue::from_static(Problem::MEDIA_TYPE);
-    (status, [(header::CONTENT_TYPE, kind)], problem.to_json()).into_response()
 }
 
 /// A streamed body.

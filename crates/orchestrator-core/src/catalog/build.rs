@@ -59,6 +59,8 @@ impl Prepared {
         } = self;
         let app = from.app.id;
         let app_limits = Limits::default().with(&from.app.limits, &bounds.ceiling);
+        let has = |name: &ScriptName| images.contains_key(name);
+        let state = lasting.app(app, bounds.app_concurrency, has);
         let mut scripts = BTreeMap::new();
         for (name, image) in images {
             let limits = app_limits.with(&from.snapshot.scripts[&name].limits, &bounds.ceiling);
@@ -99,7 +101,7 @@ impl Prepared {
             routes: route_table(&from, &scripts)?,
             triggers: triggers(&from, &scripts)?,
             scripts,
-            state: lasting.app(app, bounds.app_concurrency),
+            state,
             domains,
             redirects: from.redirects,
             is_default: from.app.is_default,

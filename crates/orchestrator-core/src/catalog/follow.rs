@@ -1,9 +1,10 @@
 //! Following what is deployed, by whichever process: told of a change, it is loaded.
 //!
-//! Where processes share a database, a notification can be lost without anybody noticing, so there
-//! the numbers of all apps are compared now and then. A process that is alone is told of everything.
+//! Where processes can share a database, a notification can be lost without anybody noticing, the
+//! first one too, so there the numbers of all apps are compared now and then. With a database of its
+//! own a process is told of everything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,9 +18,12 @@ use tokio::time::Instant;
 
 use super::LiveCatalog;
 
-/// Loads this follows at the same time.
+/// Loads this follows at the same time, without those that take long.
 const LOADS: usize = 8;
-/// How often numbers are compared where there are other processes: the longest a change that
+/// From here on a load takes long: it keeps no other app waiting, and a newer state of its own app is
+/// loaded beside it.
+const LONG: Duration = Duration::from_secs(1);
+/// How often numbers are compared where there can be other processes: the longest a change that
 /// nobody was told of stays unseen.
 const COMPARE: Duration = Duration::from_secs(9);
 /// The same where notifications do not arrive.
@@ -31,6 +35,8 @@ const AWAY: Duration = Duration::from_millis(500);
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Wanted {
     apps: BTreeMap<AppId, i64>,
+    /// Loads under way, by app and number, with the time they began.
+    loading: BTreeMap<(AppId, i64), Instant>,
     /// The numbers of all apps are to be compared.
     compare: bool,
     comparing: bool,
@@ -47,9 +53,18 @@ enum Step {
     Load(Raised),
 }
 
+/// What a comparison has found.
+#[derive(Debug, Default)]
+struct Compared {
+    /// What is served in another state than it is stored in.
+    missed: Vec<Raised>,
+    /// All apps there are.
+    stored: BTreeMap<AppId, i64>,
+}
+
 /// How it went.
 enum Done {
-    Compared(Result<Vec<Raised>, StoreError>),
+    Compared(Result<Compared, StoreError>),
     Loaded(Raised, Result<(), Error>),
 }
 
@@ -62,6 +77,10 @@ impl Wanted {
     }
 
     fn want(&mut self, Raised { app, number }: Raised) {
+        let mut under_way = self.loading.range((app, number)..);
+        if under_way.next().is_some_and(|((of, _), _)| *of == app) {
+            return;
+        }
         let wanted = self.apps.entry(app).or_default();
         *wanted = number.max(*wanted);
     }
@@ -72,11 +91,13 @@ impl Wanted {
     }
 
     /// The next thing to do; it counts as begun.
-    fn next(&mut self) -> Option<Step> {
+    fn next(&mut self, now: Instant) -> Option<Step> {
         if self.pause_until.is_some() {
             return None;
         }
-        if let Some((app, number)) = self.apps.pop_first() {
+        if let Some(app) = self.next_app(now) {
+            let number = self.apps.remove(&app)?;
+            self.loading.insert((app, number), now);
             return Some(Step::Load(Raised { app, number }));
         }
         // Another reason that comes up meanwhile is compared for again.
@@ -88,12 +109,40 @@ impl Wanted {
         })
     }
 
+    /// The loads that have not taken long so far.
+    fn quick(&self, now: Instant) -> impl Iterator<Item = (AppId, Instant)> {
+        let began = self.loading.iter().map(|((app, _), began)| (*app, *began));
+        began.filter(move |(_, began)| now < *began + LONG)
+    }
+
+    /// The app to load next, if there is a place.
+    fn next_app(&self, now: Instant) -> Option<AppId> {
+        let busy: BTreeSet<AppId> = self.quick(now).map(|(app, _)| app).collect();
+        if busy.len() >= LOADS {
+            return None;
+        }
+        self.apps.keys().find(|app| !busy.contains(app)).copied()
+    }
+
+    /// When there is something to do though nothing has ended: the pause is over, or a load takes
+    /// long from then on and gives its place up.
+    fn wake(&self, now: Instant) -> Option<Instant> {
+        if self.pause_until.is_some() || self.apps.is_empty() {
+            return self.pause_until;
+        }
+        self.quick(now).map(|(_, began)| began + LONG).min()
+    }
+
     /// What follows from how it went.
     fn done(&mut self, done: Done, now: Instant) {
+        if let Done::Loaded(Raised { app, number }, _) = done {
+            self.loading.remove(&(app, number));
+        }
         match done {
             Done::Compared(Ok(found)) => {
                 self.comparing = false;
-                for raised in found {
+                self.broken.retain(|app, _| found.stored.contains_key(app));
+                for raised in found.missed {
                     if self.broken.get(&raised.app) != Some(&raised.number) {
                         self.want(raised);
                     }
@@ -124,26 +173,20 @@ impl LiveCatalog {
     pub async fn follow(self: Arc<Self>, hints: bool) -> Result<(), String> {
         let news = self.store.handover().news();
         self.store.listen();
-        let polls = !hints && self.store.handover().is_shared();
+        let shared = self.store.handover().is_shared();
+        let every = shared.then_some(if hints { COMPARE } else { POLL });
         let mut wanted = Wanted::default();
         let mut steps = JoinSet::new();
         let mut compared_at = Instant::now();
         loop {
             let now = Instant::now();
             wanted.resume(now);
-            while steps.len() < LOADS
-                && let Some(step) = wanted.next()
-            {
+            while let Some(step) = wanted.next(now) {
                 if step == Step::Compare {
                     compared_at = now;
                 }
                 steps.spawn(Arc::clone(&self).step(step));
             }
-            let every = if polls {
-                Some(POLL)
-            } else {
-                news.in_company().then_some(COMPARE)
-            };
             let compare = every.map(|every| compared_at + every);
             tokio::select! {
                 heard = news.next() => wanted.hear(heard),
@@ -155,7 +198,7 @@ impl LiveCatalog {
                     compared_at = Instant::now();
                     wanted.compare = true;
                 }
-                () = until(wanted.pause_until) => {}
+                () = until(wanted.wake(now)) => {}
             }
         }
     }
@@ -167,24 +210,24 @@ impl LiveCatalog {
         }
     }
 
-    /// The apps that are served in another state than they are stored in. Those that are gone are
-    /// served no more when this returns.
-    async fn compare(&self) -> Result<Vec<Raised>, StoreError> {
+    /// Compares what is served with what is stored. Apps that are gone are served no more when this
+    /// returns.
+    async fn compare(&self) -> Result<Compared, StoreError> {
         // Before the database is asked: what comes meanwhile is not missed there.
         let served: Vec<AppId> = self.live().apps.keys().copied().collect();
-        let numbers = self.store.read(deployment::numbers).await?;
+        let stored = self.store.read(deployment::numbers).await?;
         for app in served {
-            if !numbers.contains_key(&app) {
+            if !stored.contains_key(&app) {
                 self.metrics.changes_missed.inc();
                 self.remove(app);
             }
         }
-        let raised = numbers.into_iter();
-        let raised = raised.map(|(app, number)| Raised { app, number });
+        let raised = stored.iter();
+        let raised = raised.map(|(&app, &number)| Raised { app, number });
         let missed = raised.filter(|raised| !self.serves(*raised) && !self.loads.brings(*raised));
         let missed: Vec<Raised> = missed.collect();
         self.metrics.changes_missed.inc_by(missed.len() as u64);
-        Ok(missed)
+        Ok(Compared { missed, stored })
     }
 }
 

@@ -8,28 +8,45 @@ use shared::name::ScriptName;
 
 use crate::admission::{AppState, Gate};
 
-#[derive(Default)]
-pub(super) struct Lasting {
-    apps: HashMap<AppId, Arc<AppState>>,
-    scripts: HashMap<(AppId, ScriptName), Arc<Gate>>,
+/// What lasts of one app.
+struct LastingApp {
+    state: Arc<AppState>,
+    scripts: HashMap<ScriptName, Arc<Gate>>,
 }
 
+#[derive(Default)]
+pub(super) struct Lasting(HashMap<AppId, LastingApp>);
+
 impl Lasting {
-    /// The state of an app; `concurrency` is for a new one.
-    pub(super) fn app(&mut self, app: AppId, concurrency: u32) -> Arc<AppState> {
-        let state = self.apps.entry(app);
-        Arc::clone(state.or_insert_with(|| AppState::new(concurrency)))
+    /// The state of an app; `concurrency` is for a new one. Of its scripts, those are forgotten that
+    /// a release has no more, once nothing of them is under way.
+    pub(super) fn app(
+        &mut self,
+        app: AppId,
+        concurrency: u32,
+        has: impl Fn(&ScriptName) -> bool,
+    ) -> Arc<AppState> {
+        let lasting = self.0.entry(app).or_insert_with(|| LastingApp {
+            state: AppState::new(concurrency),
+            scripts: HashMap::new(),
+        });
+        let scripts = &mut lasting.scripts;
+        scripts.retain(|name, gate| has(name) || gate.under_way() > 0);
+        Arc::clone(&lasting.state)
     }
 
-    /// The gate of a script, whose bound the caller sets.
+    /// The gate of a script, whose bound the caller sets; of an app whose state was asked for.
     pub(super) fn gate(&mut self, app: AppId, name: &ScriptName) -> Arc<Gate> {
-        let known = self.scripts.entry((app, name.clone()));
-        Arc::clone(known.or_insert_with(|| Gate::new(0)))
+        let new = || Gate::new(0);
+        let Some(lasting) = self.0.get_mut(&app) else {
+            return new();
+        };
+        let known = lasting.scripts.entry(name.clone());
+        Arc::clone(known.or_insert_with(new))
     }
 
     /// Forgets an app.
-    pub(super) fn remove(&mut self, app: AppId) {
-        self.apps.remove(&app);
-        self.scripts.retain(|(owner, _), _| *owner != app);
+    pub(super) fn remove(&mut self, app: AppId) -> Option<Arc<AppState>> {
+        self.0.remove(&app).map(|lasting| lasting.state)
     }
 }

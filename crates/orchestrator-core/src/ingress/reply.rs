@@ -13,7 +13,7 @@ use shared::invocation::{Outcome, ResponseBody, StreamItem};
 use shared::memory::NoRoom;
 use shared::origin::{Origin, mentions_session};
 use shared::routing::Method;
-use shared::script_error::{PublicError, ScriptError};
+use shared::script_error::ScriptError;
 use shared::seam::Execution;
 
 use crate::body::{Body, BoxBody, BoxError};
@@ -168,18 +168,18 @@ pub(super) fn of_outcome(outcome: Outcome, run: &mut Run<dyn Execution>) -> Resp
 fn answer_of(outcome: Outcome, run: &mut Run<dyn Execution>) -> Response<Body> {
     let id = run.request();
     let id = id.expect("the run was only just started and has not ended");
-    // 1xx is not for scripts: it would promise another answer.
-    let script = outcome.response.filter(|r| r.status.as_u16() >= 200);
+    let status = Error::status_of(&outcome);
+    let script = outcome.response.filter(|r| r.status == status);
     let Some(script) = script else {
         let response = match &outcome.completion.error {
             Some(ScriptError {
                 public: Some(public),
                 ..
-            }) => thrown(public, id),
+            }) => as_json(Problem::thrown(public, Some(id.to_string())), status),
             Some(error) => problem(&Error::of_script(error), id),
             None => problem(&script_failed(), id),
         };
-        run.answered(response.status().as_u16());
+        run.answered(status.as_u16());
         run.ended(outcome.completion);
         return response;
     };
@@ -192,7 +192,7 @@ fn answer_of(outcome: Outcome, run: &mut Run<dyn Execution>) -> Response<Body> {
         run.ended(outcome.completion);
         return response;
     }
-    run.answered(script.status.as_u16());
+    run.answered(status.as_u16());
     let body = match script.body {
         ResponseBody::Full(bytes) => {
             run.ended(outcome.completion);
@@ -234,21 +234,6 @@ fn clean(mut headers: HeaderMap) -> HeaderMap {
 fn script_failed() -> Error {
     let detail = "the script failed; its owner finds the reason under this request's id";
     Error::new(Kind::Internal, "script_failed", detail)
-}
-
-/// `throw #{status: 404, message: "no such order"}`: exactly that, as a problem.
-fn thrown(public: &PublicError, id: RequestId) -> Response<Body> {
-    let status = StatusCode::from_u16(public.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let problem = Problem {
-        type_: "about:blank".to_owned(),
-        title: status.canonical_reason().unwrap_or("Error").to_owned(),
-        status: status.as_u16(),
-        code: "thrown".to_owned(),
-        detail: public.message.clone(),
-        request_id: Some(id.to_string()),
-        diagnostics: Vec::new(),
-    };
-    as_json(problem, status)
 }
 
 /// A streamed body.

@@ -216,3 +216,23 @@ fn an_app_that_is_gone_is_not_served_and_a_restart_finds_the_others() {
     assert_eq!(server.get("/").code(), "no_app");
     assert_eq!(server.send("GET", "other.localhost", "/", "").body, "other");
 }
+
+#[test]
+fn loads_that_hang_keep_no_other_app_waiting() {
+    let server = Server::start();
+    let stuck: Vec<_> = (0..9)
+        .map(|at| server.app(&format!("stuck-{at}"), false))
+        .collect();
+    let other = server.shop("text one");
+    let following = server
+        .runtime
+        .spawn(server.orchestrator.catalog().follow(true));
+    for app in stuck {
+        server.refresh(app).unwrap();
+        server.store_release(app, &[("main", "slow never")], &all_to_main());
+        compiles(&server);
+    }
+    server.store_release(other, &[("main", "text two")], &all_to_main());
+    while server.get("/").body != "two" {}
+    following.abort();
+}

@@ -1,6 +1,6 @@
 //! What is kept about runs.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::sync::Arc;
 
 use orchestrator_core::{Format, TailFilter, TailItem};
@@ -59,6 +59,41 @@ fn a_run_whose_client_left_is_recorded_as_cancelled() {
     let rows = stored(&server, app);
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].status, &*rows[0].outcome), (None, "cancelled"));
+}
+
+/// An app that is deleted while its run goes on; the answer of that run.
+fn deleted_while_it_runs(source: &str) -> (Server, String) {
+    let server = Server::start();
+    let app = server.shop(source);
+    let mut stream = server.connect();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: shop.localhost\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    server.started();
+    server.change(move |change| store::apps::delete(change, app));
+    server.refresh(app).unwrap();
+    let permit = server.runtime.block_on(server.fake.cancelled.acquire());
+    permit.unwrap().forget();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(stored(&server, app).is_empty(), "nothing of it is kept");
+    (server, answer)
+}
+
+#[test]
+fn a_run_ends_with_its_app_and_the_answer_says_so() {
+    let (server, answer) = deleted_while_it_runs("hang");
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("run_ended"), "{answer}");
+    assert!(answer.contains("the app was deleted"), "{answer}");
+    assert_eq!(server.get("/").code(), "no_app");
+}
+
+#[test]
+fn a_streamed_answer_breaks_off_with_its_app() {
+    let (_server, answer) = deleted_while_it_runs("stream");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(!answer.ends_with("0\r\n\r\n"), "it looks whole: {answer}");
 }
 
 #[test]

@@ -417,6 +417,21 @@ fn what_was_told_while_nobody_listened_is_found_on_listening_again() {
     assert!(missed(&there) > before, "something was told of to nobody");
 }
 
+/// A server that has heard of nobody since its start: what comes from elsewhere is found too.
+#[test]
+fn a_server_that_never_met_another_finds_what_nobody_told_it_of() {
+    let url = Postgres::shared().fresh();
+    let alone = setup().postgres(&url).start();
+    make(&alone, "shop");
+    Postgres::shared().sql(
+        &url,
+        "INSERT INTO env (app_id, name, value, updated_at) \
+         SELECT id, 'COLOR', 'red', 0 FROM apps WHERE slug = 'shop'; \
+         UPDATE apps SET deployment = deployment + 1 WHERE slug = 'shop'",
+    );
+    wait_until(&alone, "shop", || text(&alone, "shop") == "one red");
+}
+
 /// The guard off: a number that stays is not followed, although all numbers were compared since.
 #[test]
 fn what_raises_no_number_is_not_followed() {

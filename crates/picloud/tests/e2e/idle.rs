@@ -1,4 +1,5 @@
-//! A server nobody asks does nothing, with triggers and a schedule too: no SQL, no wake-ups.
+//! A server nobody asks does nothing, with triggers and a schedule too: no SQL, no wake-ups. With a
+//! database that others may use it looks now and then whether somebody did.
 
 use std::time::Duration;
 
@@ -13,6 +14,10 @@ const QUIET: Duration = Duration::from_secs(3);
 /// More than a stray wake-up or two, fewer than any loop. The benchmark's row `idle` asks for at
 /// most 5 in a minute, on a machine that does nothing else.
 const SWITCHES: u64 = 15;
+
+/// Statements of looking once whether anything that is served has changed: it happens every nine
+/// seconds.
+const COMPARE: u64 = 3;
 
 /// Statements of looking at everything once, and of what the deploy may have left to tell; it
 /// happens every ten seconds.
@@ -73,11 +78,14 @@ fn watched(server: &Server) -> (u64, u64) {
     (statements(server) - quiet, switches)
 }
 
-fn does_nothing_when_idle(setup: Setup) {
+fn does_nothing_when_idle(setup: Setup, but_for: u64) {
     let server = started(setup);
     used(&server);
     let (statements, switches) = watched(&server);
-    assert_eq!(statements, 0, "SQL without a request");
+    assert!(
+        statements <= but_for,
+        "{statements} statements without a request"
+    );
     assert!(
         switches <= SWITCHES,
         "{switches} wake-ups without a request"
@@ -86,13 +94,13 @@ fn does_nothing_when_idle(setup: Setup) {
 
 #[test]
 fn an_idle_server_runs_no_sql_and_does_not_wake_up() {
-    does_nothing_when_idle(setup());
+    does_nothing_when_idle(setup(), 0);
 }
 
 #[test]
-fn an_idle_server_alone_on_postgresql_does_nothing_either() {
+fn an_idle_server_alone_on_postgresql_only_looks_for_changes() {
     let url = Postgres::shared().fresh();
-    does_nothing_when_idle(setup().postgres(&url));
+    does_nothing_when_idle(setup().postgres(&url), COMPARE);
 }
 
 #[test]

@@ -91,6 +91,8 @@ codes! {
     INVALID_ROUTES = "invalid_routes";
     /// A trigger is not complete, does not fit to the others, or names no script.
     INVALID_TRIGGERS = "invalid_triggers";
+    /// The server ended a run.
+    RUN_ENDED = "run_ended";
     /// The token lacks the scope.
     SCOPE_REQUIRED = "scope_required";
     /// A script has too many runs under way.

@@ -43,11 +43,6 @@ impl News {
         }
     }
 
-    /// Whether another process that shares the database has been heard since the start.
-    pub fn in_company(&self) -> bool {
-        self.company.load(Ordering::Acquire)
-    }
-
     /// An app has changed.
     pub(crate) fn tell(&self, raised: Raised) {
         self.with(|heard| {

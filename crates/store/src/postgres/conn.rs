@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postgres::config::SslMode;
+use postgres::error::SqlState;
 use postgres::fallible_iterator::FallibleIterator as _;
 use postgres::types::{IsNull, ToSql, Type, private::BytesMut};
 use postgres::{Client, NoTls, Statement};
@@ -250,6 +251,9 @@ pub(crate) fn engine_error(error: &postgres::Error) -> StoreError {
     let Some(state) = error.code() else {
         return StoreError::Unavailable(cause);
     };
+    if *state == SqlState::FOREIGN_KEY_VIOLATION {
+        return StoreError::OwnerGone(cause);
+    }
     match state.code().get(..2) {
         Some("23") => StoreError::Constraint(cause),
         // Connection, resources, shutdown, system errors, and locks that never came.

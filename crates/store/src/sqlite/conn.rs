@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY;
 use rusqlite::hooks::Wal;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Statement};
@@ -291,6 +292,10 @@ fn value(value: ValueRef<'_>) -> Result<Value, StoreError> {
 /// The engine's error as ours.
 pub(crate) fn engine_error(error: &rusqlite::Error) -> StoreError {
     use ErrorCode as Code;
+    let extended = error.sqlite_error().map(|error| error.extended_code);
+    if extended == Some(SQLITE_CONSTRAINT_FOREIGNKEY) {
+        return StoreError::OwnerGone(error.to_string());
+    }
     match error.sqlite_error_code() {
         Some(Code::ConstraintViolation) => StoreError::Constraint(error.to_string()),
         Some(

@@ -12,6 +12,8 @@ on_both![
     a_taken_name_is_a_constraint_and_changes_nothing,
     old_names_lead_to_the_app_until_another_takes_them,
     there_is_one_default_app,
+    the_database_knows_one_default_app_only,
+    what_belongs_to_a_deleted_app_is_refused_by_that_name,
     a_domain_belongs_to_one_app,
     variables_are_set_replaced_and_removed,
     a_deleted_app_takes_everything_with_it,
@@ -224,4 +226,30 @@ fn a_deleted_app_takes_everything_with_it(db: &Db) {
         apps::claim_domain(change, gone, &"x.example.com".parse().unwrap(), NOW)
     });
     assert!(matches!(error, Err(StoreError::NoSuchApp)));
+}
+
+fn the_database_knows_one_default_app_only(db: &Db) {
+    let (one, two) = (db.app("one").id, db.app("two").id);
+    let claim = move |id: AppId| {
+        move |conn: &mut dyn store::Conn| {
+            let sql = "UPDATE apps SET is_default = 1 WHERE id = ?1";
+            conn.execute(sql, &[id.as_bytes().into()])
+        }
+    };
+    db.write(claim(one));
+    let refused = db.try_write(claim(two));
+    assert!(refused.unwrap_err().is_constraint());
+}
+
+fn what_belongs_to_a_deleted_app_is_refused_by_that_name(db: &Db) {
+    let gone = AppId::new(NOW);
+    let written = db.try_write(move |conn| {
+        let sql = "INSERT INTO kv (app_id, collection, key, format, value, version) \
+                   VALUES (?1, 'c', 'k', 0, ?2, 1)";
+        conn.execute(sql, &[gone.as_bytes().into(), b"1".into()])
+    });
+    assert!(
+        matches!(written, Err(StoreError::OwnerGone(_))),
+        "{written:?}"
+    );
 }

@@ -436,6 +436,6 @@ fn no_call_of_one_app_sees_or_changes_another(db: &Db) {
     let nobody = call(db, AppId::new(NOW), NOW, put("key", json("1")));
     assert!(matches!(
         nobody,
-        Err(KvError::Store(StoreError::Constraint(_)))
+        Err(KvError::Store(StoreError::OwnerGone(_)))
     ));
 }

@@ -17,6 +17,9 @@ on_both![
     deploys_that_try_again_all_get_their_own_number,
     one_of_many_set_ups_makes_the_owner,
     there_is_one_default_app_after_a_race,
+    of_apps_made_at_once_one_is_the_first,
+    changes_of_an_app_at_once_all_count,
+    variables_set_at_once_all_count_and_their_number_is_bounded,
     no_increment_is_lost,
     a_version_is_won_once,
     expired_keys_that_are_written_again_stay,
@@ -251,4 +254,63 @@ fn deploys_do_not_deadlock_over_their_sources() {
         })
     });
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+}
+
+fn of_apps_made_at_once_one_is_the_first(db: &Db) {
+    let store = db.store.clone();
+    let first = together(THREADS, move |at| {
+        change(&store, move |change| {
+            let is_default = apps::is_first(change)?;
+            let row = AppRow {
+                is_default,
+                ..app(&format!("app-{at}"))
+            };
+            apps::insert(change, &row)?;
+            Ok(is_default)
+        })
+        .unwrap()
+    });
+    assert_eq!(first.iter().filter(|first| **first).count(), 1);
+}
+
+/// Each reads what is there and adds its own, as an operation of the API does.
+fn changes_of_an_app_at_once_all_count(db: &Db) {
+    let id = db.app("shop").id;
+    let store = db.store.clone();
+    together(THREADS, move |at| {
+        change(&store, move |change| {
+            let old = apps::to_change(change, id)?;
+            let new = AppRow {
+                description: format!("{} {at}", old.description),
+                ..old.clone()
+            };
+            apps::update(change, &old, &new)
+        })
+        .unwrap();
+    });
+    let app = db.read(move |conn| apps::get(conn, id)).unwrap();
+    assert_eq!(app.description.split_whitespace().count(), THREADS);
+}
+
+fn variables_set_at_once_all_count_and_their_number_is_bounded(db: &Db) {
+    const MOST: usize = 3;
+    let id = db.app("shop").id;
+    let store = db.store.clone();
+    let set = together(THREADS, move |at| {
+        change(&store, move |change| {
+            let there = apps::env_to_change(change, id)?.len();
+            if there < MOST {
+                let row = apps::EnvRow {
+                    name: format!("NAME_{at}").parse().unwrap(),
+                    value: String::new(),
+                    updated_at: NOW,
+                };
+                apps::set_env(change, id, &row)?;
+            }
+            Ok(there < MOST)
+        })
+        .unwrap()
+    });
+    assert_eq!(set.iter().filter(|set| **set).count(), MOST);
+    assert_eq!(db.read(move |conn| apps::env(conn, id)).len(), MOST);
 }

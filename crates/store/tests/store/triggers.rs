@@ -78,7 +78,7 @@ fn a_trigger_cannot_name_a_script_of_another_app(db: &Db) {
             )
         })
     };
-    assert!(matches!(row("theirs"), Err(StoreError::Constraint(_))));
+    assert!(matches!(row("theirs"), Err(StoreError::OwnerGone(_))));
     assert_eq!(row("b").unwrap(), 1);
     assert!(
         db.read(move |conn| triggers::get(conn, other, "k"))
