@@ -175,6 +175,7 @@ mod tests {
                 execution,
                 cause: Cause::first(execution),
                 memory: u64::MAX,
+                cpu: std::time::Duration::MAX,
             };
             self.door.call(caller, call)
         }

@@ -1,5 +1,7 @@
 //! What a service needs to answer: the store, who asks, and how much the answer may hold.
 
+use std::time::Duration;
+
 use shared::event::{Destination, Effect, Message, ReadKey};
 use shared::id::EventId;
 use shared::seam::{Answered, HostAnswer};
@@ -16,6 +18,8 @@ pub(crate) struct Asked {
     pub(crate) sent: Sent,
     /// Bytes the answer may have.
     pub(crate) room: u64,
+    /// Time the database may work for it.
+    pub(crate) cpu: Duration,
 }
 
 /// What was read has changed: nothing may be committed.
@@ -96,7 +100,7 @@ pub(crate) fn later<S: Service, A>(
 where
     A: Future<Output = Result<S::Reply, HostError>> + Send + 'static,
 {
-    let payer = Payer::new(asked.sent.app);
+    let payer = Payer::new(asked.sent.app, asked.cpu);
     asked.store = asked.store.paid_by(payer.clone());
     let answer = answer(asked);
     HostAnswer::Pending(Box::pin(async move {

@@ -20,6 +20,10 @@ impl Failed for StoreError {
                 HostError::new(service, HostErrorKind::Invalid, text)
             }
             Self::NoRoom => HostError::over_memory(service),
+            Self::OutOfTime => {
+                let text = format!("{service}: the run's processor time is used up");
+                HostError::new(service, HostErrorKind::Limit, text)
+            }
             Self::Unavailable(_) | Self::DiskFailed(_) => {
                 tracing::warn!(%service, error = %self, "a host call failed");
                 let text = format!("{service}: the database is not available; try again later");

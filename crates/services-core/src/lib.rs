@@ -49,6 +49,7 @@ impl Services {
             store: self.store.clone(),
             sent,
             room: caller.memory,
+            cpu: caller.cpu,
         }
     }
 }

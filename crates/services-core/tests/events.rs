@@ -73,6 +73,7 @@ impl Rig {
                 execution,
                 cause: Cause::first(execution),
                 memory: Limits::default().memory,
+                cpu: Limits::default().cpu,
             },
             _folder: folder,
         }

@@ -146,6 +146,8 @@ pub struct Caller {
     pub cause: Cause,
     /// Bytes the run may still allocate. An answer that needs more is not read to its end.
     pub memory: u64,
+    /// Processor time the run has left. What is done for it ends when it is used up.
+    pub cpu: Duration,
 }
 
 /// An answer that was waited for.

@@ -221,6 +221,7 @@ pub(crate) fn open_postgres(
         failed: false,
         way: Duration::ZERO,
         worked: Duration::ZERO,
+        most: None,
         handover: None,
         notices: Vec::new(),
     };

@@ -1,4 +1,4 @@
-//! Who a job is for: whose turn it takes, and on whose bill its time goes.
+//! Who a job is for: whose turn it takes, on whose bill its time goes, and how much that may be.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,20 +13,29 @@ pub struct Payer {
     app: AppId,
     /// Nanoseconds.
     spent: Arc<AtomicU64>,
+    /// What may be spent.
+    most: Duration,
 }
 
 impl Payer {
-    /// Nothing spent yet.
-    pub fn new(app: AppId) -> Self {
+    /// Nothing spent yet, of so much. Statements end when it is used up:
+    /// [`StoreError::OutOfTime`](crate::StoreError::OutOfTime).
+    pub fn new(app: AppId, most: Duration) -> Self {
         Self {
             app,
             spent: Arc::default(),
+            most,
         }
     }
 
     /// Time the database has worked. What a job took is counted before its answer is there.
     pub fn spent(&self) -> Duration {
         Duration::from_nanos(self.spent.load(Ordering::Relaxed))
+    }
+
+    /// What is left to spend.
+    pub(crate) fn left(&self) -> Duration {
+        self.most.saturating_sub(self.spent())
     }
 
     /// The app.
@@ -57,7 +66,8 @@ impl ThreadWatch {
     }
 }
 
-fn thread_time() -> Duration {
+/// Processor time the calling thread has used since it began.
+pub(crate) fn thread_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
     let nanos = u32::try_from(time.tv_nsec).unwrap_or_default();

@@ -2,6 +2,7 @@
 //! small reader pool.
 
 mod conn;
+mod cutoff;
 mod engine;
 mod writer;
 

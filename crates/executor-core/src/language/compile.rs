@@ -8,11 +8,12 @@ pub(crate) mod graph;
 mod names;
 pub(crate) mod parse;
 pub(crate) mod pool;
+pub(crate) mod shares;
 pub(crate) mod trees;
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use quick_cache::sync::{Cache, DefaultLifecycle};
@@ -25,16 +26,19 @@ use tokio::sync::oneshot;
 
 use super::engine::Language;
 use super::excerpt::excerpt;
-use super::program::{Program, frame_name, leaves_constants};
+use super::program::{Program, Used, frame_name, leaves_constants};
 use graph::Graph;
 use parse::Runnable;
 use pool::Pool;
+use shares::{Entry, Shares};
 use trees::{Keep, Trees};
 
 /// Scripts that are compiled at the same time.
 const THREADS: usize = 2;
 /// Compiled trees weigh about this much per byte of source.
 const TREE_BYTES_PER_SOURCE_BYTE: u64 = 40;
+/// More than any program weighs.
+const HEAVIEST: u64 = 1 << 30;
 
 #[derive(Clone, PartialEq, Eq)]
 struct Key {
@@ -103,6 +107,8 @@ impl quick_cache::Weighter<Key, Arc<Program>> for Weigh {
 pub(crate) struct Compiler {
     language: Arc<Language>,
     cache: Cache<Key, Arc<Program>, Weigh>,
+    /// What decides which programs stay in the cache.
+    shares: Mutex<Shares<Key>>,
     pool: Pool,
     trees: Arc<Trees>,
 }
@@ -110,11 +116,10 @@ pub(crate) struct Compiler {
 impl Compiler {
     /// A compiler that keeps about `cache_bytes` of programs.
     pub(crate) fn new(language: Arc<Language>, cache_bytes: u64) -> Arc<Self> {
-        // What is heavier than its share of the cache is never kept, so the shares must be larger
-        // than the heaviest script, whatever the number of processors.
+        // It has room for more than it ever holds, so that it takes nothing out by itself.
         let options = OptionsBuilder::new()
             .estimated_items_capacity(1_000)
-            .weight_capacity(cache_bytes)
+            .weight_capacity(cache_bytes.saturating_add(HEAVIEST).saturating_mul(4))
             .shards(2)
             .build()
             .expect("all options that have no default are set");
@@ -122,6 +127,7 @@ impl Compiler {
         Arc::new(Self {
             language,
             cache: Cache::with_options(options, Weigh, hasher, DefaultLifecycle::default()),
+            shares: Mutex::new(Shares::new(cache_bytes)),
             pool: Pool::new(THREADS),
             trees: Arc::default(),
         })
@@ -129,7 +135,9 @@ impl Compiler {
 
     /// The program, if it is there.
     pub(crate) fn cached(&self, image: &ScriptImage) -> Option<Arc<Program>> {
-        self.cache.get(&Asked(image))
+        let program = self.cache.get(&Asked(image))?;
+        program.used.mark();
+        Some(program)
     }
 
     /// The trees of what is being deployed.
@@ -149,12 +157,32 @@ impl Compiler {
         keep: &mut Keep,
     ) -> Result<Arc<Program>, ScriptError> {
         let key = Key::of(&image);
+        let entry = (key.clone(), Arc::downgrade(&image));
         let compiled = async {
             let (program, kept) = self.compiled(image).await?;
             *keep = kept;
-            Ok(Arc::new(program))
+            let program = Arc::new(program);
+            self.share(entry, &program);
+            Ok(program)
         };
         self.cache.get_or_insert_async(&key, compiled).await
+    }
+
+    /// Makes room for a program.
+    fn share(&self, (key, image): (Key, Weak<ScriptImage>), program: &Arc<Program>) {
+        let (app, used) = (key.app, Arc::clone(&program.used));
+        let entry = Entry {
+            key,
+            weight: program.weight,
+            used,
+            image,
+        };
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone = shares.add(app, entry);
+        drop(shares);
+        for key in gone {
+            self.cache.remove(&key);
+        }
     }
 
     async fn compiled(&self, image: Arc<ScriptImage>) -> Result<(Program, Keep), ScriptError> {
@@ -231,6 +259,7 @@ fn compile(
         sources,
         maps,
         weight: weight * TREE_BYTES_PER_SOURCE_BYTE,
+        used: Arc::new(Used::default()),
     })
 }
 

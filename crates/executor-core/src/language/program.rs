@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rhai::{AST, Module, Position, Shared, Stmt};
 use shared::invocation::ScriptImage;
@@ -44,6 +45,8 @@ pub(crate) struct Program {
     pub(crate) leaves_constants: bool,
     /// Bytes it costs to keep, about.
     pub(super) weight: u64,
+    /// Whether it runs, for those who decide whether it stays.
+    pub(super) used: Arc<Used>,
 }
 
 impl Program {
@@ -82,6 +85,25 @@ impl Program {
         others
             .find(|(_, map)| right(map))
             .map_or(said, |(name, _)| name)
+    }
+}
+
+/// Whether a program has run since it was looked at.
+#[derive(Debug, Default)]
+pub(crate) struct Used(AtomicBool);
+
+impl Used {
+    /// It runs.
+    pub(crate) fn mark(&self) {
+        // Most of the time it is marked, and looking is cheaper than writing what others look at.
+        if !self.0.load(Ordering::Relaxed) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it has run since the last time this was asked.
+    pub(super) fn look(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
     }
 }
 

@@ -178,6 +178,11 @@ impl Budget {
         self.limits.memory.saturating_sub(self.memory())
     }
 
+    /// Processor time the run has left, but for what it has used of its turn so far.
+    pub(super) fn cpu_left(&self) -> Duration {
+        self.limits.cpu.saturating_sub(self.cpu.get())
+    }
+
     /// Bytes allocated by the run, and held for it, now.
     fn memory(&self) -> u64 {
         self.account.used().max(0) as u64 + self.held.get()

@@ -27,6 +27,7 @@ pub(crate) fn host_call(call: HostCall) -> Result<HostReply, CallFailure> {
         execution: context.invocation.execution,
         cause: context.invocation.cause,
         memory: context.budget.memory_left(),
+        cpu: context.budget.cpu_left(),
     };
     let service = call.service();
     let answer = match unmetered(|| context.services.host.call(caller, call)) {

@@ -50,6 +50,7 @@ fn call(server: &Server, app: AppId, left: Duration) -> HostAnswer {
         execution,
         cause: Cause::first(execution),
         memory: Limits::default().memory,
+        cpu: Limits::default().cpu,
     };
     let call = ScriptCall {
         script: "main".parse().unwrap(),

@@ -118,7 +118,7 @@ fn quiet_successes_are_bounded_and_the_rest_is_counted() {
     let mut buffer = vec![0; 1 << 16];
     let mut tail: Vec<u8> = Vec::new();
     while seen < 1_200 {
-        let count = std::io::Read::read(&mut reader, &mut buffer).unwrap();
+        let count = Read::read(&mut reader, &mut buffer).unwrap();
         assert!(count > 0);
         tail.extend(&buffer[..count]);
         seen += tail.windows(12).filter(|w| *w == b"HTTP/1.1 200").count();

@@ -30,15 +30,19 @@ pub(crate) fn connect(url: &str) -> Result<Client, StoreError> {
     Ok(client)
 }
 
+/// Longest time for a statement, whoever it is for.
+pub(super) const STATEMENT: Duration = Duration::from_secs(30);
+
 /// Bounds on what a statement of the running server may take. A plan is kept with its statement, also
 /// when the table has grown a thousandfold since it was made, so none reads whole tables where there
 /// is an index.
 pub(crate) fn set_up(client: &mut Client) -> Result<(), StoreError> {
     client
-        .batch_execute(
-            "SET statement_timeout = '30s'; SET lock_timeout = '10s'; \
-             SET idle_in_transaction_session_timeout = '60s'; SET enable_seqscan = off;",
-        )
+        .batch_execute(&format!(
+            "SET statement_timeout = {}; SET lock_timeout = '10s'; \
+                 SET idle_in_transaction_session_timeout = '60s'; SET enable_seqscan = off;",
+            STATEMENT.as_millis()
+        ))
         .map_err(|e| engine_error(&e))
 }
 
@@ -88,6 +92,8 @@ pub(crate) struct PostgresConn<'c> {
     pub(crate) way: Duration,
     /// Time the server worked, without the way there and back.
     pub(crate) worked: Duration,
+    /// How much that may be; `None`: as much as it takes.
+    pub(crate) most: Option<Duration>,
     /// Where the dispatcher takes over; `None` where nothing is written.
     pub(crate) handover: Option<&'c Handover>,
     /// What to tell it after the commit.
@@ -95,9 +101,22 @@ pub(crate) struct PostgresConn<'c> {
 }
 
 impl PostgresConn<'_> {
+    /// Fails when the time for it is used up.
+    fn in_time(&self) -> Result<(), StoreError> {
+        match self.most {
+            Some(most) if self.worked >= most => Err(StoreError::OutOfTime),
+            _ => Ok(()),
+        }
+    }
+
     /// Counts what a statement took that was sent then.
-    fn count(&mut self, sent: Instant) {
+    fn count(&mut self, sent: Instant, error: Option<&StoreError>) {
         self.worked += sent.elapsed().saturating_sub(self.way);
+        self.failed |= error.is_some();
+        if matches!(error, Some(StoreError::OutOfTime)) {
+            // The server has a clock of its own, which counts the way too.
+            self.worked = self.worked.max(self.most.unwrap_or_default());
+        }
     }
 
     fn prepared(&mut self, sql: &str) -> Result<Prepared, StoreError> {
@@ -125,11 +144,10 @@ impl PostgresConn<'_> {
         self.counters.statement();
         let Prepared { statement, columns } = self.prepared(sql)?;
         let bound: Vec<Bound<'_>> = params.iter().map(|p| Bound(*p)).collect();
-        let mut rows = self
-            .client
-            .query_raw(&statement, bound)
-            .map_err(|e| engine_error(&e))?;
-        while let Some(found) = rows.next().map_err(|e| engine_error(&e))? {
+        let bounded = self.most.is_some();
+        let refused = |error| statement_error(&error, bounded);
+        let mut rows = self.client.query_raw(&statement, bound).map_err(refused)?;
+        while let Some(found) = rows.next().map_err(refused)? {
             take(Row::new(&columns, values(&found)?))?;
         }
         Ok(())
@@ -141,9 +159,10 @@ impl PostgresConn<'_> {
         let Prepared { statement, .. } = self.prepared(sql)?;
         let bound: Vec<Bound<'_>> = params.iter().map(|p| Bound(*p)).collect();
         let bound: Vec<&(dyn ToSql + Sync)> = bound.iter().map(|p| p as _).collect();
+        let bounded = self.most.is_some();
         self.client
             .execute(&statement, &bound)
-            .map_err(|e| engine_error(&e))
+            .map_err(|error| statement_error(&error, bounded))
     }
 }
 
@@ -167,17 +186,17 @@ impl Conn for PostgresConn<'_> {
         take: &mut dyn FnMut(Row) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let sent = Instant::now();
-        let result = self.try_query(sql, params, take);
-        self.count(sent);
-        self.failed |= result.is_err();
+        let result = self.in_time();
+        let result = result.and_then(|()| self.try_query(sql, params, take));
+        self.count(sent, result.as_ref().err());
         result
     }
 
     fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
         let sent = Instant::now();
-        let result = self.try_execute(sql, params);
-        self.count(sent);
-        self.failed |= result.is_err();
+        let result = self.in_time();
+        let result = result.and_then(|()| self.try_execute(sql, params));
+        self.count(sent, result.as_ref().err());
         result
     }
 }
@@ -243,6 +262,14 @@ fn cause(error: &postgres::Error) -> String {
     error
         .source()
         .map_or_else(|| error.to_string(), |s| format!("{error}: {s}"))
+}
+
+/// The engine's error for a statement; `bounded`: it had less time than any may take.
+fn statement_error(error: &postgres::Error, bounded: bool) -> StoreError {
+    if bounded && error.code() == Some(&SqlState::QUERY_CANCELED) {
+        return StoreError::OutOfTime;
+    }
+    engine_error(error)
 }
 
 /// The engine's error as ours.

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use postgres::Client;
 
-use super::conn::{PostgresConn, Statements, connect, engine_error};
+use super::conn::{PostgresConn, STATEMENT, Statements, connect, engine_error};
 use crate::counters::Counters;
 use crate::error::StoreError;
 use crate::handover::Handover;
 use crate::intake::Intake;
 use crate::job::{Access, Task};
+use crate::payer::Payer;
 
 /// How long a caller waits for a lost connection to come back.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
@@ -73,7 +74,8 @@ impl Lane {
             since,
             payer,
         } = task;
-        if let Err(error) = self.begin(access, since) {
+        let most = payer.as_ref().map(Payer::left);
+        if let Err(error) = self.begin(access, since, most) {
             job.finish(Err(error));
             return;
         }
@@ -85,6 +87,7 @@ impl Lane {
             failed: false,
             way: self.way,
             worked: Duration::ZERO,
+            most,
             handover: (access == Access::Write).then_some(&*self.handover),
             notices: Vec::new(),
         };
@@ -120,11 +123,13 @@ impl Lane {
     }
 
     /// Opens a transaction, on a new connection when the old one is gone.
-    fn begin(&mut self, access: Access, since: Instant) -> Result<(), StoreError> {
-        let begin = match access {
-            Access::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            Access::Write => "BEGIN",
-        };
+    fn begin(
+        &mut self,
+        access: Access,
+        since: Instant,
+        most: Option<Duration>,
+    ) -> Result<(), StoreError> {
+        let begin = &begin(access, most);
         let sent = Instant::now();
         if let Some(client) = &mut self.client
             && !client.is_closed()
@@ -176,6 +181,22 @@ impl Lane {
         self.client = None;
         self.way = Duration::MAX;
         self.statements.clear();
+    }
+}
+
+/// How a transaction is opened. Each of its statements ends after `most`.
+fn begin(access: Access, most: Option<Duration>) -> String {
+    let begin = match access {
+        Access::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        Access::Write => "BEGIN",
+    };
+    match most {
+        // Both in one message, so it takes no longer. 0 would be no limit.
+        Some(most) if most < STATEMENT => {
+            let millis = most.as_millis() + 1;
+            format!("{begin}; SET LOCAL statement_timeout = {millis}")
+        }
+        _ => begin.to_owned(),
     }
 }
 

@@ -15,6 +15,7 @@ use rusqlite::hooks::Wal;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Statement};
 
+use super::cutoff;
 use crate::conn::{Conn, Dialect, Param, refuse_nul};
 use crate::counters::Counters;
 use crate::error::StoreError;
@@ -65,6 +66,7 @@ pub(crate) fn connect(path: &Path, access: Access) -> Result<Session, StoreError
     connection
         .execute_batch(pragmas)
         .map_err(|e| engine_error(&e))?;
+    cutoff::watch(&mut connection).map_err(|e| engine_error(&e))?;
     if access == Access::Write {
         connection
             .wal_hook(Some(checkpoint))
@@ -228,6 +230,7 @@ impl<'c> SqliteConn<'c> {
             .session
             .prepare_cached(sql)
             .map_err(|e| engine_error(&e))?;
+        let _under_way = cutoff::Statement::begin(statement.readonly())?;
         let columns = self.session.columns(&statement, sql);
         let count = statement.column_count();
         let mut rows = statement
@@ -245,6 +248,7 @@ impl<'c> SqliteConn<'c> {
 
     fn try_execute(&self, sql: &str, params: &[Param<'_>]) -> Result<u64, StoreError> {
         refuse_nul(params)?;
+        let _under_way = cutoff::Statement::begin(false)?;
         self.counters.statement();
         self.session
             .prepare_cached(sql)
@@ -305,6 +309,7 @@ pub(crate) fn engine_error(error: &rusqlite::Error) -> StoreError {
             | Code::DatabaseLocked
             | Code::ReadOnly,
         ) => StoreError::Unavailable(error.to_string()),
+        Some(Code::OperationInterrupted) => StoreError::OutOfTime,
         Some(Code::SystemIoFailure) => StoreError::DiskFailed(error.to_string()),
         _ => StoreError::Engine(error.to_string()),
     }

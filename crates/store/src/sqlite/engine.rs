@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::conn::{Session, SqliteConn, connect, engine_error};
+use super::cutoff::Cutoff;
 use super::writer;
 use crate::conn::Conn;
 use crate::counters::Counters;
@@ -182,6 +183,7 @@ fn start_reader(
 fn read(session: &Session, counters: &Counters, task: Task) -> Duration {
     let Task { mut job, payer, .. } = task;
     let mut watch = ThreadWatch::start();
+    let cutoff = Cutoff::of(payer.as_ref());
     let begun = session.execute_batch("BEGIN");
     let outcome = begun.map_err(|error| engine_error(&error)).and_then(|()| {
         let mut conn = SqliteConn::new(session, counters, None);
@@ -191,6 +193,7 @@ fn read(session: &Session, counters: &Counters, task: Task) -> Duration {
             Err(StoreError::rolled_back())
         }
     });
+    drop(cutoff);
     if !session.is_autocommit() {
         // Nothing was written; what matters is that the snapshot is given up.
         drop(session.execute_batch("ROLLBACK"));

@@ -8,6 +8,7 @@ use rusqlite::config::DbConfig;
 use tokio::sync::watch;
 
 use super::conn::{Session, SqliteConn, engine_error};
+use super::cutoff::Cutoff;
 use crate::counters::Counters;
 use crate::error::StoreError;
 use crate::handover::{Handover, Notice};
@@ -129,7 +130,9 @@ impl Writer<'_> {
     }
 
     fn run_task(&mut self, mut task: Task, alone: bool, watch: &mut ThreadWatch) -> Ran {
+        let cutoff = Cutoff::of(task.payer.as_ref());
         let (outcome, notices) = self.run_job(task.job.as_mut(), alone);
+        drop(cutoff);
         let spent = watch.lap();
         self.intake.charge(task.party(), spent);
         Ran {
