@@ -12,6 +12,6 @@ mod session;
 
 pub(crate) use capability::{CanAdmin, CanDeploy, CanInvoke, CanRead, SignedIn};
 pub(crate) use decision::{Decided, Decision};
-pub(crate) use extractor::{Authorized, InApp, Public, audit};
+pub(crate) use extractor::{Authorized, InApp, Public, audit, caller_of};
 pub(crate) use principal::{Principal, Via, scope_name};
 pub(crate) use session::{SESSION_LIFE, clear_cookie, session_cookie, session_secrets};

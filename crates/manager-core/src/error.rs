@@ -100,12 +100,13 @@ pub(crate) fn taken(detail: String) -> impl FnOnce(StoreError) -> ApiError {
     }
 }
 
-/// The status of an error: its kind's, but for two that HTTP distinguishes and the platform
+/// The status of an error: its kind's, but for a few that HTTP distinguishes and the platform
 /// does not.
 pub(crate) fn status_of(error: &Error) -> StatusCode {
     match error.code {
         code::METHOD_NOT_ALLOWED => StatusCode::METHOD_NOT_ALLOWED,
         code::BODY_TOO_SLOW => StatusCode::REQUEST_TIMEOUT,
+        code::UNSUPPORTED_MEDIA_TYPE => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         _ => error.kind.status(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use shared::error::{Kind, code};
+use shared::error::{Error, Kind, code};
 use shared::limits::fixed;
 
 use crate::error::{ApiError, ApiResult};
@@ -30,9 +30,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> ApiResult<Self> {
-        if !is_json(request.headers()) {
-            return Err(not_json());
-        }
+        check_form(request.headers())?;
         let bytes = read_body(request.into_body(), fixed::ADMIN_BODY_BYTES).await?;
         parsed(&bytes).map(Self)
     }
@@ -46,18 +44,30 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Small<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> ApiResult<Self> {
-        if !is_json(request.headers()) {
-            return Err(not_json());
-        }
+        check_form(request.headers())?;
         let bytes = read_body(request.into_body(), SMALL_BYTES).await?;
         parsed(&bytes).map(Self)
     }
 }
 
-/// A cross-site form cannot send this type without a preflight.
-fn not_json() -> ApiError {
-    let detail = "send the body with `Content-Type: application/json`";
-    ApiError::new(Kind::InvalidInput, code::INVALID_JSON, detail)
+/// Whether a body is in a form that is taken. A cross-site form cannot send this type without a
+/// preflight.
+fn check_form(headers: &HeaderMap) -> ApiResult<()> {
+    let refused = |detail: &'static str| {
+        ApiError::new(Kind::InvalidInput, code::UNSUPPORTED_MEDIA_TYPE, detail)
+    };
+    let encoding = headers.get(header::CONTENT_ENCODING);
+    if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(refused(
+            "send the body as it is, without `Content-Encoding`",
+        ));
+    }
+    if !is_json(headers) {
+        return Err(refused(
+            "send the body with `Content-Type: application/json`",
+        ));
+    }
+    Ok(())
 }
 
 /// A JSON body of this type.
@@ -80,14 +90,12 @@ impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJson<T> 
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> ApiResult<Self> {
-        let json = is_json(request.headers());
+        let form = check_form(request.headers());
         let bytes = read_body(request.into_body(), fixed::ADMIN_BODY_BYTES).await?;
         if bytes.is_empty() {
             return Ok(Self(T::default()));
         }
-        if !json {
-            return Err(not_json());
-        }
+        form?;
         parsed(&bytes).map(Self)
     }
 }
@@ -102,6 +110,14 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// All of a body of at most `limit` bytes.
 pub(crate) async fn read_body(body: Body, limit: usize) -> ApiResult<Bytes> {
+    let too_large = || {
+        let detail = format!("the body is larger than {limit} bytes");
+        ApiError::new(Kind::TooLarge, code::BODY_TOO_LARGE, detail)
+    };
+    // It may say so before it comes.
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_large());
+    }
     let read = tokio::time::timeout(PATIENCE, Limited::new(body, limit).collect()).await;
     let Ok(read) = read else {
         let detail = "the body did not arrive in time";
@@ -110,13 +126,20 @@ pub(crate) async fn read_body(body: Body, limit: usize) -> ApiResult<Bytes> {
     read.map(http_body_util::Collected::to_bytes)
         .map_err(|error| {
             if error.is::<LengthLimitError>() {
-                let detail = format!("the body is larger than {limit} bytes");
-                ApiError::new(Kind::TooLarge, code::BODY_TOO_LARGE, detail)
+                too_large()
+            } else if let Some(known) = known_cause(&*error) {
+                known.into()
             } else {
                 let detail = "the body broke off; send the request again";
                 ApiError::new(Kind::InvalidInput, code::BODY_BROKEN, detail)
             }
         })
+}
+
+/// What whoever passes the body on says of its end.
+fn known_cause(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.find_map(|error| error.downcast_ref::<Error>().cloned())
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {

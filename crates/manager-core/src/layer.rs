@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use shared::error::{Error, Kind, Problem, code};
 use shared::id::RequestId;
 use shared::origin::Origin;
@@ -53,6 +53,7 @@ pub(crate) async fn outer(
     let origin = peer.map_or(&manager.config().admin_url, |peer| &peer.origin);
     let origin = origin.clone();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let known_tags = IfNoneMatch::of(&request);
     let mut response = match CatchUnwind(Box::pin(next.run(request))).await {
         Ok(response) => response,
         Err(panic) => {
@@ -71,6 +72,9 @@ pub(crate) async fn outer(
     if let Some(error) = error.or_else(|| bare.then(unnamed).flatten()) {
         response = as_problem(response, &error, &origin, id);
     }
+    if known_tags.is_about(&response) {
+        response = unchanged(response);
+    }
     let headers = response.headers_mut();
     for (name, value) in &GUARDS {
         headers.insert(name, HeaderValue::from_static(value));
@@ -85,6 +89,39 @@ pub(crate) async fn outer(
         .or_insert(HeaderValue::from_static("no-store"));
     tracing::debug!(%id, %method, path, status = response.status().as_u16(), "answered");
     response
+}
+
+/// `If-None-Match` of a request that only reads: the states its client has.
+struct IfNoneMatch(Vec<HeaderValue>);
+
+impl IfNoneMatch {
+    fn of(request: &Request) -> Self {
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        let values = request.headers().get_all(header::IF_NONE_MATCH);
+        Self(values.iter().filter(|_| reads).cloned().collect())
+    }
+
+    /// Whether the client has what is answered. Weak tags are compared like others (RFC 9110).
+    fn is_about(&self, response: &Response) -> bool {
+        let tag = response.headers().get(header::ETAG);
+        let Some(tag) = tag.and_then(|tag| tag.to_str().ok()) else {
+            return false;
+        };
+        let values = self.0.iter().filter_map(|value| value.to_str().ok());
+        let mut tags = values.flat_map(|value| value.split(',')).map(str::trim);
+        let is_it = |known: &str| known == "*" || known.trim_start_matches("W/") == tag;
+        response.status() == StatusCode::OK && tags.any(is_it)
+    }
+}
+
+/// The answer without what the client has.
+fn unchanged(response: Response) -> Response {
+    let (mut parts, _) = response.into_parts();
+    parts.status = StatusCode::NOT_MODIFIED;
+    for name in [header::CONTENT_LENGTH, header::CONTENT_TYPE] {
+        parts.headers.remove(name);
+    }
+    Response::from_parts(parts, axum::body::Body::empty())
 }
 
 fn as_problem(response: Response, error: &Error, origin: &Origin, id: RequestId) -> Response {
@@ -109,7 +146,7 @@ fn nothing_here(path: &str) -> Error {
     Error::new(Kind::NotFound, code::NOT_FOUND, detail)
 }
 
-fn other_methods(response: &Response, method: &http::Method) -> Error {
+fn other_methods(response: &Response, method: &Method) -> Error {
     let allow = response.headers().get(header::ALLOW);
     let allow = allow.and_then(|v| v.to_str().ok()).unwrap_or("no method");
     let detail = format!("this path answers {allow}, not {method}");

@@ -15,6 +15,8 @@ mod handlers;
 mod layer;
 mod manager;
 mod model;
+mod once;
+mod once_layer;
 mod openapi;
 mod operations;
 mod pages;

@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 use tokio_stream::Stream;
 
 use crate::error::{ApiError, ApiResult};
+use crate::once::Once;
 use crate::password::Passwords;
 use crate::secret::{self, Secret, SecretKind};
 use crate::throttle::Throttle;
@@ -126,6 +127,7 @@ pub struct Manager {
     setup: Mutex<Option<Secret>>,
     local: Mutex<Option<SecretHash>>,
     proofs: Semaphore,
+    once: Once,
 }
 
 impl Manager {
@@ -142,6 +144,7 @@ impl Manager {
             setup: Mutex::new(setup),
             local: Mutex::default(),
             proofs: Semaphore::new(PROOFS),
+            once: Once::default(),
             config,
         }))
     }
@@ -250,6 +253,11 @@ impl Manager {
 
     pub(crate) fn parts(&self) -> &Parts {
         &self.parts
+    }
+
+    /// The requests that were sent with a key.
+    pub(crate) fn once(&self) -> &Once {
+        &self.once
     }
 
     pub(crate) fn passwords(&self) -> &Passwords {

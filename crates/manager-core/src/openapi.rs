@@ -1,5 +1,8 @@
 //! The OpenAPI 3.1 document, made from the handlers.
 
+mod generators;
+mod patterns;
+
 use std::collections::BTreeMap;
 
 use shared::error::Problem;
@@ -75,8 +78,16 @@ pub(crate) fn complete(operation: &mut Operation, decision: Decision, method: Op
     responses.insert("default".to_owned(), RefOr::T(response));
 }
 
-/// The document of these operations.
-pub(crate) fn document(paths: Paths, schemas: BTreeMap<String, RefOr<Schema>>) -> OpenApi {
+/// The document of these operations, as text.
+pub(crate) fn text(paths: Paths, schemas: BTreeMap<String, RefOr<Schema>>) -> String {
+    let document = serde_json::to_value(document(paths, schemas));
+    let mut document = document.expect("the document is made of texts and maps");
+    generators::suit(&mut document);
+    let text = serde_json::to_string_pretty(&document);
+    text.expect("it is made of texts and maps") + "\n"
+}
+
+fn document(paths: Paths, schemas: BTreeMap<String, RefOr<Schema>>) -> OpenApi {
     let components = ComponentsBuilder::new()
         .schemas_from_iter(schemas)
         .schema("Problem", Problem::schema())

@@ -69,6 +69,7 @@ fn all(described: Described) -> Operations {
         sessions::me,
         tokens::list,
         tokens::create,
+        tokens::get,
         tokens::delete,
         apps::list,
         apps::create,
@@ -77,6 +78,7 @@ fn all(described: Described) -> Operations {
         apps::delete,
         domains::list,
         domains::claim,
+        domains::get,
         domains::give_up,
         releases::check_new_app,
         releases::missing_contents,
@@ -210,17 +212,22 @@ async fn only_known(known: &[String], request: Request, next: Next) -> Response 
 /// Everything on the admin origin: operations below `/api/v1`, pages, documents. Answers every path
 /// with a response; it does not panic.
 pub fn router(manager: &Arc<Manager>) -> Router {
-    Router::new()
+    let inner = Router::new()
         .nest(PREFIX, all(Described::No).router)
+        .layer(from_fn_with_state(
+            Arc::clone(manager),
+            crate::once_layer::once,
+        ))
         .merge(crate::pages::router())
+        .with_state(Arc::clone(manager));
+    // Around it as a whole: a router adds `Allow` to an answer last.
+    Router::new()
+        .fallback_service(inner)
         .layer(from_fn_with_state(Arc::clone(manager), crate::layer::outer))
-        .with_state(Arc::clone(manager))
 }
 
 /// The OpenAPI document, made anew; as `api/openapi.json` it is committed and served.
 pub fn openapi_json() -> String {
     let all = all(Described::Yes);
-    let document = openapi::document(all.paths, all.schemas);
-    let text = serde_json::to_string_pretty(&document);
-    text.expect("the document is made of texts and maps") + "\n"
+    openapi::text(all.paths, all.schemas)
 }

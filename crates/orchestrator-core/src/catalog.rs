@@ -160,20 +160,18 @@ impl LiveCatalog {
         live.app(app).is_some_and(|app| app.number >= number)
     }
 
-    /// Loads what is now deployed for an app, compiles what is new, and serves it. Of an app that this
-    /// process does not serve yet everything would be new: at a start that is all there is, and most
-    /// of it is called later or never, so it is compiled when it is called first.
+    /// Loads what is now deployed for an app, compiles what is new, and serves it.
     async fn load(&self, app: AppId) -> Result<(), Error> {
-        match self.prepare(app).await? {
-            Some(prepared) => self.install(prepared),
-            None => {
-                self.remove(app);
-                Ok(())
-            }
+        if let Some(prepared) = self.prepare(app).await? {
+            return self.install(prepared);
         }
+        self.remove(app);
+        Ok(())
     }
 
-    /// Loads what is now deployed for an app and compiles what is new; `None` when it is deleted.
+    /// Loads what is now deployed for an app and compiles what is new; `None` when it is deleted. Of an
+    /// app that this process does not serve yet everything would be new: at a start that is all there
+    /// is, and most of it is called later or never, so it is compiled when it is called first.
     async fn prepare(&self, app: AppId) -> Result<Option<Prepared>, Error> {
         let loaded = self.store.read(move |conn| deployment::load(conn, app));
         let loaded = loaded.await.map_err(|error| unreadable(app, &error))?;

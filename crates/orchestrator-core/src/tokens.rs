@@ -60,13 +60,14 @@ impl TokenCheck {
             Some(token) => token,
             None => self.look_up(hash).await?,
         };
-        if self.may_invoke(app, &token) {
-            Ok(())
-        } else {
-            Err(refused(
-                "the token has ended, belongs to another app, or lacks the invoke scope",
-            ))
+        if token.expires_at.is_some_and(|end| end <= self.clock.now()) {
+            return Err(refused("the token has ended; make another one"));
         }
+        if may_invoke(app, &token) {
+            return Ok(());
+        }
+        let detail = "the token belongs to another app, or lacks the scope `invoke`";
+        Err(Error::new(Kind::Forbidden, "scope_required", detail))
     }
 
     fn remembered(&self, hash: &SecretHash) -> Option<Arc<TokenRow>> {
@@ -111,16 +112,12 @@ impl TokenCheck {
         known.insert(hash, entry);
         Ok(token)
     }
+}
 
-    fn may_invoke(&self, app: AppId, token: &TokenRow) -> bool {
-        let scopes: Vec<Scope> = serde_json::from_str(&token.scopes).unwrap_or_default();
-        let now = self.clock.now();
-        token.expires_at.is_none_or(|end| end > now)
-            && token.app.is_none_or(|bound| bound == app)
-            && scopes
-                .iter()
-                .any(|scope| matches!(scope, Scope::Invoke | Scope::Admin))
-    }
+fn may_invoke(app: AppId, token: &TokenRow) -> bool {
+    let scopes: Vec<Scope> = serde_json::from_str(&token.scopes).unwrap_or_default();
+    let invokes = |scope: &Scope| matches!(scope, Scope::Invoke | Scope::Admin);
+    token.app.is_none_or(|bound| bound == app) && scopes.iter().any(invokes)
 }
 
 fn refused(detail: &'static str) -> Error {

@@ -222,6 +222,15 @@ pub fn token_by_secret(
         .transpose()
 }
 
+/// The token with an id.
+pub fn token_by_id(conn: &mut dyn Conn, id: TokenId) -> Result<Option<TokenRow>, StoreError> {
+    let sql = format!("SELECT {TOKEN} FROM tokens WHERE id = ?1");
+    conn.query_one(&sql, &[id.as_bytes().into()])?
+        .as_ref()
+        .map(token)
+        .transpose()
+}
+
 /// All tokens, newest first.
 pub fn tokens(conn: &mut dyn Conn) -> Result<Vec<TokenRow>, StoreError> {
     let sql = format!("SELECT {TOKEN} FROM tokens ORDER BY id DESC");

@@ -83,6 +83,15 @@ fn peer_of(parts: &Parts, manager: &Manager) -> PeerInfo {
     })
 }
 
+/// Who sends a request, as a text that nobody else has.
+pub(crate) async fn caller_of(parts: &Parts, manager: &Manager) -> ApiResult<String> {
+    let https = peer_of(parts, manager).origin.is_https();
+    let caller = authenticate(manager, &parts.headers, https).await?;
+    let token = caller.token.map(|token| token.id.to_string());
+    let (user, via) = (caller.user, caller.via.as_str());
+    Ok(format!("{user} {via} {}", token.unwrap_or_default()))
+}
+
 impl FromRequestParts<Arc<Manager>> for Public {
     type Rejection = ApiError;
 

@@ -15,7 +15,7 @@ use crate::deploy::check_limits;
 use crate::error::{ApiError, ApiResult, taken};
 use crate::extract::{Created, DESCRIPTION, IfMatch, Json, Query, Tagged, check_text};
 use crate::manager::Manager;
-use crate::model::{PageQuery, domains_of, page, tag, time};
+use crate::model::{Order, PageQuery, domains_of, page, tag, time};
 
 fn view(manager: &Manager, app: &AppRow, domains: &[DomainName]) -> App {
     App {
@@ -63,7 +63,7 @@ pub(crate) async fn list(
                 .collect()
         })
         .await?;
-    page(all, &query, |app| app.name.to_string()).map(Json)
+    page(all, &query, Order::Rising, |app| app.name.clone()).map(Json)
 }
 
 /// Make an app. The first one answers on hosts nobody claimed.

@@ -35,6 +35,30 @@ pub(crate) async fn list(caller: InApp<CanRead>) -> ApiResult<Json<Page<Domain>>
     }))
 }
 
+/// Show a domain of an app.
+#[utoipa::path(get, path = "/apps/{app}/domains/{domain}", operation_id = "getDomain",
+    tag = "domains",
+    params(("app" = AppSlug, Path, description = "The app's name."),
+        ("domain" = DomainName, Path, description = "The domain.")),
+    responses((status = 200, description = "The domain.", body = Domain)))]
+pub(crate) async fn get(caller: InApp<CanRead>) -> ApiResult<Json<Domain>> {
+    let wanted: DomainName = caller.params.get("domain")?;
+    let id = caller.app.id;
+    let domains = caller
+        .manager
+        .store()
+        .read::<_, ApiError>(move |conn| Ok(apps::domains(conn, id)?))
+        .await?;
+    let found = domains.into_iter().find(|(domain, _)| *domain == wanted);
+    let missing = || ApiError::not_found(format!("the app has no domain `{wanted}`"));
+    let (domain, at) = found.ok_or_else(missing)?;
+    Ok(Json(Domain {
+        refused: caller.manager.config().own_hosts.refuse(&domain),
+        domain,
+        created_at: time(at),
+    }))
+}
+
 /// Whether the caller may have the domain: the owner by their word, others by proof.
 async fn check(caller: &InApp<CanDeploy>, domain: &DomainName) -> ApiResult<()> {
     let manager = &caller.manager;

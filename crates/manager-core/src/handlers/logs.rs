@@ -17,7 +17,7 @@ use crate::auth::{CanRead, InApp};
 use crate::error::{ApiError, ApiResult, invalid_query};
 use crate::extract::{Json, Query};
 use crate::manager::TailEvent;
-use crate::model::{limit, line_view, next_page, parse_time};
+use crate::model::{cursor, limit, line_view, next_page, parse_time};
 
 /// Between two signs of life of a tail. The timer lives as long as the connection.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(20);
@@ -82,7 +82,8 @@ impl LogQuery {
         let limit = limit(self.limit)?;
         let at = |name, text: Option<String>| text.map(|t| parse_time(name, &t)).transpose();
         let bad_cursor = || invalid_query("`cursor` is not one that a list gave out");
-        let place = |text: String| parse_place(&text).ok_or_else(bad_cursor);
+        let place = cursor::<String>(self.cursor.as_deref())?;
+        let place = place.map(|text| parse_place(&text).ok_or_else(bad_cursor));
         let filter = LogFilter {
             script: self.script,
             execution: None,
@@ -90,7 +91,7 @@ impl LogQuery {
             since: at("since", self.since)?,
             until: at("until", self.until)?,
             text: self.q,
-            before: self.cursor.map(place).transpose()?,
+            before: place.transpose()?,
             limit: limit as i64 + 1,
         };
         Ok((filter, limit))

@@ -9,7 +9,7 @@ use store::releases::{self, ContentKind, VersionRow};
 use crate::auth::{CanRead, InApp};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Json, Query};
-use crate::model::{PageQuery, active_snapshot, page, source_of, time};
+use crate::model::{Order, PageQuery, active_snapshot, page, source_of, time};
 
 fn view(name: ScriptName, spec: ScriptSpec, routes: &[RouteSpec]) -> Script {
     let own = routes.iter().filter(|route| route.script == name);
@@ -128,8 +128,10 @@ pub(crate) async fn versions(
         .into_iter()
         .map(|row| version_view(row, active))
         .collect();
-    let key = |version: &Version| version.version.to_string();
-    page(all, &query, key).map(Json)
+    page(all, &query, Order::Falling, |version: &Version| {
+        version.version
+    })
+    .map(Json)
 }
 
 /// Show a version with its source.

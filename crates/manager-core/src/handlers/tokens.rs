@@ -15,7 +15,7 @@ use crate::auth::{Authorized, CanAdmin, audit};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::{Created, Json, PathParams, Query, check_text};
 use crate::manager::Manager;
-use crate::model::{PageQuery, page, time};
+use crate::model::{Order, PageQuery, page, time};
 use crate::secret::{Secret, SecretKind};
 
 /// Days a token lasts when its maker does not say.
@@ -73,7 +73,24 @@ pub(crate) async fn list(
             tokens.iter().map(|token| view_in(conn, token)).collect()
         })
         .await?;
-    page(tokens, &query, |token| token.id.to_string()).map(Json)
+    page(tokens, &query, Order::Falling, |token| token.id).map(Json)
+}
+
+/// Show an API token, without its secret.
+#[utoipa::path(get, path = "/tokens/{token}", operation_id = "getToken", tag = "tokens",
+    params(("token" = TokenId, Path, description = "The token's id.")),
+    responses((status = 200, description = "The token.", body = TokenView)))]
+pub(crate) async fn get(
+    caller: Authorized<CanAdmin>,
+    params: PathParams,
+) -> ApiResult<Json<TokenView>> {
+    let id: TokenId = params.get("token")?;
+    let view = caller.manager.store().read(move |conn| {
+        let token = people::token_by_id(conn, id)?;
+        let token = token.ok_or_else(|| ApiError::not_found("there is no such token"))?;
+        view_in(conn, &token)
+    });
+    view.await.map(Json)
 }
 
 /// Make an API token. Its secret is shown in this answer and never again.

@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use shared::api::Page;
 
@@ -53,11 +55,17 @@ pub(crate) fn cursor<T: FromStr>(text: Option<&str>) -> ApiResult<Option<T>>
 where
     T::Err: Display,
 {
-    text.map(|text| {
-        text.parse()
-            .map_err(|_error: T::Err| invalid_query("`cursor` is not one that a list gave out"))
-    })
-    .transpose()
+    let refused = || invalid_query("`cursor` is not one that a list gave out");
+    let key = |text: &str| {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        String::from_utf8(bytes).ok()?.parse().ok()
+    };
+    text.map(|text| key(text).ok_or_else(refused)).transpose()
+}
+
+/// The cursor of a key. What it looks like is nobody's business but ours.
+fn cursor_of(key: &str) -> String {
+    URL_SAFE_NO_PAD.encode(key)
 }
 
 /// Cuts the item too many that was asked for to learn whether there is a next page.
@@ -68,24 +76,76 @@ pub(crate) fn next_page<T>(
 ) -> Option<String> {
     let more = items.len() > limit;
     items.truncate(limit);
-    if more { items.last().map(key) } else { None }
+    let last = items.last().filter(|_| more)?;
+    Some(cursor_of(&key(last)))
 }
 
-/// Cuts a page out of a list that is small enough to be read as a whole. `key` must be unique.
-pub(crate) fn page<T>(
-    items: Vec<T>,
+/// How a list is ordered by its keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// The smallest first.
+    Rising,
+    /// The largest first.
+    Falling,
+}
+
+/// Cuts a page out of a list that is small enough to be read as a whole: what comes behind the
+/// cursor, whether its own item is still there or not. `key` must be unique and in this order.
+pub(crate) fn page<T, K>(
+    mut items: Vec<T>,
     query: &PageQuery,
-    key: impl Fn(&T) -> String,
-) -> ApiResult<Page<T>> {
+    order: Order,
+    key: impl Fn(&T) -> K,
+) -> ApiResult<Page<T>>
+where
+    K: Ord + Display + FromStr,
+    K::Err: Display,
+{
     let limit = query.limit()?;
-    let mut items = items;
-    if let Some(cursor) = &query.cursor {
-        let at = items.iter().position(|item| key(item) == *cursor);
-        let at = at.ok_or_else(|| {
-            invalid_query("`cursor` leads to nothing any more; start with the first page")
-        })?;
-        items = items.split_off(at + 1);
+    if let Some(cursor) = query.cursor::<K>()? {
+        items.retain(|item| match order {
+            Order::Rising => key(item) > cursor,
+            Order::Falling => key(item) < cursor,
+        });
     }
-    let next_cursor = next_page(&mut items, limit, key);
+    let next_cursor = next_page(&mut items, limit, |item| key(item).to_string());
     Ok(Page { items, next_cursor })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(cursor: Option<String>) -> PageQuery {
+        PageQuery {
+            cursor,
+            limit: Some(2),
+        }
+    }
+
+    fn cut(items: &[u32], cursor: Option<String>, order: Order) -> Page<u32> {
+        page(items.to_vec(), &asked(cursor), order, |item| *item).expect("a good cursor")
+    }
+
+    #[test]
+    fn a_page_goes_on_where_the_last_one_ended_also_when_its_end_is_gone() {
+        let first = cut(&[1, 2, 3, 4], None, Order::Rising);
+        assert_eq!(first.items, [1, 2]);
+        let next = || first.next_cursor.clone();
+        assert_eq!(cut(&[1, 2, 3, 4], next(), Order::Rising).items, [3, 4]);
+        assert_eq!(cut(&[1, 3, 4], next(), Order::Rising).items, [3, 4]);
+        assert_eq!(cut(&[], next(), Order::Rising).items, [0; 0]);
+        let first = cut(&[40, 30, 20, 9], None, Order::Falling);
+        let rest = cut(&[40, 20, 9], first.next_cursor, Order::Falling);
+        assert_eq!(rest.items, [20, 9]);
+        assert_eq!(rest.next_cursor, None);
+    }
+
+    #[test]
+    fn what_no_list_gave_out_is_refused() {
+        for bad in ["", "2", "x", "%", "2\u{fc}", &URL_SAFE_NO_PAD.encode("two")] {
+            let refused = asked(Some(bad.to_owned())).cursor::<u32>();
+            assert!(refused.is_err(), "{bad}");
+        }
+    }
 }

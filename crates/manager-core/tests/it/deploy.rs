@@ -215,7 +215,14 @@ async fn versions_grow_with_new_contents_only() {
         .get("/apps/shop/scripts/a/versions?limit=2")
         .await
         .json();
-    assert_eq!(page["next_cursor"], "2");
+    let cursor = page["next_cursor"].as_str().unwrap();
+    let rest = format!("/apps/shop/scripts/a/versions?cursor={cursor}");
+    let rest = world.get(&rest).await.json();
+    let rest = rest["items"].as_array().unwrap();
+    assert!(
+        rest.iter().all(|version| version["version"] == 1),
+        "{rest:?}"
+    );
 }
 
 #[tokio::test]

@@ -173,3 +173,153 @@ async fn the_pages_are_served() {
     assert_eq!(reply.header("content-type"), "text/plain; charset=utf-8");
     assert!(reply.body.starts_with(b"# The release has errors"));
 }
+
+fn document() -> Value {
+    serde_json::from_str(&manager_core::openapi_json()).unwrap()
+}
+
+/// Calls `look` with every object of the document and where it is.
+fn each(value: &Value, place: &str, look: &mut impl FnMut(&str, &Value)) {
+    if value.is_object() {
+        look(place, value);
+    }
+    let fields = value.as_object().into_iter().flatten();
+    fields.for_each(|(name, field)| each(field, &format!("{place}/{name}"), look));
+    let items = value.as_array().into_iter().flatten();
+    items.for_each(|item| each(item, place, look));
+}
+
+/// Generators make required fields of those with a default, and refuse one of another type.
+#[test]
+fn no_field_has_a_default_and_all_that_are_required_exist() {
+    each(
+        &document()["components"]["schemas"],
+        "",
+        &mut |place, value| {
+            let is_schema = value.get("type").is_some() || value.get("$ref").is_some();
+            assert!(
+                !is_schema || value.get("default").is_none(),
+                "{place}: {value}"
+            );
+            assert!(value.get("allOf").is_none(), "{place}: two schemas at once");
+            for name in value["required"].as_array().into_iter().flatten() {
+                let known = &value["properties"][name.as_str().unwrap()];
+                assert!(
+                    known.is_object(),
+                    "{place}: {name} is required and not described"
+                );
+            }
+        },
+    );
+}
+
+#[test]
+fn pages_name_their_items_and_errors_of_scripts_are_one_object() {
+    let document = document();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let mut pages = 0;
+    for (name, schema) in schemas {
+        if let Some(item) = name.strip_prefix("Page_") {
+            pages += 1;
+            let link = &schema["properties"]["items"]["items"]["$ref"];
+            assert_eq!(link, &format!("#/components/schemas/{item}"), "{name}");
+        }
+    }
+    assert!(pages >= 16, "{pages}");
+    let error = &schemas["ScriptError"];
+    assert_eq!(error["type"], "object");
+    let kinds = error["properties"]["kind"]["enum"].as_array().unwrap();
+    assert!(
+        kinds.len() >= 9 && kinds.contains(&"limit".into()),
+        "{kinds:?}"
+    );
+    assert_eq!(error["required"], serde_json::json!(["kind", "message"]));
+}
+
+#[test]
+fn times_and_closed_sets_say_what_they_are() {
+    let document = document();
+    let schemas = &document["components"]["schemas"];
+    let mut times = 0;
+    each(schemas, "", &mut |place, value| {
+        let text = value["type"] == "string" || value["type"][0] == "string";
+        if text && (place.ends_with("_at") || place.ends_with("/at")) {
+            times += 1;
+            assert_eq!(value["format"], "date-time", "{place}");
+        }
+    });
+    assert!(times >= 18, "{times}");
+    let outcomes = &schemas["Execution"]["properties"]["outcome"]["enum"];
+    assert!(outcomes.as_array().unwrap().len() >= 10, "{outcomes}");
+}
+
+#[test]
+fn every_operation_names_its_statuses_and_calls_their_bodies() {
+    let document = document();
+    let tags = document["tags"].as_array().unwrap();
+    assert_eq!(document["servers"][0]["url"], "/");
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let responses = operation["responses"].as_object().unwrap();
+            let body = operation.get("requestBody").is_some();
+            let name = format!("{method} {path}");
+            assert_eq!(responses.contains_key("415"), body, "{name}");
+            assert_eq!(responses.contains_key("404"), path.contains('{'), "{name}");
+            let tag = &operation["tags"][0];
+            assert!(tags.iter().any(|known| known["name"] == *tag), "{name}");
+            if path.ends_with("/invoke") {
+                assert!(responses.contains_key("204"), "{name}");
+                assert_eq!(body, matches!(method.as_str(), "post" | "put" | "patch"));
+            }
+        }
+    }
+}
+
+/// A name the pattern allows is one, but for reserved words; one it does not allow is none.
+#[test]
+fn patterns_of_names_are_the_rules() {
+    use shared::name::{AppSlug, CollectionName, EnvName, FunctionName, ModuleName, ScriptName};
+    let schemas = document()["components"]["schemas"].clone();
+    let pattern = |name: &str| {
+        let text = schemas[name]["pattern"].as_str().expect(name);
+        regex::Regex::new(text).unwrap()
+    };
+    let long = "a".repeat(40);
+    let texts = [
+        "a",
+        "A",
+        "_",
+        "-",
+        "1",
+        "a-",
+        "a-b",
+        "a_b",
+        "a.b",
+        "a/b",
+        "a//b",
+        "A_1",
+        "1a",
+        "aB",
+        "",
+        "a b",
+        "\u{e9}",
+        "a\n",
+        &long,
+        &format!("{long}a"),
+        &"a".repeat(64),
+        &"a".repeat(65),
+        &"A".repeat(128),
+        &"A".repeat(129),
+    ];
+    for text in texts {
+        let same = |name: &str, is_one: bool| {
+            assert_eq!(pattern(name).is_match(text), is_one, "{name}: {text:?}");
+        };
+        same("AppSlug", text.parse::<AppSlug>().is_ok());
+        same("ScriptName", text.parse::<ScriptName>().is_ok());
+        same("ModuleName", text.parse::<ModuleName>().is_ok());
+        same("EnvName", text.parse::<EnvName>().is_ok());
+        same("CollectionName", text.parse::<CollectionName>().is_ok());
+        same("FunctionName", text.parse::<FunctionName>().is_ok());
+    }
+}

@@ -2,6 +2,7 @@
 //! seams.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod answers;
 mod apps;
 mod auth;
 mod deploy;

@@ -257,7 +257,10 @@ async fn nobody_is_signed_in_from_another_site() {
         "text/plain",
         format!(r#"{{"email":"{EMAIL}","password":"{PASSWORD}"}}"#),
     );
-    world.send(form).await.problem(400, "invalid_json");
+    world
+        .send(form)
+        .await
+        .problem(415, "unsupported_media_type");
 }
 
 #[tokio::test]

@@ -39,7 +39,8 @@ impl Ingress {
         let (memory, patience) = (&self.config.memory, self.config.client_patience);
         let request = request.map(|body| {
             let body = body_in::Paced::new(body, ADMIN_BODY_BYTES, memory, patience);
-            BoxBody::new(body.map_err(Into::into))
+            // The control plane answers with it.
+            BoxBody::new(body.map_err(|error| Error::from(error).into()))
         });
         let peer = PeerInfo {
             ip,

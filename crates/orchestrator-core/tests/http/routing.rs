@@ -139,14 +139,14 @@ fn routes_for_tokens_ask_for_a_fitting_one() {
                 "Bearer {}",
                 server.token(Some(other), r#"["invoke"]"#, None)
             ),
-            401,
+            403,
         ),
         (
             format!(
                 "Bearer {}",
                 server.token(None, r#"["read","deploy"]"#, None)
             ),
-            401,
+            403,
         ),
         (
             format!(

@@ -85,10 +85,10 @@ const ROWS: [Row; 6] = [
     Row {
         service: "dead_letters",
         leave: r#"queue::send("fails", 1, #{ idempotency_key: "once" })"#,
-        kept: r#"let all = dead_letters::list(); if all.is_empty() { () } else { all[0].fields.message }"#,
-        reach: r#"
+        kept: r"let all = dead_letters::list(); if all.is_empty() { () } else { all[0].fields.message }",
+        reach: r"
             let id = req.query.id;
-            [dead_letters::list().len(), dead_letters::replay(id), dead_letters::discard(id)]"#,
+            [dead_letters::list().len(), dead_letters::replay(id), dead_letters::discard(id)]",
         seen: || json!([0, false, false]),
         then: || json!(1),
     },

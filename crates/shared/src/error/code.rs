@@ -57,6 +57,8 @@ codes! {
     DEPLOYMENT_UNREADABLE = "deployment_unreadable";
     /// An app has as many environment variables as it may.
     ENV_FULL = "env_full";
+    /// An `Idempotency-Key` stands for another request.
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused";
     /// A defect of the platform.
     INTERNAL = "internal";
     /// A request's body is not the JSON the operation takes.
@@ -113,6 +115,8 @@ codes! {
     TOKEN_REQUIRED = "token_required";
     /// Too many wrong passwords or tokens.
     TOO_MANY_ATTEMPTS = "too_many_attempts";
+    /// A body comes in a form that is not taken.
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type";
     /// A request's path and query are too long.
     URL_TOO_LONG = "url_too_long";
     /// The request carries no credential, or one that is not valid.
