@@ -16,6 +16,7 @@ use shared::invocation::{
     AppContext, Invocation, ModuleSet, ResponseBody, ScriptImage, TriggerKind,
 };
 use shared::limits::Limits;
+use shared::memory::Memory;
 use shared::seam::{Caller, Executor as _, Host, HostAnswer};
 use shared::service::{HostCall, HostError};
 use tokio::runtime::Builder;
@@ -71,7 +72,8 @@ fn main() {
     let runtime = Builder::new_current_thread().enable_time().build();
     let runtime = runtime.expect("a runtime starts");
     let config = ExecutorConfig::with_workers(1);
-    let executor = LocalExecutor::new(config, Arc::new(NoHost), Arc::new(SystemClock));
+    let memory = Memory::new(1 << 30);
+    let executor = LocalExecutor::new(config, Arc::new(NoHost), Arc::new(SystemClock), memory);
     let app = Arc::new(AppContext {
         id: AppId::new(SystemClock.now()),
         slug: "compute".parse().expect("a valid name"),

@@ -9,6 +9,7 @@ pub(crate) mod fault;
 mod grant;
 mod logs;
 pub(crate) mod meter;
+pub(crate) mod room;
 pub(crate) mod scheduler;
 pub(crate) mod signal;
 pub(crate) mod stats;

@@ -170,6 +170,7 @@ fn value(
         let kind = match error.kind {
             ScriptErrorKind::Limit(_) => HostErrorKind::Limit,
             ScriptErrorKind::Internal => HostErrorKind::Internal,
+            ScriptErrorKind::Overloaded => HostErrorKind::Busy,
             _ => HostErrorKind::Conflict,
         };
         let text = format!("script `{name}` failed: {}", error.message);

@@ -213,18 +213,24 @@ impl Orchestrator {
 }
 
 fn observe_memory(metrics: &Metrics, memory: &Arc<Memory>) {
-    let (used, most) = (Arc::clone(memory), Arc::clone(memory));
+    let (used, most, refused) = (Arc::clone(memory), Arc::clone(memory), Arc::clone(memory));
     metrics.observe(
         MetricKind::Gauge,
         "memory_held_bytes",
-        "Bytes held for clients: bodies of requests, large answers",
+        "Bytes held: bodies of requests, large answers, what scripts allocate",
         move || used.used(),
     );
     metrics.observe(
         MetricKind::Gauge,
         "memory_budget_bytes",
-        "Bytes that may be held for clients",
+        "Bytes that may be held",
         move || most.most(),
+    );
+    metrics.observe(
+        MetricKind::Counter,
+        "memory_refusals",
+        "How often there was no room for more bytes",
+        move || refused.refused(),
     );
 }
 

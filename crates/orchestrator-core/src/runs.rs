@@ -10,16 +10,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
+use bytes::Bytes;
 use http::{Method, Uri};
 use shared::allowance::Grant;
 use shared::clock::{SharedClock, Timestamp};
 use shared::event::Cause;
-use shared::id::{ExecutionId, RequestId};
+use shared::id::{AppId, ExecutionId, RequestId};
 use shared::invocation::{
     BodyStream, Completion, Input, Invocation, Outcome, ResponseBody, StreamItem, TriggerKind,
     Usage,
 };
-use shared::memory::{Held, Memory, NoRoom};
+use shared::memory::{Held, Memory, NoRoom, Order};
 use shared::name::FunctionName;
 use shared::script_error::{LimitKind, ScriptError, ScriptErrorKind};
 use shared::seam::{Execution, Executor};
@@ -29,9 +30,6 @@ use crate::catalog::{LiveApp, LiveScript};
 use crate::recorder::Recorder;
 use deletion::Deletion;
 use record::{Books, Facts, Pending};
-
-/// Most bytes of an answer whose memory is not counted: what a connection has besides is more.
-const SMALL_ANSWER: usize = 16 << 10;
 
 /// What runs scripts and records that it did.
 pub(crate) struct Runs {
@@ -78,22 +76,14 @@ pub(crate) struct Plan {
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     _held: [Option<Permit>; 3],
-    /// The memory of the request's body, and of the answer.
-    memory: [Option<Held>; 2],
+    /// The memory of the request's body.
+    body: Option<Held>,
 }
 
 impl Places {
     /// Holds the memory of a request's body too.
     pub(crate) fn hold(&mut self, memory: Option<Held>) {
-        self.memory[0] = memory;
-    }
-
-    /// Holds the memory of an answer of so many bytes too.
-    pub(crate) fn hold_answer(&mut self, memory: &Arc<Memory>, bytes: u64) -> Result<(), NoRoom> {
-        let mut held = memory.hold();
-        held.grow(bytes)?;
-        self.memory[1] = Some(held);
-        Ok(())
+        self.body = memory;
     }
 }
 
@@ -107,7 +97,7 @@ impl From<[Option<Permit>; 3]> for Places {
     fn from(held: [Option<Permit>; 3]) -> Self {
         Self {
             _held: held,
-            memory: [None, None],
+            body: None,
         }
     }
 }
@@ -125,6 +115,11 @@ impl Runs {
             clock,
         });
         Arc::new(Self { executor, books })
+    }
+
+    /// Whether a run of this app would find memory.
+    pub(crate) fn has_room(&self, app: AppId, order: Order) -> bool {
+        self.books.memory.has_room(Some(app), order)
     }
 
     /// Starts a run on the least loaded worker.
@@ -232,12 +227,15 @@ impl<E: Execution + ?Sized> Run<E> {
         self.record.ended(completion);
     }
 
-    /// Holds the memory of its answer until that has gone out, if it is large and there is room.
-    pub(crate) fn hold_answer(&mut self, bytes: usize) -> Result<(), NoRoom> {
-        let large = self.record.facts().filter(|_| bytes > SMALL_ANSWER);
-        large.map_or(Ok(()), |facts| {
-            self.places.hold_answer(&facts.books.memory, bytes as u64)
-        })
+    /// Its answer, which holds its memory until the last byte of it has gone out.
+    pub(crate) fn hold_answer(&self, answer: Bytes) -> Result<Bytes, NoRoom> {
+        let Some(facts) = self.record.facts() else {
+            return Ok(answer);
+        };
+        let app = facts.app.context.id;
+        let mut held = facts.books.memory.hold(Some(app), Order::Request);
+        held.grow(answer.len() as u64)?;
+        Ok(held.around(answer))
     }
 
     /// Its places, for whoever holds them until the answer has gone out.

@@ -63,6 +63,7 @@ impl Platform {
             },
             Arc::clone(&door) as _,
             Arc::clone(&clock),
+            Arc::clone(&ingress.memory),
         );
         let orchestrator = Orchestrator::new(
             OrchestratorConfig {

@@ -192,22 +192,41 @@ fn nothing_hostile_hurts_the_instance() {
     assert!(hurt.is_empty(), "{}", hurt.join("\n"));
 }
 
-/// The control of the test above: one script that may take what it likes is enough.
-#[test]
-fn a_server_whose_scripts_have_no_limit_is_seen_to_be_hurt() {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let cases = all("hostile_instance");
-    let case = cases.iter().find(|case| case.name == "reads_get_many");
-    let mut unlimited = case.expect("the case is there").clone();
-    unlimited.limits.memory = Some(2 << 30);
-    let setup = instance::setup().set("ceiling.memory", "4GiB");
-    let seen = instance::run(&unlimited, setup);
+fn case_of_the_instance(name: &str) -> Script {
+    let cases = all("hostile_instance").into_iter();
+    let mut found = cases.filter(|case| case.name == name);
+    found.next().expect("the case is there")
+}
+
+fn assert_hurt(case: &Script, setup: test_support::Setup) {
+    let seen = instance::run(case, setup);
     let found = instance::violations(&seen);
     let wanted = ["the server ended", "were resident"];
     assert!(
         wanted
             .iter()
             .any(|wanted| found.iter().any(|v| v.contains(wanted))),
-        "{found:?} {seen:?}"
+        "{}: {found:?} {seen:?}",
+        case.name
     );
+}
+
+/// A control of the test above: one script that may take what it likes is enough.
+#[test]
+fn a_server_whose_scripts_have_no_limit_is_seen_to_be_hurt() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut unlimited = case_of_the_instance("reads_get_many");
+    unlimited.limits.memory = Some(2 << 30);
+    let unlimited_budget = instance::setup().set("memory.budget", "8GiB");
+    assert_hurt(&unlimited, unlimited_budget.set("ceiling.memory", "4GiB"));
+}
+
+/// Another: scripts within their limits and clients are enough where nothing bounds all of them.
+#[test]
+fn a_server_without_a_memory_budget_is_seen_to_be_hurt() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    for name in ["runs_at_once", "answers_unread", "answers_unread_h2"] {
+        let setup = instance::setup().set("memory.budget", "8GiB");
+        assert_hurt(&case_of_the_instance(name), setup);
+    }
 }

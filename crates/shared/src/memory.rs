@@ -1,13 +1,39 @@
-//! The memory budget of an instance: what is held for clients, within one bound.
+//! The memory budget of an instance: what is held for clients and for runs, within one bound and in
+//! fair shares.
+//!
+//! Whoever wants more asks first, and is refused when there is none. Refused first is what can wait
+//! best ([`Order`]), and of that what belongs to an app that holds more than others. A quarter of
+//! the budget is for apps that hold little: nobody else can take it from them.
 
-use std::sync::Arc;
+mod ledger;
+
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+
+use crate::id::AppId;
+use ledger::Ledger;
+
+/// What is refused first when memory runs out. What is small is refused last, whatever it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// The handler of an event: it is tried again by itself.
+    Event,
+    /// A request that is answered before it is handled: its sender tries again.
+    Later,
+    /// A request whose client waits.
+    Request,
+    /// What every run needs that waits.
+    Small,
+}
 
 /// A budget in bytes, shared by everything that counts against it.
 #[derive(Debug)]
 pub struct Memory {
     most: u64,
-    used: AtomicU64,
+    ledger: Mutex<Ledger>,
+    refused: AtomicU64,
 }
 
 /// There is no room for more bytes now; there will be when something else has ended.
@@ -20,7 +46,8 @@ impl Memory {
     pub fn new(most: u64) -> Arc<Self> {
         Arc::new(Self {
             most,
-            used: AtomicU64::new(0),
+            ledger: Mutex::default(),
+            refused: AtomicU64::new(0),
         })
     }
 
@@ -31,22 +58,31 @@ impl Memory {
 
     /// Bytes in use.
     pub fn used(&self) -> u64 {
-        self.used.load(Ordering::Relaxed)
+        self.ledger().used()
     }
 
-    /// Something that holds nothing yet.
-    pub fn hold(self: &Arc<Self>) -> Held {
+    /// How often there was no room.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Something of this app that holds nothing yet; without an app it is the control plane's.
+    pub fn hold(self: &Arc<Self>, app: Option<AppId>, order: Order) -> Held {
         Held {
             of: Arc::clone(self),
+            app,
+            order,
             bytes: 0,
         }
     }
 
-    fn take(&self, bytes: u64) -> Result<(), NoRoom> {
-        let more = |used: u64| used.checked_add(bytes).filter(|sum| *sum <= self.most);
-        let order = Ordering::Relaxed;
-        let taken = self.used.fetch_update(order, order, more);
-        taken.map(drop).map_err(|_full| NoRoom)
+    /// Whether something of this app would find room for a little more.
+    pub fn has_room(&self, app: Option<AppId>, order: Order) -> bool {
+        self.ledger().fits(self.most, app, order, 1)
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -54,62 +90,65 @@ impl Memory {
 #[derive(Debug)]
 pub struct Held {
     of: Arc<Memory>,
+    app: Option<AppId>,
+    order: Order,
     bytes: u64,
 }
 
 impl Held {
+    /// Bytes it holds.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Holds so many bytes more, or as many as before where there is no room.
     pub fn grow(&mut self, bytes: u64) -> Result<(), NoRoom> {
-        self.of.take(bytes)?;
+        self.grow_as(self.order, bytes)
+    }
+
+    /// The same, with another order for these bytes.
+    pub fn grow_as(&mut self, order: Order, bytes: u64) -> Result<(), NoRoom> {
+        let mut ledger = self.of.ledger();
+        if !ledger.fits(self.of.most, self.app, order, bytes) {
+            self.of.refused.fetch_add(1, Ordering::Relaxed);
+            return Err(NoRoom);
+        }
+        ledger.add(self.of.most, self.app, bytes);
         self.bytes += bytes;
         Ok(())
+    }
+
+    /// Holds no more than so many bytes.
+    pub fn shrink_to(&mut self, bytes: u64) {
+        let less = self.bytes.saturating_sub(bytes);
+        if less > 0 {
+            self.of.ledger().remove(self.of.most, self.app, less);
+            self.bytes -= less;
+        }
+    }
+
+    /// The same bytes, which hold this until the last part of them is gone.
+    pub fn around(self, bytes: Bytes) -> Bytes {
+        Bytes::from_owner(Counted { bytes, _held: self })
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.of.used.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.shrink_to(0);
+    }
+}
+
+struct Counted {
+    bytes: Bytes,
+    _held: Held,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn what_is_full_refuses_and_keeps_what_it_has() {
-        let memory = Memory::new(100);
-        let mut one = memory.hold();
-        assert_eq!(one.grow(60), Ok(()));
-        let mut two = memory.hold();
-        assert_eq!(two.grow(41), Err(NoRoom));
-        assert_eq!(two.grow(u64::MAX), Err(NoRoom));
-        assert_eq!(memory.used(), 60);
-        assert_eq!(two.grow(40), Ok(()));
-        drop(one);
-        assert_eq!(memory.used(), 40);
-    }
-
-    proptest! {
-        #[test]
-        fn all_that_was_held_is_free_in_the_end(steps in prop::collection::vec((0..4_usize, 0..500_u64, any::<bool>()), 0..60)) {
-            let memory = Memory::new(1_000);
-            let mut held: Vec<_> = (0..4).map(|_| memory.hold()).collect();
-            let mut expected = [0; 4];
-            for (who, bytes, ends) in steps {
-                if ends {
-                    held[who] = memory.hold();
-                    expected[who] = 0;
-                } else if held[who].grow(bytes).is_ok() {
-                    expected[who] += bytes;
-                }
-                prop_assert_eq!(memory.used(), expected.iter().sum::<u64>());
-                prop_assert!(memory.used() <= memory.most());
-            }
-            drop(held);
-            prop_assert_eq!(memory.used(), 0);
-        }
-    }
-}
+mod tests;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use shared::clock::SharedClock;
 use shared::invocation::{Farewell, Invocation, Outcome, ScriptImage};
+use shared::memory::Memory;
 use shared::script_error::ScriptError;
 use shared::seam::{
     BoxFuture, Execution, Executor, Host, Kept, LocalExecution, LocalFuture, SentExecution,
@@ -83,6 +84,7 @@ pub struct LocalExecutor {
     heartbeat: Arc<Heartbeat>,
     host: Arc<dyn Host>,
     clock: SharedClock,
+    memory: Arc<Memory>,
     pub(super) leaks: Arc<Leaks>,
     slice: Duration,
     cache_hits: AtomicU64,
@@ -98,8 +100,14 @@ impl std::fmt::Debug for LocalExecutor {
 }
 
 impl LocalExecutor {
-    /// An executor for `config.workers` threads, each of which must call [`Self::attach`].
-    pub fn new(config: ExecutorConfig, host: Arc<dyn Host>, clock: SharedClock) -> Arc<Self> {
+    /// An executor for `config.workers` threads, each of which must call [`Self::attach`]. What its
+    /// runs allocate counts against `memory`.
+    pub fn new(
+        config: ExecutorConfig,
+        host: Arc<dyn Host>,
+        clock: SharedClock,
+        memory: Arc<Memory>,
+    ) -> Arc<Self> {
         if !meter::installed() {
             tracing::error!(
                 "the memory meter is not installed: make MeteredAlloc the program's allocator, or \
@@ -120,6 +128,7 @@ impl LocalExecutor {
             heartbeat: Heartbeat::start(config.workers.max(1)),
             host,
             clock,
+            memory,
             leaks: Arc::default(),
             slice: config.slice,
             cache_hits: AtomicU64::new(0),
@@ -150,11 +159,13 @@ impl LocalExecutor {
             Services {
                 host: Arc::clone(&self.host),
                 clock: Arc::clone(&self.clock),
+                memory: Arc::clone(&self.memory),
             },
             Arc::clone(&self.leaks),
             self.slice,
         );
         tokio::task::spawn_local(Rc::clone(&worker.scheduler).grant());
+        tokio::task::spawn_local(Rc::clone(&worker).give_back());
         HERE.set(Some((Rc::clone(&worker), Arc::clone(self))));
         let executor = Arc::clone(self);
         tokio::task::spawn_local(async move {

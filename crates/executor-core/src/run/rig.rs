@@ -8,6 +8,7 @@ use shared::event::Cause;
 use shared::id::{AppId, ContentHash, ExecutionId, RequestId};
 use shared::invocation::{AppContext, Invocation, ModuleSet, ScriptImage, TriggerKind};
 use shared::limits::Limits;
+use shared::memory::Memory;
 use shared::seam::{Caller, Host, HostAnswer};
 use shared::service::{HostCall, HostError, HostErrorKind};
 use test_support::ManualClock;
@@ -34,7 +35,8 @@ pub(super) fn on_executor<R>(work: impl AsyncFnOnce(&LocalExecutor) -> R) -> R {
     LocalSet::new().block_on(&runtime, async {
         let config = ExecutorConfig::with_workers(1);
         let clock = Arc::new(ManualClock::new(NOW));
-        let executor = LocalExecutor::new(config, Arc::new(Refusing), clock);
+        let memory = Memory::new(1 << 30);
+        let executor = LocalExecutor::new(config, Arc::new(Refusing), clock, memory);
         executor.attach(0);
         work(&executor).await
     })

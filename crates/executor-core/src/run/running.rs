@@ -187,6 +187,10 @@ impl Drop for Running {
                 self.look_for_leak();
             }
         }
+        self.context.release_room();
+        if self.context.used_much() {
+            self.worker.freed_much.notify_one();
+        }
         self.worker.load.ended(self.context.budget.stopped());
     }
 }

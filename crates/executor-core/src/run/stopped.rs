@@ -8,8 +8,10 @@ use crate::sandbox::signal::StopReason;
 
 /// The error of a run that was made to end.
 pub(super) fn stopped_error(context: &Context, reason: StopReason) -> ScriptError {
-    let StopReason::Limit(limit) = reason else {
-        return ScriptError::cancelled();
+    let limit = match reason {
+        StopReason::Limit(limit) => limit,
+        StopReason::NoRoom => return no_room(context),
+        StopReason::Cancelled => return ScriptError::cancelled(),
     };
     let grant = context.invocation.grant.as_deref();
     let callers = grant.filter(|_| context.is_callers(limit));
@@ -23,6 +25,17 @@ pub(super) fn stopped_error(context: &Context, reason: StopReason) -> ScriptErro
         );
     }
     error
+}
+
+fn no_room(context: &Context) -> ScriptError {
+    let app = &context.invocation.app.slug;
+    ScriptError::new(
+        ScriptErrorKind::Overloaded,
+        format!(
+            "the server has no memory left that app `{app}` may have now; try again, let scripts \
+             hold less at a time, or raise `memory.budget`"
+        ),
+    )
 }
 
 fn own_limit(limits: &Limits, limit: LimitKind) -> ScriptError {

@@ -8,11 +8,13 @@ use std::time::Duration;
 use rhai::Engine;
 use shared::invocation::AppContext;
 use shared::script_error::{ScriptError, ScriptErrorKind};
+use tokio::sync::Notify;
 
 use super::leaks::Leaks;
 use super::scopes::Scopes;
 use crate::sandbox::context::Services;
 use crate::sandbox::coroutine::{Stack, stack_bytes};
+use crate::sandbox::meter::give_back;
 use crate::sandbox::scheduler::Scheduler;
 use crate::sandbox::stats::WorkerLoad;
 use crate::sandbox::watchdog::Heartbeat;
@@ -21,6 +23,9 @@ use crate::sandbox::watchdog::Heartbeat;
 const POOLED_STACKS: usize = 1_024;
 /// A run with fewer operations cannot have touched much of its stack.
 const COOL_AFTER_OPERATIONS: u64 = 2_000;
+
+/// How long freed memory is kept for the next runs.
+const GIVEN_BACK_AFTER: Duration = Duration::from_secs(2);
 
 /// What one worker thread needs to run scripts.
 pub(super) struct Worker {
@@ -33,6 +38,8 @@ pub(super) struct Worker {
     pub(super) slice: Duration,
     pub(super) scopes: Scopes,
     stacks: RefCell<Vec<Stack>>,
+    /// Told when a run has ended that used much memory.
+    pub(super) freed_much: Notify,
     /// What runs of all workers have left.
     pub(super) leaks: Arc<Leaks>,
 }
@@ -57,6 +64,7 @@ impl Worker {
             slice,
             scopes: Scopes::default(),
             stacks: RefCell::default(),
+            freed_much: Notify::new(),
             leaks,
         })
     }
@@ -81,6 +89,20 @@ impl Worker {
                 stack.cool();
             }
             stacks.push(stack);
+        }
+    }
+
+    /// Gives the memory of large runs back to the system when they are over, for ever. Not at once:
+    /// the next one would take it again.
+    #[expect(
+        clippy::infinite_loop,
+        reason = "ends when its worker's tasks are dropped"
+    )]
+    pub(super) async fn give_back(self: Rc<Self>) {
+        loop {
+            self.freed_much.notified().await;
+            tokio::time::sleep(GIVEN_BACK_AFTER).await;
+            give_back();
         }
     }
 

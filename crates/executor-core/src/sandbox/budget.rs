@@ -16,6 +16,7 @@ use shared::script_error::LimitKind;
 
 use super::grant;
 use super::meter::Account;
+use super::room::Room;
 use super::signal::{StopReason, Stopped};
 
 /// Most operations between two looks at the clock: about 4 microseconds of an ordinary script, of
@@ -33,6 +34,8 @@ pub(super) enum Verdict {
     Go,
     /// The slice is used up.
     Yield,
+    /// It has to ask for more of the instance's memory.
+    Room,
     /// A limit is exceeded, or the run was ended.
     Stop,
 }
@@ -43,6 +46,8 @@ pub(crate) struct Budget {
     pub(crate) account: Account,
     /// Bytes the platform holds for the run, which count against its memory limit too.
     held: Cell<u64>,
+    /// What it has of the instance's memory.
+    pub(super) room: Room,
     started: Instant,
     deadline: Instant,
     /// The deadline is that of the run that called this one.
@@ -80,10 +85,11 @@ impl Budget {
         let callers = grant
             .map(|grant| grant.until)
             .filter(|until| *until < deadline);
-        Self {
+        let budget = Self {
             limits,
-            account: Account::with_alarm(limits.memory),
+            account: Account::default(),
             held: Cell::new(0),
+            room: Room::default(),
             started: now,
             deadline: callers.unwrap_or(deadline),
             callers_deadline: callers.is_some(),
@@ -101,7 +107,15 @@ impl Budget {
             host_calls: Cell::new(0),
             streamed: Cell::new(0),
             stopped: Cell::new(None),
-        }
+        };
+        budget.set_alarm();
+        budget
+    }
+
+    /// Has the run look at its limits when it exceeds its own or its room.
+    pub(super) fn set_alarm(&self) {
+        self.account
+            .set_alarm(self.limits.memory.min(self.room.bytes()));
     }
 
     /// When the run must have ended.
@@ -126,6 +140,9 @@ impl Budget {
         let used = now.duration_since(self.entered_at.get());
         self.cpu.set(self.cpu.get() + used);
         self.slice_used.set(self.slice_used.get() + used);
+        if self.room.give_back(self.memory()) {
+            self.set_alarm();
+        }
         used
     }
 
@@ -184,7 +201,7 @@ impl Budget {
     }
 
     /// Bytes allocated by the run, and held for it, now.
-    fn memory(&self) -> u64 {
+    pub(super) fn memory(&self) -> u64 {
         self.account.used().max(0) as u64 + self.held.get()
     }
 
@@ -277,6 +294,9 @@ impl Budget {
         }
         if self.over_memory(0) {
             return self.exceeded(LimitKind::Memory);
+        }
+        if !self.room.fits(self.memory()) {
+            return Verdict::Room;
         }
         if count >= self.next_clock.get() || self.account.take_large() {
             self.look_at_clock(count)

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use shared::clock::{SharedClock, Timestamp};
 use shared::invocation::{Invocation, LogLevel, LogLine};
+use shared::memory::Memory;
 use shared::name::ScriptName;
 use shared::script_error::{LimitKind, ScriptError};
 use shared::seam::Host;
@@ -41,6 +42,7 @@ pub(crate) struct Context {
 pub(crate) struct Services {
     pub(crate) host: Arc<dyn Host>,
     pub(crate) clock: SharedClock,
+    pub(crate) memory: Arc<Memory>,
 }
 
 impl Context {
@@ -144,6 +146,7 @@ pub(super) fn wait(what: Yielded) -> Result<Resumed, Stopped> {
     if stop_reason().is_some() {
         return Err(Stopped);
     }
+    with(Context::room_to_wait)?;
     match suspend(what) {
         Resumed::Stop(reason) => Err(stop(reason)),
         resumed => Ok(resumed),
@@ -178,18 +181,22 @@ fn obey(verdict: Verdict) -> Result<(), Stopped> {
             with(|context| context.budget.look_soon());
             Ok(())
         }
+        Verdict::Room => {
+            with(|context| context.room_for(0))?;
+            charge(0)
+        }
         Verdict::Stop => Err(Stopped),
     }
 }
 
-/// Fails when `bytes` more would exceed the memory limit. Call it before a native allocates an
-/// amount a script controls.
+/// Fails when `bytes` more would exceed the memory limit, or the server has no room for them. Call it
+/// before a native allocates an amount a script controls.
 pub(crate) fn reserve(bytes: u64) -> Result<(), Stopped> {
     with(|context| {
         if context.budget.over_memory(bytes) {
             return Err(context.budget.stop(StopReason::Limit(LimitKind::Memory)));
         }
-        Ok(())
+        context.room_for(bytes)
     })
 }
 

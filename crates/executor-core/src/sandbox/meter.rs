@@ -38,7 +38,7 @@ pub(crate) struct Account {
     peak: Cell<i64>,
     large: Cell<bool>,
     /// Bytes beyond which the next operation looks at the limits.
-    alarm: i64,
+    alarm: Cell<i64>,
 }
 
 impl Default for Account {
@@ -50,12 +50,19 @@ impl Default for Account {
 impl Account {
     /// An account whose script looks at its limits as soon as it uses more than these bytes.
     pub(crate) fn with_alarm(bytes: u64) -> Self {
-        Self {
+        let account = Self {
             used: Cell::new(0),
             peak: Cell::new(0),
             large: Cell::new(false),
-            alarm: i64::try_from(bytes).unwrap_or(i64::MAX),
-        }
+            alarm: Cell::new(0),
+        };
+        account.set_alarm(bytes);
+        account
+    }
+
+    /// From now on the script looks at its limits as soon as it uses more than these bytes.
+    pub(super) fn set_alarm(&self, bytes: u64) {
+        self.alarm.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     /// Bytes in use now.
@@ -83,7 +90,7 @@ impl Account {
     fn charge(&self, bytes: i64) {
         let used = self.used.get() + bytes;
         self.used.set(used);
-        if bytes >= LARGE || used > self.alarm {
+        if bytes >= LARGE || used > self.alarm.get() {
             self.large.set(bytes >= LARGE || self.large.get());
             hurry();
         }
@@ -220,6 +227,18 @@ const ALIGNED: usize = 16;
 /// Whether `size` bytes are aligned for this without asking.
 const fn is_aligned_anyway(size: usize, align: usize) -> bool {
     align <= ALIGNED && align <= size
+}
+
+// SAFETY: declared as in `mimalloc.h`, which the crate above is built from.
+unsafe extern "C" {
+    fn mi_collect(force: bool);
+}
+
+/// Gives back to the system what this thread has freed. mimalloc would do so when it is used again,
+/// which may be never.
+pub(crate) fn give_back() {
+    // SAFETY: it only looks after pages that nobody uses.
+    unsafe { mi_collect(true) }
 }
 
 // SAFETY: blocks come from mimalloc and go back to it, which takes back what any of its functions

@@ -36,6 +36,8 @@ pub(crate) enum Resumed {
 pub(crate) enum StopReason {
     /// A limit.
     Limit(LimitKind),
+    /// The server had no memory for what it needed more.
+    NoRoom,
     /// Nobody waits for it any more.
     Cancelled,
 }

@@ -43,7 +43,8 @@ impl WorkerLoad {
         self.active.fetch_sub(1, Ordering::Relaxed);
         self.finished.fetch_add(1, Ordering::Relaxed);
         match stopped {
-            None => {}
+            // The memory budget counts what it refuses.
+            None | Some(StopReason::NoRoom) => {}
             Some(StopReason::Cancelled) => {
                 self.cancelled.fetch_add(1, Ordering::Relaxed);
             }

@@ -9,6 +9,7 @@ use shared::service::{HostCall, HostError, HostErrorKind, HostReply};
 
 use super::context::{current, wait};
 use super::meter::unmetered;
+use super::room::counted;
 use super::signal::{CallFailure, Resumed, ScriptHead, StopReason, Stopped, Yielded};
 
 /// Asks the platform. Waits if it must; counts against the limit of host calls.
@@ -77,6 +78,6 @@ pub(crate) fn stream_begin(head: ScriptHead) -> Result<(), Stopped> {
 /// count against the response limit. The bytes are the platform's memory: see [`host_call`].
 pub(crate) fn stream_chunk(bytes: Bytes) -> Result<(), Stopped> {
     current().budget.count_streamed(bytes.len())?;
-    wait(Yielded::Chunk(bytes))?;
+    wait(Yielded::Chunk(counted(bytes)?))?;
     Ok(())
 }

@@ -15,6 +15,7 @@ use crate::language::json::{EncodeError, encode};
 use crate::language::overrides::render::shown;
 use crate::sandbox::context;
 use crate::sandbox::meter::unmetered;
+use crate::sandbox::room::answers;
 use crate::sandbox::signal::StopReason;
 
 /// An answer in plain data, but for a streaming function.
@@ -27,6 +28,9 @@ pub(crate) enum Answer {
 
 /// Bytes of all headers' names and values: what clients and proxies take.
 const HEADER_BYTES: usize = 32 << 10;
+
+/// Room of an answer that is not used and is not worth giving back.
+const SLACK: usize = 16 << 10;
 
 /// Headers of the connection, which no script sets.
 const THE_PLATFORMS: [&str; 9] = [
@@ -155,6 +159,7 @@ fn copied(bytes: &[u8]) -> Result<Bytes> {
     if bytes.len() as u64 > context::with(|c| c.budget.limits.response) {
         return Err(stopped(LimitKind::Response));
     }
+    answers(bytes.len())?;
     charge_bytes(bytes.len())?;
     Ok(unmetered(|| Bytes::copy_from_slice(bytes)))
 }
@@ -162,14 +167,23 @@ fn copied(bytes: &[u8]) -> Result<Bytes> {
 /// The JSON of a result, within the response limit.
 fn json_bytes(value: &Dynamic) -> Result<Bytes> {
     let limit = usize::try_from(context::with(|c| c.budget.limits.response)).unwrap_or(usize::MAX);
-    let encoded = unmetered(|| encode(value, limit).map(Bytes::from));
+    let encoded = unmetered(|| encode(value, limit).map(without_slack));
     let bytes = encoded.map_err(|error| match error {
         EncodeError::TooLarge(_) => stopped(LimitKind::Response),
         EncodeError::TooDeep => stopped(LimitKind::Nesting),
         EncodeError::NotData { .. } => wrong(format!("the result has no JSON form: {error}")),
     })?;
+    answers(bytes.len())?;
     charge_bytes(bytes.len())?;
     Ok(bytes)
+}
+
+/// A text that grew by doubling has up to twice the room it needs. Moving a small one costs more.
+fn without_slack(mut text: Vec<u8>) -> Bytes {
+    if text.capacity() - text.len() > SLACK {
+        text.shrink_to_fit();
+    }
+    text.into()
 }
 
 fn status_code(status: i64) -> Result<StatusCode> {

@@ -20,6 +20,7 @@ use shared::invocation::{
 };
 use shared::kv::{KvCall, KvEntry, KvOp, KvReply, KvValue};
 use shared::limits::Limits;
+use shared::memory::Memory;
 use shared::script_error::{LimitKind, ScriptErrorKind};
 use shared::seam::{Answered, Caller, Executor, Host, HostAnswer};
 use shared::service::dead_letters::{DeadLettersCall, DeadLettersReply};
@@ -278,11 +279,12 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
-    fn new(workers: usize) -> Self {
+    fn new(workers: usize, memory: Arc<Memory>) -> Self {
         let host = TestHost::new();
         let config = ExecutorConfig::with_workers(workers);
         let clock = Arc::new(ManualClock::new(NOW));
-        let executor = LocalExecutor::new(config, Arc::clone(&host) as Arc<dyn Host>, clock);
+        let served = Arc::clone(&host) as Arc<dyn Host>;
+        let executor = LocalExecutor::new(config, served, clock, memory);
         let others = (1..workers).map(|index| other(&executor, index));
         let others = RefCell::new(others.collect());
         Self {
@@ -352,8 +354,13 @@ fn local<R>(work: impl Future<Output = R>) -> R {
 
 /// Runs a test on a worker thread: worker 0 of `workers`.
 pub(crate) fn on_worker(workers: usize, test: impl AsyncFnOnce(&Rig)) {
+    within(&Memory::new(1 << 30), workers, test);
+}
+
+/// The same, with this memory budget for all runs.
+pub(crate) fn within(memory: &Arc<Memory>, workers: usize, test: impl AsyncFnOnce(&Rig)) {
     local(async {
-        let rig = Rig::new(workers);
+        let rig = Rig::new(workers, Arc::clone(memory));
         rig.executor.attach(0);
         test(&rig).await;
     });

@@ -149,7 +149,7 @@ pub const KEYS: &[Key] = &[
     key(
         "memory.budget",
         "auto",
-        "Memory for what is held for clients: bodies of requests, large answers; `auto`: a quarter of what the machine or its cgroup has",
+        "Memory for bodies of requests, large answers and what scripts allocate; `auto`: three eighths of what the machine or its cgroup has",
     ),
     key("cache.scripts", "64MiB", "Memory for compiled scripts"),
     key(

@@ -286,7 +286,7 @@ impl<'a> Reader<'a> {
     fn memory(&self) -> Result<u64, ConfigError> {
         let key = "memory.budget";
         match self.text(key) {
-            "auto" => Ok(machine::memory() / 4),
+            "auto" => Ok(machine::memory() / 8 * 3),
             _ => self.size(key),
         }
     }

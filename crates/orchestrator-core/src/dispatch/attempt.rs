@@ -9,6 +9,7 @@ use shared::event::limits::CRASHES;
 use shared::event::request::StoredRequest;
 use shared::id::ExecutionId;
 use shared::invocation::{Input, TriggerKind};
+use shared::memory::Order;
 use shared::name::FunctionName;
 use shared::retry::RetryPolicy;
 use shared::script_error::{ScriptError, ScriptErrorKind};
@@ -23,6 +24,9 @@ use crate::runs::Plan;
 
 /// How long a delivery waits whose script has all its runs under way.
 const CROWDED: Duration = Duration::from_millis(100);
+
+/// How long a delivery waits when the server has no memory for it.
+const FULL: Duration = Duration::from_secs(1);
 
 /// How long is waited when the database is away.
 const AWAY: Duration = Duration::from_millis(500);
@@ -136,6 +140,9 @@ impl Attempt {
         let Some(permit) = handler.script.gate.enter() else {
             return End::NotYet(self.parts.clock.now().plus(CROWDED));
         };
+        if !self.parts.runs.has_room(self.delivery.app, self.order()) {
+            return End::NotYet(self.parts.clock.now().plus(FULL));
+        }
         if self.delivery.suspect {
             match self.mark().await {
                 Ok(true) => {}
@@ -229,9 +236,20 @@ impl Attempt {
         }
     }
 
+    fn order(&self) -> Order {
+        if self.is_request() {
+            Order::Later
+        } else {
+            Order::Event
+        }
+    }
+
+    fn is_request(&self) -> bool {
+        matches!(self.delivery.kind, TriggerKind::Http | TriggerKind::Webhook)
+    }
+
     fn input(&self) -> Option<Input> {
-        let request = matches!(self.delivery.kind, TriggerKind::Http | TriggerKind::Webhook);
-        if request {
+        if self.is_request() {
             return StoredRequest::decode(&self.delivery.payload).map(Input::Http);
         }
         Some(Input::Event(EventInput {

@@ -1,7 +1,6 @@
 //! Reading a request's body: bounded in size, in memory, and in how long its client may take.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use shared::error::{Error, Kind};
 use shared::limits::fixed::BODY_BYTES;
-use shared::memory::{Held, Memory, NoRoom};
+use shared::memory::{Held, NoRoom};
 use tokio::time::{Instant, Sleep};
 
 /// A client that sends more slowly than this while we are patient once is cut off, whatever it sent
@@ -55,17 +54,12 @@ pub(super) struct Paced {
 }
 
 impl Paced {
-    pub(super) fn new(
-        inner: Incoming,
-        most: usize,
-        memory: &Arc<Memory>,
-        patience: Duration,
-    ) -> Self {
+    pub(super) fn new(inner: Incoming, most: usize, held: Held, patience: Duration) -> Self {
         Self {
             inner,
             got: 0,
             most,
-            held: memory.hold(),
+            held,
             patience,
             waiting: None,
         }
@@ -134,7 +128,7 @@ impl Body for Paced {
 /// The whole body, and the memory it takes. A bodyless request costs nothing.
 pub(super) async fn collect(
     body: Incoming,
-    memory: &Arc<Memory>,
+    hold: impl FnOnce() -> Held,
     patience: Duration,
 ) -> Result<(Bytes, Option<Held>), Error> {
     if body.is_end_stream() {
@@ -143,7 +137,7 @@ pub(super) async fn collect(
     if body.size_hint().lower() > BODY_BYTES as u64 {
         return Err(BodyError::TooLarge(BODY_BYTES >> 20).into());
     }
-    let mut body = Paced::new(body, BODY_BYTES, memory, patience);
+    let mut body = Paced::new(body, BODY_BYTES, hold(), patience);
     let whole = whole(&mut body).await?;
     Ok((whole, Some(body.held)))
 }

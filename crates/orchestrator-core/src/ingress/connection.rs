@@ -34,6 +34,11 @@ const HEAD_BYTES: usize = 32 << 10;
 const BUFFER_BYTES: usize = 64 << 10;
 /// Requests one HTTP/2 connection may have open.
 const STREAMS: u32 = 250;
+/// Most that HTTP/2 takes of an answer before it was sent; it would take 400 KiB of each stream.
+const STREAM_UNSENT_BYTES: usize = 32 << 10;
+/// What a client of HTTP/2 may send of a body, and of all on its connection, before it is read.
+const STREAM_UNREAD_BYTES: u32 = 128 << 10;
+const STREAMS_UNREAD_BYTES: u32 = 256 << 10;
 /// Pause after the system refused a connection (no file descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -177,6 +182,9 @@ async fn connection(
         builder
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS)
+            .max_send_buf_size(STREAM_UNSENT_BYTES)
+            .initial_stream_window_size(STREAM_UNREAD_BYTES)
+            .initial_connection_window_size(STREAMS_UNREAD_BYTES)
             .max_header_list_size(HEAD_BYTES as u32);
         let connection = pin!(builder.serve_connection(io, service));
         let graceful = |c: Pin<&mut http2::Connection<_, _, _>>| {

@@ -11,6 +11,7 @@ use shared::api::WellKnown;
 use shared::error::Error;
 use shared::id::RequestId;
 use shared::limits::fixed::ADMIN_BODY_BYTES;
+use shared::memory::Order;
 use shared::origin::Origin;
 use shared::routing::WELL_KNOWN;
 
@@ -36,9 +37,10 @@ impl Ingress {
             return Ok(well_known(request.method(), &origin).into());
         }
         let control = self.control.as_ref().ok_or_else(Error::internal)?;
-        let (memory, patience) = (&self.config.memory, self.config.client_patience);
+        let held = self.config.memory.hold(None, Order::Request);
+        let patience = self.config.client_patience;
         let request = request.map(|body| {
-            let body = body_in::Paced::new(body, ADMIN_BODY_BYTES, memory, patience);
+            let body = body_in::Paced::new(body, ADMIN_BODY_BYTES, held, patience);
             // The control plane answers with it.
             BoxBody::new(body.map_err(|error| Error::from(error).into()))
         });

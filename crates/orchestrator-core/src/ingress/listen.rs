@@ -16,6 +16,10 @@ const UNSENT_BYTES: u32 = 64 << 10;
 /// each, which no budget of this process sees.
 const UNREAD_BYTES: usize = 128 << 10;
 
+/// Most the system keeps of an answer until the client has it, about. It would take 4 MiB of each
+/// client that has received it and says nothing.
+const UNHEARD_BYTES: usize = 256 << 10;
+
 /// One listener per worker on the same address. Port 0 picks a free one, the same for all.
 ///
 /// An address another program (or another PiCloud) listens on is refused, although the workers
@@ -38,8 +42,9 @@ pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<TcpListener>>
 
 fn shared(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = socket(address, true)?;
-    // Accepted connections inherit all three.
+    // Accepted connections inherit all of it.
     socket.set_recv_buffer_size(UNREAD_BYTES)?;
+    socket.set_send_buffer_size(UNHEARD_BYTES)?;
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
     socket.listen(BACKLOG)?;

@@ -38,8 +38,8 @@ pub struct IngressConfig {
     pub app_rate: Option<Rate>,
     /// Proxies whose `X-Forwarded-*` headers are believed.
     pub trusted_proxies: Vec<Network>,
-    /// What is held for clients: bodies of requests until their script has ended, answers until
-    /// they have gone out.
+    /// What is held: bodies of requests until their script has ended, answers until they have gone
+    /// out, and what scripts allocate.
     pub memory: Arc<Memory>,
     /// Where the control plane answers.
     pub admin: AdminPlace,

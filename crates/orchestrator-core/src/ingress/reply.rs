@@ -16,6 +16,7 @@ use shared::routing::Method;
 use shared::script_error::ScriptError;
 use shared::seam::Execution;
 
+use super::streams;
 use crate::body::{Body, BoxBody, BoxError};
 use crate::runs::{Run, Streaming};
 
@@ -31,6 +32,10 @@ const NOT_THE_SCRIPTS: [HeaderName; 9] = [
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
 ];
+/// Most bytes of an answer that is not counted: what a connection has besides is more.
+const SMALL_ANSWER: usize = 16 << 10;
+/// The same over HTTP/2, where a client that does not read may have hundreds of them.
+const SMALL_ANSWER_OF_STREAM: usize = 1 << 10;
 /// Types of most answers, which have no other header.
 const COMMON: [&str; 2] = ["text/plain; charset=utf-8", "application/json"];
 
@@ -183,27 +188,41 @@ fn answer_of(outcome: Outcome, run: &mut Run<dyn Execution>) -> Response<Body> {
         run.ended(outcome.completion);
         return response;
     };
-    if let ResponseBody::Full(bytes) = &script.body
-        && let Err(NoRoom) = run.hold_answer(bytes.len())
-    {
-        let detail = "the server has no memory left for the answer; try again";
-        let response = problem(&Error::new(Kind::Unavailable, "overloaded", detail), id);
-        run.answered(response.status().as_u16());
-        run.ended(outcome.completion);
-        return response;
-    }
-    run.answered(status.as_u16());
     let body = match script.body {
         ResponseBody::Full(bytes) => {
+            let Ok(bytes) = counted(bytes, run) else {
+                let detail = "the server has no memory left for the answer; try again";
+                let response = problem(&Error::new(Kind::Unavailable, "overloaded", detail), id);
+                run.answered(response.status().as_u16());
+                run.ended(outcome.completion);
+                return response;
+            };
+            run.answered(script.status.as_u16());
             run.ended(outcome.completion);
             Body::from(bytes)
         }
-        ResponseBody::Stream(pieces) => Body::from(BoxBody::new(Streamed(run.streams(pieces)))),
+        ResponseBody::Stream(pieces) => {
+            run.answered(script.status.as_u16());
+            Body::from(BoxBody::new(Streamed(run.streams(pieces))))
+        }
     };
     let mut response = Response::new(body);
     *response.status_mut() = script.status;
     *response.headers_mut() = clean(script.headers);
     response
+}
+
+/// An answer that is counted as long as any of it is in memory, if it is worth that.
+fn counted(answer: Bytes, run: &Run<dyn Execution>) -> Result<Bytes, NoRoom> {
+    let least = if streams::is_one() {
+        SMALL_ANSWER_OF_STREAM
+    } else {
+        SMALL_ANSWER
+    };
+    if answer.len() <= least {
+        return Ok(answer);
+    }
+    run.hold_answer(answer)
 }
 
 /// A script's headers without those that would break the connection or pass for the platform's.

@@ -11,10 +11,11 @@ use hyper::body::Incoming;
 use shared::clock::Timestamp;
 use shared::error::{Error, Kind};
 use shared::invocation::{HttpInput, Input, TriggerKind};
+use shared::memory::Order;
 use shared::release::RouteAuth;
 use shared::routing::Params;
 
-use super::parts::{Ingress, IngressConfig};
+use super::parts::Ingress;
 use super::step::{Facts, Last, Started, Step};
 use super::{body_in, reply};
 use crate::body::Body;
@@ -51,12 +52,16 @@ impl Ingress {
                     let header = parts.headers.get(header::AUTHORIZATION);
                     ingress.tokens.check(run.app.context.id, header).await?;
                 }
-                let IngressConfig {
-                    memory,
-                    client_patience,
-                    ..
-                } = &ingress.config;
-                body_in::collect(incoming, memory, *client_patience).await
+                let config = &ingress.config;
+                let hold = || {
+                    let order = if accepted {
+                        Order::Later
+                    } else {
+                        Order::Request
+                    };
+                    config.memory.hold(Some(run.app.context.id), order)
+                };
+                body_in::collect(incoming, hold, config.client_patience).await
             };
             let ready = ready.await.map(|(body, held)| {
                 places.hold(held);

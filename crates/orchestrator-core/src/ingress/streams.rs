@@ -46,6 +46,11 @@ pub(super) fn current() -> Option<Rc<Progress>> {
     CURRENT.with_borrow(Clone::clone)
 }
 
+/// Whether the task of a stream runs.
+pub(super) fn is_one() -> bool {
+    CURRENT.with_borrow(Option::is_some)
+}
+
 /// Runs the tasks of the streams, on the worker that accepted their connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Streams {

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper_util::rt::TokioIo;
-use shared::memory::Memory;
+use shared::memory::{Memory, Order};
 use tokio::net::TcpStream;
 
 use crate::platform::OnRuntime;
@@ -133,4 +133,46 @@ fn a_script_that_streams_slowly_is_not_a_client_that_does_not_read() {
         response.into_body().collect().await.unwrap().to_bytes()
     });
     assert!(body.ends_with(b"b"), "{body:?}");
+}
+
+#[test]
+fn an_answer_over_http2_is_counted_until_its_client_has_it() {
+    for bytes in [2_000, 20_000, 200_000] {
+        let setup = with_memory(10 << 20);
+        let memory = setup.ingress.memory.clone();
+        let server = Server::with(setup);
+        server.shop(&format!("text {}", "x".repeat(bytes)));
+        let address = server.address;
+        server.runtime.block_on(async {
+            let response = over_http2(address, Some(0)).await;
+            assert_eq!(response.status(), 200);
+            // Also what the connection has taken and cannot send.
+            assert_eq!(memory.used(), bytes as u64);
+            drop(response);
+            while memory.used() > 0 {
+                tokio::task::yield_now().await;
+            }
+            let response = over_http2(address, None).await;
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(body.len(), bytes);
+        });
+    }
+}
+
+#[test]
+fn what_one_app_makes_the_server_hold_does_not_keep_others_out() {
+    let setup = with_memory(1 << 20);
+    let memory = setup.ingress.memory.clone();
+    let server = Server::with(setup);
+    server.shop(&format!("text {}", "x".repeat(20_000)));
+    let mut hoard = memory.hold(None, Order::Request);
+    while hoard.grow(1_000).is_ok() {}
+    // An eighth of the last quarter.
+    let mut request = post(20_000).into_bytes();
+    request.extend(vec![b'x'; 20_000]);
+    assert_eq!(Answer::parse(&server.raw(GET)).status, 200);
+    assert_eq!(Answer::parse(&server.raw(&request)).code(), "overloaded");
+    let mut request = post(9_000).into_bytes();
+    request.extend(vec![b'x'; 9_000]);
+    assert_eq!(Answer::parse(&server.raw(&request)).status, 200);
 }

@@ -11,6 +11,7 @@ use crate::allowance::Grant;
 use crate::event::{Cause, EventInput};
 use crate::id::{ExecutionId, RequestId};
 use crate::limits::Limits;
+use crate::memory::Order;
 use crate::name::FunctionName;
 use crate::origin::without_session;
 use crate::routing::Params;
@@ -97,6 +98,16 @@ pub enum Input {
 }
 
 impl Invocation {
+    /// When it is refused memory, compared with others.
+    pub fn order(&self) -> Order {
+        match self.trigger {
+            TriggerKind::Manual | TriggerKind::Invoke => Order::Request,
+            TriggerKind::Http if self.cause.event.is_none() => Order::Request,
+            TriggerKind::Http | TriggerKind::Webhook => Order::Later,
+            _ => Order::Event,
+        }
+    }
+
     /// The request, if it has one.
     pub fn http(&self) -> Option<&HttpInput> {
         match self.input.as_ref() {
