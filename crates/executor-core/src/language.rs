@@ -13,6 +13,8 @@ pub(crate) mod functions;
 pub(crate) mod hints;
 pub(crate) mod json;
 pub(crate) mod kinds;
+pub(crate) mod known;
+mod methods;
 #[expect(clippy::unwrap_used, reason = "in what `export_module` generates")]
 pub(crate) mod overrides;
 pub(crate) mod placed;

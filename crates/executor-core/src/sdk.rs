@@ -38,13 +38,23 @@ mod url;
 
 use rhai::{Module, combine_with_exported_module, exported_module};
 
-use crate::language::engine::Library;
+use crate::language::engine::{Library, OwnType};
 
 /// All of it.
 pub(crate) fn library() -> Library {
     Library {
         add_globals,
         namespaces: namespaces(),
+        types: &[
+            || OwnType::of::<ctx::Ctx>("context"),
+            || OwnType::of::<event::Event>("event"),
+            || OwnType::of::<req::Req>("request"),
+            || OwnType::of::<req::Headers>("headers"),
+            || OwnType::of::<response::Response>("response"),
+            || OwnType::of::<response::StreamOut>("stream"),
+            || OwnType::of::<kv::Collection>("collection"),
+        ],
+        given: &[("req", "request"), ("ctx", "context"), ("event", "event")],
         running: |look| state::with(|state| look(&state.program)),
     }
 }
@@ -59,13 +69,6 @@ fn add_globals(m: &mut Module) {
     combine_with_exported_module!(m, "shown", shown::functions);
     combine_with_exported_module!(m, "response", response::methods);
     combine_with_exported_module!(m, "kv", kv::methods);
-    m.set_custom_type::<ctx::Ctx>("context")
-        .set_custom_type::<event::Event>("event")
-        .set_custom_type::<req::Req>("request")
-        .set_custom_type::<req::Headers>("headers")
-        .set_custom_type::<response::Response>("response")
-        .set_custom_type::<response::StreamOut>("stream")
-        .set_custom_type::<kv::Collection>("collection");
 }
 
 fn namespaces() -> Vec<(&'static str, Module)> {

@@ -73,8 +73,28 @@ fn closure(
         for (variable, _) in captured.iter() {
             share(context.scope_mut(), variable.as_str(), note);
         }
+        // What is captured and no variable is a function that is written further down.
+        let function = |name: &str| context.scope().get(name).is_none();
+        if captured.iter().any(|(name, _)| function(name.as_str())) {
+            return with_functions(context, parts.statements().get(1));
+        }
     }
     context.eval_expression_tree(closure)
+}
+
+/// Makes a closure that captures functions, which cannot be shared, and need not.
+fn with_functions(
+    context: &mut EvalContext<'_, '_, '_, '_, '_, '_>,
+    made: Option<&Stmt>,
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    match made {
+        Some(Stmt::Expr(made)) => context.eval_expression_tree(&Expression::from(&**made)),
+        Some(Stmt::FnCall(call, at)) => {
+            let made = Expr::FnCall(call.clone(), *at);
+            context.eval_expression_tree(&Expression::from(&made))
+        }
+        _ => Ok(Dynamic::UNIT),
+    }
 }
 
 /// Makes a cell of a variable, as the language would, and notes it.

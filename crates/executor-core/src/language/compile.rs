@@ -4,6 +4,8 @@
 //! invalidate. Compiling happens on a few threads of its own, which end when there is nothing to
 //! do.
 
+pub(crate) mod calls;
+pub(crate) mod clashes;
 pub(crate) mod graph;
 mod names;
 pub(crate) mod parse;
@@ -221,15 +223,6 @@ fn compile(
 ) -> Result<Program, ScriptError> {
     let name = frame_name(image);
     let started = Instant::now();
-    let Runnable { ast, map } = trees
-        .with(
-            (language, keep),
-            (&name, &image.source),
-            started,
-            |parsed| parsed.runnable(language, (&name, &image.source), started),
-        )
-        .map_err(|d| as_error(&d, &image.source))?;
-    let mut maps = BTreeMap::from([(name.clone(), map)]);
     let mut sources = BTreeMap::from([(name.clone(), Arc::clone(&image.source))]);
     let mut weight = image.source.len() as u64;
     let lookup = |module: &str| {
@@ -239,12 +232,15 @@ fn compile(
             .get(module)
             .map(|found| Arc::clone(&found.source))
     };
-    let mut graph = Graph::new(language, (trees, keep), &lookup, started);
-    graph.follow(&name, &ast).map_err(|d| {
+    let named = (name.as_str(), &*image.source);
+    let as_error = |d: Box<Diagnostic>| {
         let source = lookup(&d.script).unwrap_or_else(|| Arc::clone(&image.source));
         as_error(&d, &source)
-    })?;
-    maps.append(&mut graph.maps);
+    };
+    let mut graph = Graph::new(language, (trees, keep), &lookup, started);
+    let Runnable { ast, map } = graph.script(named).map_err(as_error)?;
+    let mut maps = graph.take_maps();
+    maps.insert(name.clone(), map);
     let modules = graph.evaluate()?;
     for module in modules.keys() {
         if let Some(source) = lookup(module) {

@@ -4,7 +4,7 @@
 //! abort or explode (the last registered wins), and a library. Rhai's own limits on arrays and maps
 //! stay off: they walk the whole container at every call; the memory meter bounds them instead.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicBlobPackage, BasicFnPackage, BasicIteratorPackage,
@@ -16,8 +16,9 @@ use shared::invocation::LogLevel;
 use shared::limits::fixed;
 
 use super::catch;
+use super::known::Known;
 use super::program::Running;
-use super::{cells, overrides};
+use super::{cells, methods, overrides};
 use crate::sandbox::context;
 
 /// Nesting of expressions: at the top level and inside functions.
@@ -31,6 +32,10 @@ pub(crate) struct Library {
     pub(crate) add_globals: fn(&mut Module),
     /// The functions of each namespace.
     pub(crate) namespaces: Vec<(&'static str, Module)>,
+    /// Its own types: where they are in this program, and what scripts call them.
+    pub(crate) types: &'static [fn() -> OwnType],
+    /// Variables of the top level, with the types of what they hold.
+    pub(crate) given: &'static [(&'static str, &'static str)],
     /// Looks at the program that runs, where one does.
     pub(crate) running: Running,
 }
@@ -42,8 +47,26 @@ impl Library {
         Self {
             add_globals: |_module| {},
             namespaces: Vec::new(),
+            types: &[],
+            given: &[],
             running: |_look| {},
         }
+    }
+}
+
+/// A type of the library's own.
+pub(crate) struct OwnType {
+    /// Its path.
+    pub(crate) path: &'static str,
+    /// What scripts call it.
+    pub(crate) name: &'static str,
+}
+
+impl OwnType {
+    /// What scripts call values of this type.
+    pub(crate) fn of<T>(name: &'static str) -> Self {
+        let path = std::any::type_name::<T>();
+        Self { path, name }
     }
 }
 
@@ -51,7 +74,10 @@ impl Library {
 pub(crate) struct Language {
     global: Shared<Module>,
     namespaces: Vec<(&'static str, Shared<Module>)>,
+    types: Vec<OwnType>,
+    given: &'static [(&'static str, &'static str)],
     running: Running,
+    known: OnceLock<Known>,
 }
 
 impl Language {
@@ -62,6 +88,10 @@ impl Language {
         let mut global = standard();
         overrides::add_to(&mut global);
         (library.add_globals)(&mut global);
+        let types: Vec<OwnType> = library.types.iter().map(|one| one()).collect();
+        for one in &types {
+            global.set_custom_type_raw(one.path, one.name);
+        }
         let global = ready("platform", global);
         let namespaces = library.namespaces.into_iter();
         let namespaces: Vec<_> = namespaces
@@ -70,7 +100,10 @@ impl Language {
         Self {
             global,
             namespaces,
+            types,
+            given: library.given,
             running: library.running,
+            known: OnceLock::new(),
         }
     }
 
@@ -79,6 +112,19 @@ impl Language {
         let own = self.namespaces.iter();
         let own = own.map(|(name, module)| (Some(*name), module));
         std::iter::once((None, &self.global)).chain(own)
+    }
+
+    /// What functions there are; looked for when it is asked first.
+    pub(crate) fn known(&self) -> &Known {
+        self.known.get_or_init(|| {
+            let types = self.types.iter().map(|one| (one.path, one.name));
+            Known::of(&self.engine(), types)
+        })
+    }
+
+    /// Variables of the top level, with the types of what they hold.
+    pub(crate) fn given(&self) -> &'static [(&'static str, &'static str)] {
+        self.given
     }
 
     /// An engine that runs scripts, which import from `modules`: one per worker thread. What their
@@ -91,6 +137,8 @@ impl Language {
         let mut engine = self.engine();
         catch::add_to(&mut engine, self.running);
         cells::add_to(&mut engine, note);
+        let own: Vec<&str> = self.types.iter().map(|one| one.path).collect();
+        methods::add_to(&mut engine, move |value| own.contains(&value.type_name()));
         engine
             .set_module_resolver(modules)
             .on_progress(|_operations| context::tick().err().map(|_stopped| Dynamic::UNIT))

@@ -10,6 +10,9 @@ use shared::name::{ModuleName, ScriptName};
 use shared::script_error::{Diagnostic, Severity};
 use shared::seam::{GraphScript, ScriptGraph};
 
+use super::compile::calls::{Sources, calls_of};
+use super::compile::clashes::Taken;
+use super::compile::graph::first_that_runs;
 use super::compile::parse::Parsed;
 use super::compile::trees::{Keep, Trees};
 use super::engine::Language;
@@ -70,6 +73,9 @@ struct Check<'a> {
 impl Check<'_> {
     fn sources(&mut self, graph: &ScriptGraph) {
         let mut modules = Modules::default();
+        let language = self.language;
+        let mut calls = Sources::new(language.known());
+        let calls_in = |ast: &AST| calls_of(language.known(), ast, language.given());
         for (name, source) in &graph.modules {
             if let Err(error) = name.parse::<ModuleName>() {
                 self.found.push(finding(name, error.to_string()));
@@ -77,6 +83,7 @@ impl Check<'_> {
             }
             let parsed = self.within(name, source, |parsed, found| {
                 modules.add(name, &parsed.ast, found);
+                calls.add_module(name, calls_in(&parsed.ast));
             });
             if parsed.is_none() {
                 modules.add_broken(name);
@@ -91,8 +98,11 @@ impl Check<'_> {
             self.within(&script.name, &script.source, |parsed, found| {
                 modules.check_script(&script.name, &parsed.ast, found);
                 handlers(script, &parsed.ast, found);
+                shape(script, &parsed.ast, found);
+                calls.add_script(&script.name, calls_in(&parsed.ast));
             });
         }
+        self.found.extend(calls.wrong_calls());
     }
 
     /// Looks at one source within the time of the whole release; `None` when it does not compile.
@@ -116,11 +126,19 @@ impl Check<'_> {
                 found.extend(parsed.warnings(name));
                 look(parsed, found);
                 // What is run differs from what was written, and must do as well.
-                let runnable = parsed.runnable(language, (name, source), started);
+                let mut taken = Taken::default();
+                taken.add(&parsed.ast);
+                let runnable = parsed.runnable(language, (name, source), (&taken, started));
                 runnable.map(|_kept_for_the_run| ())
             },
         );
-        looked.map_err(|error| self.found.push(*error)).ok()
+        match looked {
+            Ok(()) => Some(()),
+            Err(wrong) => {
+                self.found.extend(wrong.all());
+                None
+            }
+        }
     }
 }
 
@@ -151,6 +169,31 @@ fn sizes(graph: &ScriptGraph) -> Vec<Diagnostic> {
         ));
     }
     found
+}
+
+/// A script is the handler itself, or a set of handlers. What its top level did would happen before
+/// each of them, for every event and every attempt.
+fn shape(script: &GraphScript, ast: &AST, found: &mut Vec<Diagnostic>) {
+    let (Some(handler), Some((line, column))) = (script.handlers.first(), first_that_runs(ast))
+    else {
+        return;
+    };
+    found.push(Diagnostic {
+        severity: Severity::Error,
+        script: script.name.clone(),
+        line,
+        column,
+        message: format!(
+            "this would run before the handler `{handler}`, every time: where routes or triggers \
+             name functions of a script, its top level holds only `fn`, `import`, and `const` with \
+             a plain value"
+        ),
+        hint: Some(
+            "move it into a function and name that as the handler of its route, or move it into a \
+             script of its own"
+                .to_owned(),
+        ),
+    });
 }
 
 /// The functions routes and triggers name must exist and take the request or the event.

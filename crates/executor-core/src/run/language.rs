@@ -35,3 +35,34 @@ impl ModuleResolver for ProgramModules {
         found.ok_or_else(|| EvalAltResult::ErrorModuleNotFound(path.to_owned(), position).into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::language;
+
+    #[test]
+    fn the_engine_tells_what_its_functions_take_and_return() {
+        let language = language();
+        let known = language.known();
+        assert_eq!(
+            known.returned("kv", "collection", 1).as_deref(),
+            Some("Collection")
+        );
+        assert_eq!(
+            known.returned("response", "json", 1).as_deref(),
+            Some("Response")
+        );
+        let chained = known.returned_by_method("Response", "status", 1);
+        assert_eq!(chained.as_deref(), Some("Response"));
+        assert_eq!(known.returned_by_method("Collection", "get", 1), None);
+        assert_eq!(known.property("Req", "headers").as_deref(), Some("Headers"));
+        assert_eq!(known.method("Collection", "list"), [0, 1]);
+        assert_eq!(known.method("Collection", "set"), [2, 3]);
+        assert!(known.method("Collection", "push").is_empty());
+        assert_eq!(known.takes("type_of"), Some(vec![1]));
+        assert_eq!(known.takes("print"), Some(vec![0, 1]));
+        assert_eq!(known.takes("nothing"), None);
+        assert_eq!(known.own("Collection"), Some("collection"));
+        assert!(known.has_property("Req", "path"));
+    }
+}

@@ -58,6 +58,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::language::compile::clashes::Taken;
     use crate::language::compile::trees::{Keep, Trees};
     use crate::language::program::leaves_constants;
     use crate::run::language::{ProgramModules, language};
@@ -69,7 +70,7 @@ mod tests {
         let (trees, mut keep) = (Trees::default(), Keep::default());
         let (named, now) = (("test", source), Instant::now());
         let runnable = trees.with((&language, &mut keep), named, now, |parsed| {
-            parsed.runnable(&language, named, now)
+            parsed.runnable(&language, named, (&Taken::default(), now))
         });
         let ast = runnable.unwrap().ast;
         assert!(leaves_constants(&ast));

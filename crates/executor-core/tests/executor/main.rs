@@ -21,6 +21,7 @@ mod places;
 mod plain_rhai;
 mod printing;
 mod requests;
+mod resolving;
 mod room;
 mod streaming;
 mod support;

@@ -156,7 +156,62 @@ fn a_broken_source_is_shown_with_its_line_and_changes_nothing() {
         !broken.stderr.contains('\u{1b}'),
         "no colours without a terminal: {broken:?}"
     );
+    // All that is wrong is told at once.
+    let broken = person
+        .pipe(
+            "foo(1);\nlet c = kv::get(\"a\", \"b\");\nbar()",
+            &["deploy", "x", "-"],
+        )
+        .expect(1);
+    for place in [
+        "standard input:1:1",
+        "standard input:2:13",
+        "standard input:3:1",
+    ] {
+        assert!(broken.stderr.contains(place), "{place}: {broken:?}");
+    }
+    assert!(
+        broken.stderr.contains("kv::collection(…).get(…)"),
+        "{broken:?}"
+    );
     assert_eq!(server.get("/x").text(), "fine");
+}
+
+#[test]
+fn handlers_may_be_called_like_methods_of_what_they_use() {
+    let server = server();
+    let person = Person::of(&server);
+    let route = |method: &str, path: &str, handler: &str| {
+        format!(
+            "[[routes]]\nmethod = \"{method}\"\npath = \"{path}\"\nscript = \"notes\"\nhandler = \"{handler}\"\n"
+        )
+    };
+    let manifest = [
+        "manifest = 1\napp = \"default\"\n[scripts.notes]\nfile = \"notes.rhai\"\n".to_owned(),
+        route("GET", "/notes", "list"),
+        route("GET", "/notes/:id", "get"),
+        route("PUT", "/notes/:id", "set"),
+        route("DELETE", "/notes/:id", "delete"),
+    ];
+    person.write("picloud.toml", manifest.concat());
+    let handlers = "fn list(req) { kv::collection(\"notes\").list(#{ limit: 10 }).items.len() }\n\
+                    fn get(req) { kv::collection(\"notes\").get(req.params.id) }\n\
+                    fn set(req) { let notes = kv::collection(\"notes\"); notes.set(req.params.id, 7) }\n\
+                    fn delete(req) { kv::collection(\"notes\").delete(req.params.id) }\n";
+    person.write("notes.rhai", handlers);
+    person.pic(&["deploy"]).expect(0);
+    server.request("PUT", "/notes/a", &[], "").expect(200);
+    assert_eq!(server.get("/notes/a").text(), "7");
+    assert_eq!(server.get("/notes").text(), "1");
+    assert_eq!(server.request("DELETE", "/notes/a", &[], "").text(), "true");
+    // What would run before each of them is refused.
+    person.write(
+        "notes.rhai",
+        format!("// Notes.\nqueue::send(\"mails\", 1);\n{handlers}"),
+    );
+    let refused = person.pic(&["deploy"]).expect(1);
+    assert!(refused.stderr.contains("notes.rhai:2:"), "{refused:?}");
+    assert_eq!(server.get("/notes").text(), "0");
 }
 
 /// Sources whose hashes begin alike, in four digits and no more; `all_decimal`: which could be a

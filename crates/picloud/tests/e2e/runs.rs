@@ -31,7 +31,7 @@ fn plenty() -> Value {
 const WAYS: [(&str, &str, &str, &str); 5] = [
     ("good", "7", "ok", ""),
     ("thrown", "throw \"no stock\"", "thrown", "no stock"),
-    ("wrong", "nothing()", "runtime", "nothing"),
+    ("wrong", "let x = 1; x.nothing", "runtime", "nothing"),
     (
         "refused",
         "invoke::call(\"nobody\", ())",

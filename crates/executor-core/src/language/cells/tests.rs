@@ -7,6 +7,7 @@ use std::time::Instant;
 use rhai::{AST, ModuleResolver, Position, Scope};
 
 use super::*;
+use crate::language::compile::clashes::Taken;
 use crate::language::compile::trees::{Keep, Trees};
 use crate::language::engine::{Language, Library};
 use crate::sandbox::meter::{Account, metered, unmetered};
@@ -39,7 +40,7 @@ fn runnable(language: &Language, source: &str) -> AST {
     let (trees, mut keep, now) = (Trees::default(), Keep::default(), Instant::now());
     let named = ("test", source);
     let runnable = trees.with((language, &mut keep), named, now, |parsed| {
-        parsed.runnable(language, named, now)
+        parsed.runnable(language, named, (&Taken::default(), now))
     });
     runnable
         .unwrap_or_else(|error| panic!("{source}: {error:?}"))
@@ -136,9 +137,9 @@ fn a_closure_further_on_than_the_language_counts_is_refused() {
         let (trees, mut keep, now) = (Trees::default(), Keep::default(), Instant::now());
         let named = ("test", source);
         let result = trees.with((&language, &mut keep), named, now, |parsed| {
-            parsed.runnable(&language, named, now)
+            parsed.runnable(&language, named, (&Taken::default(), now))
         });
-        result.err().map(|error| error.message)
+        result.err().map(|found| found.all()[0].message.clone())
     };
     let ring = "let m = #{}; m.f = || m;";
     for far in [" ".repeat(65_530), "\n".repeat(65_535)] {

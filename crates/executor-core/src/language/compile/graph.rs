@@ -12,8 +12,9 @@ use shared::limits::fixed;
 use shared::name::ModuleName;
 use shared::script_error::{Diagnostic, ScriptError, ScriptErrorKind, Severity};
 
+use super::clashes::Taken;
 use super::parse::Runnable;
-use super::trees::{Keep, Trees};
+use super::trees::{Keep, Tree, Trees};
 use crate::language::engine::Language;
 use crate::language::program::{Evaluated, SourceMap};
 
@@ -53,9 +54,14 @@ pub(super) struct Graph<'a> {
     keep: &'a mut Keep,
     lookup: &'a dyn Fn(&str) -> Option<Arc<str>>,
     started: Instant,
-    parsed: BTreeMap<String, AST>,
+    /// Modules as they were written.
+    parsed: BTreeMap<String, Arc<Tree>>,
+    /// Modules as they are run.
+    runs: BTreeMap<String, AST>,
+    /// Functions of the script and its modules.
+    taken: Taken,
     /// What leads from what is run to what was written.
-    pub(super) maps: BTreeMap<String, SourceMap>,
+    maps: BTreeMap<String, SourceMap>,
     order: Vec<String>,
 }
 
@@ -73,14 +79,42 @@ impl<'a> Graph<'a> {
             lookup,
             started,
             parsed: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            taken: Taken::default(),
             maps: BTreeMap::new(),
             order: Vec::new(),
         }
     }
 
-    /// Adds everything `ast` imports; `script` is what findings about it are called.
-    pub(super) fn follow(&mut self, script: &str, ast: &AST) -> Result<(), Box<Diagnostic>> {
-        self.visit(script, ast, &mut Vec::new())
+    /// Parses a script and all it imports, and gives what is run of it.
+    pub(super) fn script(
+        &mut self,
+        (name, source): (&str, &str),
+    ) -> Result<Runnable, Box<Diagnostic>> {
+        let script = self.parse((name, source))?;
+        self.visit(name, &script.parsed.ast, &mut Vec::new())?;
+        // Whose a method is depends on all functions of the program.
+        let with = (&self.taken, self.started);
+        for (module, tree) in &self.parsed {
+            let source = (self.lookup)(module).unwrap_or_default();
+            let named = (module.as_str(), &*source);
+            let Runnable { ast, map } = tree.parsed.runnable(self.language, named, with)?;
+            self.runs.insert(module.clone(), ast);
+            self.maps.insert(module.clone(), map);
+        }
+        script.parsed.runnable(self.language, (name, source), with)
+    }
+
+    /// What leads from what is run of the modules to what was written.
+    pub(super) fn take_maps(&mut self) -> BTreeMap<String, SourceMap> {
+        std::mem::take(&mut self.maps)
+    }
+
+    fn parse(&mut self, named: (&str, &str)) -> Result<Arc<Tree>, Box<Diagnostic>> {
+        let with = (self.language, &mut *self.keep);
+        let tree = self.trees.tree(with, named, self.started)?;
+        self.taken.add(&tree.parsed.ast);
+        Ok(tree)
     }
 
     fn visit(
@@ -129,17 +163,12 @@ impl<'a> Graph<'a> {
                     "there is no module `{module}` in this release of the app"
                 ))
             })?;
-            let named = (module.as_str(), &*source);
-            let Runnable { ast, map } =
-                self.trees
-                    .with((self.language, self.keep), named, self.started, |parsed| {
-                        parsed.runnable(self.language, named, self.started)
-                    })?;
-            self.maps.insert(module.clone(), map);
-            check_top_level(module, &ast)?;
-            self.parsed.insert(module.clone(), ast.clone());
+            let tree = self.parse((module, &source))?;
+            let ast = &tree.parsed.ast;
+            check_top_level(module, ast)?;
+            self.parsed.insert(module.clone(), Arc::clone(&tree));
             path.push(module.clone());
-            let visited = self.visit(module, &ast, path);
+            let visited = self.visit(module, ast, path);
             path.pop();
             visited?;
             self.order.push(module.clone());
@@ -152,7 +181,7 @@ impl<'a> Graph<'a> {
         let mut evaluated = Evaluated::new();
         for name in &self.order {
             let imported = Arc::new(evaluated.clone());
-            let module = evaluate(self.language, name, &self.parsed[name], imported)?;
+            let module = evaluate(self.language, name, &self.runs[name], imported)?;
             evaluated.insert(name.clone(), module);
         }
         Ok(evaluated)
@@ -199,27 +228,31 @@ impl ModuleResolver for Imported {
 
 /// A module only defines: its values are shared by all runs, so nothing in it may run or change.
 pub(crate) fn check_top_level(module: &str, ast: &AST) -> Result<(), Box<Diagnostic>> {
-    for statement in ast.statements() {
-        let fine = match statement {
-            Stmt::Import(..) | Stmt::Noop(..) => true,
-            Stmt::Var(variable, flags, _) => {
-                flags.intersects(ASTFlags::CONSTANT) && variable.1.is_constant()
-            }
-            _ => false,
-        };
-        if !fine {
-            let position = statement.position();
-            return Err(Box::new(Diagnostic {
-                severity: Severity::Error,
-                script: module.to_owned(),
-                line: position.line().unwrap_or(0) as u32,
-                column: position.position().unwrap_or(0) as u32,
-                message: "a module's top level holds only `fn`, `import`, and `const` or `export \
-                          const` with a plain value"
-                    .to_owned(),
-                hint: Some("move the statement into a function".to_owned()),
-            }));
+    let Some((line, column)) = first_that_runs(ast) else {
+        return Ok(());
+    };
+    Err(Box::new(Diagnostic {
+        severity: Severity::Error,
+        script: module.to_owned(),
+        line,
+        column,
+        message: "a module's top level holds only `fn`, `import`, and `const` or `export const` \
+                  with a plain value"
+            .to_owned(),
+        hint: Some("move the statement into a function".to_owned()),
+    }))
+}
+
+/// Line and column of the first statement of a top level that does more than define something.
+pub(crate) fn first_that_runs(ast: &AST) -> Option<(u32, u32)> {
+    let runs = ast.statements().iter().find(|statement| match statement {
+        Stmt::Import(..) | Stmt::Noop(..) => false,
+        Stmt::Var(variable, flags, _) => {
+            !flags.intersects(ASTFlags::CONSTANT) || !variable.1.is_constant()
         }
-    }
-    Ok(())
+        _ => true,
+    });
+    let position = runs?.position();
+    let (line, column) = (position.line(), position.position());
+    Some((line.unwrap_or(0) as u32, column.unwrap_or(0) as u32))
 }

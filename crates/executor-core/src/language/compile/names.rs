@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use rhai::{AST, ASTFlags, ASTNode, Dynamic, Expr, FnPtr, Ident, Position, Stmt, StmtBlock};
 
 /// The statements outside of functions; those of the functions follow.
-const TOP: usize = 0;
+pub(super) const TOP: usize = 0;
 
 /// A name from where it is declared to the end of its block.
 struct Declared {
@@ -64,20 +64,7 @@ impl Names {
             changes: Vec::new(),
         };
         names.declared.push(Vec::new());
-        let mut outside = tree.statements().len();
-        let mut inside = TOP;
-        tree.walk(&mut |path| {
-            if let [ASTNode::Stmt(first)] = path {
-                inside = if outside > 0 {
-                    TOP
-                } else {
-                    names.function_at(first.position())
-                };
-                outside = outside.saturating_sub(1);
-            }
-            names.note(path, inside);
-            true
-        });
+        each_node(tree, |path, inside| names.note(path, inside));
         names
     }
 
@@ -125,15 +112,6 @@ impl Names {
         }
     }
 
-    /// The function whose body begins with a statement at this place.
-    fn function_at(&self, at: Position) -> usize {
-        let around = self.functions.iter().enumerate().filter(|(_, function)| {
-            function.start == at || function.start < at && function.end.is_some_and(|end| at < end)
-        });
-        let innermost = around.max_by_key(|(_, function)| function.start);
-        innermost.map_or(TOP, |(index, _)| index + 1)
-    }
-
     fn note(&mut self, path: &[ASTNode<'_>], inside: usize) {
         match path.last() {
             Some(ASTNode::Stmt(Stmt::Assignment(assignment))) => {
@@ -160,6 +138,43 @@ impl Names {
             _ => {}
         }
     }
+}
+
+/// Walks a tree, and tells of each node which statements it is among: those of the top level
+/// ([`TOP`]) or of a function, counted from one.
+pub(super) fn each_node(tree: &AST, mut visit: impl FnMut(&[ASTNode<'_>], usize)) {
+    let functions: Vec<Function> = tree.iter_fn_def().map(|f| function(f)).collect();
+    let mut outside = tree.statements().len();
+    let mut inside = TOP;
+    tree.walk(&mut |path| {
+        if let [ASTNode::Stmt(first)] = path {
+            inside = if outside > 0 {
+                TOP
+            } else {
+                function_at(&functions, first.position())
+            };
+            outside = outside.saturating_sub(1);
+        }
+        visit(path, inside);
+        true
+    });
+}
+
+/// The function whose body begins with a statement at this place.
+fn function_at(functions: &[Function], at: Position) -> usize {
+    let around = functions.iter().enumerate().filter(|(_, function)| {
+        function.start == at || function.start < at && function.end.is_some_and(|end| at < end)
+    });
+    let innermost = around.max_by_key(|(_, function)| function.start);
+    innermost.map_or(TOP, |(index, _)| index + 1)
+}
+
+/// Of each function, in the order of [`each_node`]: whether it is a closure, and its parameters.
+pub(super) fn parameters(tree: &AST) -> impl Iterator<Item = (bool, Vec<String>)> {
+    tree.iter_fn_def().map(|definition| {
+        let closure = definition.name.contains('$');
+        (closure, function(definition).parameters)
+    })
 }
 
 fn function(definition: &rhai::ScriptFuncDef) -> Function {

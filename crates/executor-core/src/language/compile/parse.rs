@@ -1,29 +1,29 @@
 //! From one source to its tree, or to what is wrong with it and how to mend it.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+pub(crate) mod findings;
+mod text;
+mod tokens;
+
+use std::sync::OnceLock;
 use std::time::Instant;
 
-use rhai::{
-    AST, ASTNode, Engine, Expr, LexError, Module, OptimizationLevel, Position, Scope, Shared, Stmt,
-    Token,
-};
+use rhai::{AST, ASTNode, Engine, Expr, Module, OptimizationLevel, Position, Shared, Stmt};
 use shared::limits::fixed;
-use shared::script_error::{Diagnostic, Severity};
+use shared::script_error::Diagnostic;
 
+use super::clashes::{Clashes, Taken};
 use super::names::Names;
 use crate::language::cells::not_noted;
 use crate::language::engine::Language;
 use crate::language::functions::Functions;
-use crate::language::hints;
 use crate::language::places::{Shifts, with_places};
 use crate::language::program::SourceMap;
+use findings::{Findings, at_place, place};
+use text::{SCOPE, program_of, scope};
+use tokens::{Doubt, Doubts, Renamed, warning, watch_tokens};
 
-/// What a script may refer to besides its own names.
-const SCOPE: [&str; 3] = ["req", "ctx", "event"];
 /// Arguments of one call.
 const ARGUMENTS: usize = 16;
-/// Warnings kept of one source.
-const WARNINGS: usize = 20;
 
 /// A source that compiles.
 pub(crate) struct Parsed {
@@ -42,18 +42,27 @@ impl Parsed {
         doubts.map(move |(doubt, position)| warning(name, *doubt, *position))
     }
 
-    /// What is run of the source it was parsed from, under this name.
+    /// What is run of the source it was parsed from, under this name, in a program with these
+    /// functions.
     pub(crate) fn runnable(
         &self,
         language: &Language,
         (name, source): (&str, &str),
-        started: Instant,
+        (taken, started): (&Taken, Instant),
     ) -> Result<Runnable, Box<Diagnostic>> {
+        let clashes = taken.clashes(&self.ast, || language.known());
+        if !clashes.is_empty() {
+            let placed = placed(language, (name, source), &self.ast, (clashes, started))?;
+            return Ok(self.named(name, placed.as_ref()));
+        }
         if self.placed.get().is_none() {
-            let placed = placed(language, (name, source), &self.ast, started)?;
+            let placed = placed(language, (name, source), &self.ast, (clashes, started))?;
             self.placed.get_or_init(|| placed);
         }
-        let placed = self.placed.get().and_then(Option::as_ref);
+        Ok(self.named(name, self.placed.get().and_then(Option::as_ref)))
+    }
+
+    fn named(&self, name: &str, placed: Option<&(AST, Shifts)>) -> Runnable {
         let (ast, shifts) = match placed {
             Some((ast, shifts)) => (ast, shifts.clone()),
             None => (&self.ast, Shifts::default()),
@@ -61,17 +70,9 @@ impl Parsed {
         let functions = Functions::of(ast);
         let map = SourceMap { shifts, functions };
         let ast = named(ast, name);
-        Ok(Runnable { ast, map })
+        Runnable { ast, map }
     }
 }
-
-#[derive(Clone, Copy)]
-enum Doubt {
-    Template,
-    Length,
-}
-
-type Doubts = Arc<Mutex<Vec<(Doubt, Position)>>>;
 
 /// A source that is run.
 pub(crate) struct Runnable {
@@ -98,25 +99,54 @@ pub(crate) fn parse(
     name: &str,
     source: &str,
     started: Instant,
-) -> Result<Parsed, Box<Diagnostic>> {
-    let doubts = Doubts::default();
-    let mut engine = language.compile_engine();
-    watch_tokens(&mut engine, started, Arc::clone(&doubts));
-    let ast = tree(&engine, name, source)?;
-    let doubts = std::mem::take(&mut *doubts.lock().unwrap_or_else(PoisonError::into_inner));
+) -> Result<Parsed, Findings> {
+    if source.len() > fixed::SOURCE_BYTES {
+        let message = "the source is larger than 256 KiB; move parts of it into modules";
+        return Err(at_place(name, (0, 0), message.to_owned(), None).into());
+    }
+    let text::Tree { ast, doubts } = text::tree(language, (name, source), started)?;
+    let names = Names::of(&ast);
+    let found = refused(name, &ast, &names);
+    if !found.is_empty() {
+        return Err(Findings::of(found));
+    }
     Ok(Parsed {
-        ast,
+        ast: optimized(&language.compile_engine(), ast, &names),
         doubts,
         placed: OnceLock::new(),
     })
 }
 
-/// The source as it is run, where that differs: with what tells places and what closures share.
+/// What is the language's, but not for scripts of this platform.
+fn refused(name: &str, ast: &AST, names: &Names) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let mut wrong = |at, message: String, hint: &str| {
+        found.push(*at_place(name, place(at), message, Some(hint.to_owned())));
+    };
+    if let Some((count, position)) = crowded_call(ast) {
+        let message = format!("a call has {count} arguments; the limit is {ARGUMENTS}");
+        wrong(position, message, "give it one array or map");
+    }
+    if let Some(position) = asked_for_timestamp(ast) {
+        let hint = "the time is time::now() as a text, time::now_ms() as a number";
+        wrong(position, "there is no `timestamp`".to_owned(), hint);
+    }
+    if let Some((constant, position)) = names.changed_constant(&SCOPE) {
+        let message = format!("Cannot modify constant {constant}");
+        let hint = format!("copy it first: let copy = {constant};");
+        wrong(position, message, &hint);
+    }
+    found.sort_by_key(|one| (one.line, one.column));
+    found
+}
+
+/// The source as it is run, where that differs: with what tells places and what closures share, and
+/// with names of ours for methods that clash with a function.
 fn placed(
     language: &Language,
     (name, source): (&str, &str),
     ast: &AST,
-    started: Instant,
+    (clashes, started): (Clashes, Instant),
 ) -> Result<Option<(AST, Shifts)>, Box<Diagnostic>> {
     let unknown_place = |at| {
         let message = "the language counts lines and columns up to 65,534, and cannot tell where \
@@ -124,12 +154,19 @@ fn placed(
         let hint = "break the line, or move parts into modules".to_owned();
         at_place(name, at, message.to_owned(), Some(hint))
     };
-    let placed = match with_places(program_of(source), ast).map_err(unknown_place)? {
+    let source = program_of(source);
+    let text = match with_places(source, ast).map_err(unknown_place)? {
+        None if clashes.is_empty() => None,
+        None => Some((source.to_owned(), Shifts::default())),
+        placed => placed,
+    };
+    let placed = match text {
         None => None,
         Some((text, shifts)) => {
             let mut engine = language.placing_engine();
-            watch_tokens(&mut engine, started, Doubts::default());
-            let placed = engine.compile_with_scope(&names(), text).map_err(|error| {
+            let renamed = Renamed::new(clashes, shifts.clone());
+            watch_tokens(&mut engine, started, Doubts::default(), Some(renamed));
+            let placed = engine.compile_with_scope(&scope(), text).map_err(|error| {
                 let at = place(error.position());
                 at_place(name, at, error.err_type().to_string(), None)
             })?;
@@ -144,87 +181,12 @@ fn placed(
     }
 }
 
-/// What every script may refer to.
-fn names() -> Scope<'static> {
-    let mut scope = Scope::new();
-    for variable in SCOPE {
-        scope.push(variable, ());
-    }
-    scope
-}
-
-fn at_place(
-    script: &str,
-    (line, column): (u32, u32),
-    message: String,
-    hint: Option<String>,
-) -> Box<Diagnostic> {
-    Box::new(Diagnostic {
-        severity: Severity::Error,
-        script: script.to_owned(),
-        line,
-        column,
-        message,
-        hint,
-    })
-}
-
-fn place(position: Position) -> (u32, u32) {
-    (
-        position.line().unwrap_or(0) as u32,
-        position.position().unwrap_or(0) as u32,
-    )
-}
-
-fn tree(engine: &Engine, name: &str, source: &str) -> Result<AST, Box<Diagnostic>> {
-    let wrong = |at, message, hint| at_place(name, at, message, hint);
-    if source.len() > fixed::SOURCE_BYTES {
-        let message = "the source is larger than 256 KiB; move parts of it into modules";
-        return Err(wrong((0, 0), message.to_owned(), None));
-    }
-    let ast = engine
-        .compile_with_scope(&names(), program_of(source))
-        .map_err(|error| {
-            let place = place(error.position());
-            let at = (source, place.0 as usize);
-            let hint = hints::for_parse_error(error.err_type(), at);
-            wrong(place, error.err_type().to_string(), hint)
-        })?;
-    if let Some((count, position)) = crowded_call(&ast) {
-        let message = format!("a call has {count} arguments; the limit is {ARGUMENTS}");
-        let hint = "give it one array or map".to_owned();
-        return Err(wrong(place(position), message, Some(hint)));
-    }
-    if let Some(position) = asked_for_timestamp(&ast) {
-        let message = "there is no `timestamp`".to_owned();
-        let hint = "the time is time::now() as a text, time::now_ms() as a number".to_owned();
-        return Err(wrong(place(position), message, Some(hint)));
-    }
-    let names = Names::of(&ast);
-    if let Some((name, position)) = names.changed_constant(&SCOPE) {
-        let message = format!("Cannot modify constant {name}");
-        let hint = format!("copy it first: let copy = {name};");
-        return Err(wrong(place(position), message, Some(hint)));
-    }
-    Ok(optimized(engine, ast, &names))
-}
-
 /// The tree that is run, of one that was only parsed.
 fn optimized(engine: &Engine, tree: AST, names: &Names) -> AST {
     if names.hide_constants() {
         return tree;
     }
-    engine.optimize_ast(&self::names(), tree, OptimizationLevel::Simple)
-}
-
-/// What there is to parse of a source: editors put a byte order mark before it, and a file that is
-/// run by itself begins with the name of a program, after `#!`. Lines stay as they are.
-fn program_of(source: &str) -> &str {
-    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
-    if source.starts_with("#!") {
-        return source.find('\n').map_or("", |end| &source[end..]);
-    }
-    source
+    engine.optimize_ast(&scope(), tree, OptimizationLevel::Simple)
 }
 
 /// A call of the one function of the standard library that is missing, unless the script has it.
@@ -267,85 +229,4 @@ fn crowded_call(ast: &AST) -> Option<(usize, Position)> {
         found.is_none()
     });
     found
-}
-
-fn warning(script: &str, doubt: Doubt, position: Position) -> Diagnostic {
-    let (line, column) = place(position);
-    let (message, hint) = match doubt {
-        Doubt::Template => (
-            "this text has ${…} in it, but double quotes do not fill it in",
-            "write the text in backticks: `Hello ${name}`",
-        ),
-        Doubt::Length => (
-            "`.length` is a property of maps only",
-            "the length of a text, array or map is x.len",
-        ),
-    };
-    Diagnostic {
-        severity: Severity::Warning,
-        script: script.to_owned(),
-        line,
-        column,
-        message: message.to_owned(),
-        hint: Some(hint.to_owned()),
-    }
-}
-
-/// What a token follows.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Before {
-    /// `.` or `?.`
-    Dot,
-    /// `::`
-    Path,
-    Other,
-}
-
-impl Before {
-    fn of(token: &Token) -> Self {
-        match token {
-            Token::Period | Token::Elvis => Self::Dot,
-            Token::DoubleColon => Self::Path,
-            _ => Self::Other,
-        }
-    }
-}
-
-#[expect(
-    deprecated,
-    reason = "rhai marks this hook as volatile; the version is pinned"
-)]
-fn watch_tokens(engine: &mut Engine, started: Instant, doubts: Doubts) {
-    let before = Mutex::new(Before::Other);
-    engine.on_parse_token(move |token, position, _state| {
-        if started.elapsed() > fixed::COMPILE_TIME {
-            let message = "compiling took longer than 2 s; make the script smaller";
-            return Token::LexError(LexError::Runtime(message.to_owned()).into());
-        }
-        let mut before = before.lock().unwrap_or_else(PoisonError::into_inner);
-        let after = std::mem::replace(&mut *before, Before::of(&token));
-        let doubt = match &token {
-            Token::StringConstant(text) if text.contains("${") => Some(Doubt::Template),
-            Token::Identifier(name) if after == Before::Dot && name.as_str() == "length" => {
-                Some(Doubt::Length)
-            }
-            _ => None,
-        };
-        if let Some(doubt) = doubt {
-            let mut doubts = doubts.lock().unwrap_or_else(PoisonError::into_inner);
-            if doubts.len() < WARNINGS {
-                doubts.push((doubt, position));
-            }
-        }
-        match token {
-            // The language keeps these words for functions of its own; in a namespace they are
-            // names like any other: `invoke::call`, `log::debug`.
-            Token::Reserved(word)
-                if after == Before::Path && matches!(word.as_str(), "call" | "debug") =>
-            {
-                Token::Identifier(word)
-            }
-            token => token,
-        }
-    });
 }

@@ -10,6 +10,7 @@ use std::time::Instant;
 use shared::id::ContentHash;
 use shared::script_error::Diagnostic;
 
+use super::parse::findings::Findings;
 use super::parse::{Parsed, parse};
 use crate::language::engine::Language;
 
@@ -19,8 +20,9 @@ const KEPT_BYTES: usize = 1 << 20;
 
 type Alive = HashMap<ContentHash, Weak<Tree>>;
 
-struct Tree {
-    parsed: Parsed,
+/// A source that was parsed.
+pub(super) struct Tree {
+    pub(super) parsed: Parsed,
     /// Bytes of its source.
     bytes: usize,
 }
@@ -45,22 +47,32 @@ impl Trees {
     /// Does something with what a source is parsed to, which is kept.
     pub(crate) fn with<T>(
         &self,
+        with: (&Language, &mut Keep),
+        named: (&str, &str),
+        started: Instant,
+        work: impl FnOnce(&Parsed) -> Result<T, Box<Diagnostic>>,
+    ) -> Result<T, Findings> {
+        let tree = self.tree(with, named, started)?;
+        Ok(work(&tree.parsed)?)
+    }
+
+    /// What a source is parsed to, which is kept.
+    pub(super) fn tree(
+        &self,
         (language, keep): (&Language, &mut Keep),
         (name, source): (&str, &str),
         started: Instant,
-        work: impl FnOnce(&Parsed) -> Result<T, Box<Diagnostic>>,
-    ) -> Result<T, Box<Diagnostic>> {
+    ) -> Result<Arc<Tree>, Findings> {
         let hash = ContentHash::of(source.as_bytes());
         let known = self.locked(|alive| alive.get(&hash).and_then(Weak::upgrade));
         if let Some(tree) = known {
-            let value = work(&tree.parsed)?;
-            keep.0.push(tree);
-            return Ok(value);
+            keep.0.push(Arc::clone(&tree));
+            return Ok(tree);
         }
         let parsed = parse(language, name, source, started)?;
         self.parsed.fetch_add(1, Ordering::Relaxed);
-        let value = work(&parsed)?;
         let bytes = source.len();
+        let tree = Arc::new(Tree { parsed, bytes });
         let room = |alive: &mut Alive| {
             alive.retain(|_, tree| tree.strong_count() > 0);
             let kept = alive.values().filter_map(Weak::upgrade);
@@ -68,12 +80,11 @@ impl Trees {
         };
         self.locked(|alive| {
             if room(alive) {
-                let tree = Arc::new(Tree { parsed, bytes });
                 alive.insert(hash, Arc::downgrade(&tree));
-                keep.0.push(tree);
+                keep.0.push(Arc::clone(&tree));
             }
         });
-        Ok(value)
+        Ok(tree)
     }
 
     fn locked<T>(&self, work: impl FnOnce(&mut Alive) -> T) -> T {
@@ -86,7 +97,7 @@ mod tests {
     use super::*;
     use crate::language::engine::Library;
 
-    fn parses(trees: &Trees, keep: &mut Keep, source: &str) -> Result<(), Box<Diagnostic>> {
+    fn parses(trees: &Trees, keep: &mut Keep, source: &str) -> Result<(), Findings> {
         let language = Language::with(Library::empty());
         let named = ("any name", source);
         trees.with((&language, keep), named, Instant::now(), |_| Ok(()))
