@@ -9,6 +9,9 @@ use super::defined::Defined;
 use super::tell::{Told, Wrong};
 use crate::language::known::{Known, numbers};
 
+/// Wrong calls told of one release; the rest shows when these are mended.
+const TOLD: usize = 200;
+
 /// All sources of a release.
 pub(crate) struct Sources<'k> {
     known: &'k Known,
@@ -57,20 +60,24 @@ impl<'k> Sources<'k> {
             .map(|(name, calls)| (name, calls, false));
         let mut found = Vec::new();
         for (name, calls, module) in modules.chain(scripts) {
-            let looked = calls.asked.iter();
-            let wrong = looked.filter_map(|asked| {
-                let wrong = self.wrong(calls, asked, module, &together)?;
-                Some((asked.at, Told::of(self.known, calls, asked, &wrong)))
-            });
-            let mut wrong: Vec<_> = wrong.collect();
-            wrong.sort_by_key(|(at, _)| *at);
-            found.extend(wrong.into_iter().map(|(at, told)| Diagnostic {
-                severity: Severity::Error,
-                script: name.clone(),
-                line: at.line().unwrap_or(0) as u32,
-                column: at.position().unwrap_or(0) as u32,
-                message: told.message,
-                hint: told.hint,
+            let mut wrong: Vec<_> = calls
+                .asked
+                .iter()
+                .filter_map(|asked| Some((asked, self.wrong(calls, asked, module, &together)?)))
+                .collect();
+            wrong.sort_by_key(|(asked, _)| asked.at);
+            // The nearest name is looked for in all there are.
+            wrong.truncate(TOLD.saturating_sub(found.len()));
+            found.extend(wrong.into_iter().map(|(asked, wrong)| {
+                let told = Told::of(self.known, calls, asked, &wrong);
+                Diagnostic {
+                    severity: Severity::Error,
+                    script: name.clone(),
+                    line: asked.at.line().unwrap_or(0) as u32,
+                    column: asked.at.position().unwrap_or(0) as u32,
+                    message: told.message,
+                    hint: told.hint,
+                }
             }));
         }
         found

@@ -42,59 +42,25 @@ impl Told {
             Wrong::Plain => plain(known, calls, asked),
             Wrong::Method(kind) => method(known, kind, asked),
             Wrong::AnyMethod => any_method(known, calls, asked),
-            Wrong::Namespace(space, takes) if takes.is_empty() => {
-                let near = known.namespace(space).into_iter().flatten();
-                let near = closest(name, near.map(|(name, _)| name.as_str()));
-                let hint = near.map(|near| did_you_mean(&format!("{space}::{near}")));
-                Self {
-                    message: format!("there is no function `{space}::{name}`"),
-                    hint: hint.or_else(|| of_what_it_returns(known, space, name)),
-                }
-            }
+            Wrong::Namespace(space, takes) if takes.is_empty() => in_namespace(known, space, name),
             Wrong::Module(module, defined, takes) if takes.is_empty() => {
-                let private = defined.functions(name).next().is_some();
-                let near = closest(name, defined.names(false));
-                Self {
-                    message: format!("module `{module}` has no function `{name}`"),
-                    hint: if private {
-                        Some(format!(
-                            "`{name}` is private there; remove the word `private`"
-                        ))
-                    } else {
-                        near.map(did_you_mean)
-                    },
-                }
+                in_module(module, defined, name)
             }
             Wrong::Namespace(space, takes) => {
-                counted(&format!("{space}::{name}"), takes, asked.given)
+                counted(&format!("{space}::{name}"), takes, asked.given, "")
             }
             Wrong::Module(module, _, takes) => {
-                let mut told = counted(name, takes, asked.given);
-                told.message.push_str(&format!(" (module `{module}`)"));
-                told
+                counted(name, takes, asked.given, &format!(" (module `{module}`)"))
             }
             Wrong::NamespaceValue(space) => {
-                let function = known
-                    .namespace(space)
-                    .is_some_and(|it| it.contains_key(name));
+                let functions = known.namespace(space);
+                let function = functions.is_some_and(|it| it.contains_key(name));
                 Self {
                     message: format!("namespace `{space}` has no value `{name}`"),
                     hint: function.then(|| format!("call the function: {space}::{name}(…)")),
                 }
             }
-            Wrong::ModuleValue(module, defined) => {
-                let near = closest(name, defined.values().iter().map(String::as_str));
-                let function = defined.names(false).any(|known| known == name);
-                Self {
-                    message: format!("module `{module}` exports no value `{name}`"),
-                    hint: if function {
-                        Some(format!("`{name}` is a function: call it with ()"))
-                    } else {
-                        near.map(did_you_mean)
-                    }
-                    .or_else(|| Some(format!("export it there: export const {name} = …;"))),
-                }
-            }
+            Wrong::ModuleValue(module, defined) => value_of_module(module, defined, name),
             Wrong::Path(part) => Self {
                 message: format!("there is no `{part}` in the path before `{name}`"),
                 hint: None,
@@ -104,6 +70,47 @@ impl Told {
                 hint: Some("functions are called without `global::`".to_owned()),
             },
         }
+    }
+}
+
+fn in_namespace(known: &Known, space: &str, name: &str) -> Told {
+    let near = known.namespace(space).into_iter().flatten();
+    let near = closest(name, near.map(|(name, _)| name.as_str()));
+    let hint = near.map(|near| did_you_mean(format!("{space}::{near}")));
+    Told {
+        message: format!("there is no function `{space}::{name}`"),
+        hint: hint.or_else(|| of_what_it_returns(known, space, name)),
+    }
+}
+
+fn in_module(module: &str, defined: &Defined, name: &str) -> Told {
+    let private = defined.functions(name).next().is_some();
+    let near = closest(name, defined.names(false));
+    let hint = if private {
+        Some(format!(
+            "`{name}` is private there; remove the word `private`"
+        ))
+    } else {
+        near.map(did_you_mean)
+    };
+    Told {
+        message: format!("module `{module}` has no function `{name}`"),
+        hint,
+    }
+}
+
+fn value_of_module(module: &str, defined: &Defined, name: &str) -> Told {
+    let near = closest(name, defined.values().iter().map(String::as_str));
+    let hint = if defined.names(false).any(|known| known == name) {
+        format!("`{name}` is a function: call it with ()")
+    } else if let Some(near) = near {
+        did_you_mean(near)
+    } else {
+        format!("export it there: export const {name} = …;")
+    };
+    Told {
+        message: format!("module `{module}` exports no value `{name}`"),
+        hint: Some(hint),
     }
 }
 
@@ -126,9 +133,9 @@ fn arguments(takes: &[usize]) -> String {
     format!("{list} {word}")
 }
 
-fn counted(what: &str, takes: &[usize], given: usize) -> Told {
+fn counted(what: &str, takes: &[usize], given: usize, whose: &str) -> Told {
     Told {
-        message: format!("`{what}` takes {}, not {given}", arguments(takes)),
+        message: format!("`{what}` takes {}, not {given}{whose}", arguments(takes)),
         hint: None,
     }
 }
@@ -143,7 +150,7 @@ fn plain(known: &Known, calls: &Calls, asked: &Asked) -> Told {
     takes.sort_unstable();
     takes.dedup();
     if !takes.is_empty() {
-        return counted(name, &takes, asked.given);
+        return counted(name, &takes, asked.given, "");
     }
     let message = format!("there is no function `{name}`");
     if let What::Plain { variable: true, .. } = asked.what {
@@ -173,10 +180,8 @@ fn method(known: &Known, kind: &str, asked: &Asked) -> Told {
     let (name, called) = (asked.name.as_str(), known.own(kind).unwrap_or(kind));
     let takes = known.method(kind, name);
     if !takes.is_empty() {
-        let mut told = counted(name, &takes, asked.given);
-        told.message
-            .push_str(&format!(" (method of a value of type `{called}`)"));
-        return told;
+        let whose = format!(" (method of a value of type `{called}`)");
+        return counted(name, &takes, asked.given, &whose);
     }
     let near = closest(name, known.methods_of(kind));
     let property = known.has_property(kind, name);
@@ -200,7 +205,7 @@ fn any_method(known: &Known, calls: &Calls, asked: &Asked) -> Told {
         None => calls.defined.functions(name).map(|own| own.takes).collect(),
     };
     if !takes.is_empty() {
-        return counted(name, &takes, asked.given);
+        return counted(name, &takes, asked.given, "");
     }
     let hint = for_unknown_call(name, true).map(str::to_owned);
     let near = || {
