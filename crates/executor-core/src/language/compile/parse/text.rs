@@ -91,8 +91,12 @@ impl Text<'_> {
     fn after(&mut self, error: &ParseError) -> Result<(), Findings> {
         match error.err_type() {
             ParseErrorType::VariableUndefined(unknown) => {
-                if !self.functions {
-                    self.know_functions()?;
+                if !self.functions
+                    && let Err(later) = self.know_functions()
+                {
+                    let function = defines(self.source, unknown);
+                    self.find(if function { &later } else { error })?;
+                    return Err(Findings::of(std::mem::take(&mut self.found)));
                 }
                 if !self.scope.contains(unknown) {
                     self.find(error)?;
@@ -112,24 +116,17 @@ impl Text<'_> {
         }
     }
 
-    /// Makes the functions of the text known, also above where they stand.
-    fn know_functions(&mut self) -> Result<(), Findings> {
+    /// Makes the functions of the text known, also above where they stand. What does not parse further
+    /// down has none.
+    fn know_functions(&mut self) -> Result<(), ParseError> {
         self.functions = true;
         let mut engine = self.engine(&Doubts::default());
         engine.set_strict_variables(false);
-        match engine.compile_with_scope(&self.scope, program_of(self.source)) {
-            Ok(ast) => {
-                for function in ast.iter_functions() {
-                    self.scope.push(function.name, ());
-                }
-                Ok(())
-            }
-            // It would be found after all names that are below.
-            Err(error) => {
-                self.find(&error)?;
-                Err(Findings::of(std::mem::take(&mut self.found)))
-            }
+        let ast = engine.compile_with_scope(&self.scope, program_of(self.source))?;
+        for function in ast.iter_functions() {
+            self.scope.push(function.name, ());
         }
+        Ok(())
     }
 
     /// Notes what is wrong; the last one that is noted ends the search.
@@ -150,6 +147,15 @@ impl Text<'_> {
         let hint = hints::for_parse_error(error.err_type(), at);
         *at_place(self.name, place, error.err_type().to_string(), hint)
     }
+}
+
+/// Whether a text that does not parse seems to define a function of this name.
+fn defines(source: &str, name: &str) -> bool {
+    let word = |letter: char| letter.is_alphanumeric() || letter == '_';
+    source.split("fn ").skip(1).any(|rest| {
+        let after = rest.trim_start().strip_prefix(name);
+        after.is_some_and(|after| !after.starts_with(word))
+    })
 }
 
 /// What there is to parse of a source: editors put a byte order mark before it, and a file that is
