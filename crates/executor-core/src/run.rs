@@ -6,6 +6,7 @@ pub(crate) mod executor;
 mod handover;
 mod language;
 mod leaks;
+mod natives;
 mod reply;
 #[cfg(test)]
 mod rig;

@@ -11,13 +11,19 @@ pub(crate) fn charge_bytes(bytes: usize) -> Result<()> {
     Ok(context::charge(bytes as u64 / 64)?)
 }
 
-/// Room for a text of `bytes`, or an error.
-pub(crate) fn room_for_text(bytes: u64) -> Result<()> {
+/// Whether a text may be `bytes` long.
+pub(super) fn fits_text(bytes: u64) -> Result<()> {
     if bytes > fixed::STRING_BYTES as u64 {
         return Err(wrong(format!(
             "the text would be {bytes} bytes long; the limit is 1 MiB"
         )));
     }
+    Ok(())
+}
+
+/// Room for a text of `bytes`, or an error.
+pub(crate) fn room_for_text(bytes: u64) -> Result<()> {
+    fits_text(bytes)?;
     context::reserve(bytes)?;
     Ok(context::charge(bytes / 64)?)
 }

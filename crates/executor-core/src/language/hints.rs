@@ -10,6 +10,8 @@ use rhai::{LexError, ParseErrorType};
 pub(crate) use names::{fixed_property, unknown_property};
 pub(crate) use running::{for_error, named};
 pub(crate) use signatures::learn;
+#[cfg(test)]
+pub(crate) use signatures::parsed;
 
 /// Words that give a habit away, and what to write instead. Only whole words outside of texts and
 /// comments count.

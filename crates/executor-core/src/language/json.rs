@@ -12,7 +12,8 @@ use shared::limits::fixed::VALUE_DEPTH;
 
 pub(crate) use decode::{JsonError, Large};
 use decode::{Rules, decode};
-pub(crate) use encode::{EncodeError, encode, encode_map, encode_pretty};
+pub(crate) use encode::EncodeError;
+use encode::{GoOn, encode, encode_map, encode_pretty};
 
 use crate::sandbox::context;
 use crate::sandbox::signal::Stopped;
@@ -90,23 +91,37 @@ pub(crate) fn encode_metered(
     limit: u64,
 ) -> Result<Vec<u8>, Failure<EncodeError>> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    charged(if pretty {
-        encode_pretty(value, limit)
-    } else {
-        encode(value, limit)
+    charged(|go_on| {
+        if pretty {
+            encode_pretty(value, limit, go_on)
+        } else {
+            encode(value, limit, go_on)
+        }
     })
 }
 
 /// The same for a map.
 pub(crate) fn encode_map_metered(map: &Map, limit: u64) -> Result<Vec<u8>, Failure<EncodeError>> {
-    charged(encode_map(
-        map,
-        usize::try_from(limit).unwrap_or(usize::MAX),
-    ))
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    charged(|go_on| encode_map(map, limit, go_on))
 }
 
-fn charged(encoded: Result<Vec<u8>, EncodeError>) -> Result<Vec<u8>, Failure<EncodeError>> {
-    let bytes = encoded.map_err(Failure::Wrong)?;
-    context::charge(bytes.len() as u64 / BYTES_PER_OPERATION)?;
-    Ok(bytes)
+/// Encodes what outlives the run: the caller pays. `limit` bytes at most.
+pub(crate) fn encode_whole(value: &Dynamic, limit: usize) -> Result<Vec<u8>, EncodeError> {
+    encode(value, limit, &mut |_written| true)
+}
+
+fn charged(
+    encode: impl FnOnce(GoOn<'_>) -> Result<Vec<u8>, EncodeError>,
+) -> Result<Vec<u8>, Failure<EncodeError>> {
+    let mut stopped = None;
+    let encoded = encode(&mut |bytes| {
+        let charged = context::charge(bytes as u64 / BYTES_PER_OPERATION);
+        stopped = charged.err();
+        stopped.is_none()
+    });
+    match stopped {
+        Some(stopped) => Err(stopped.into()),
+        None => encoded.map_err(Failure::Wrong),
+    }
 }

@@ -9,6 +9,7 @@
 
 mod blobs;
 mod callbacks;
+mod charged;
 mod equal;
 mod errors;
 mod letters;
@@ -24,6 +25,8 @@ use super::caught::Caught;
 
 /// Adds the replacements; what is there already is replaced.
 pub(crate) fn add_to(m: &mut Module) {
+    // First: what has a replacement of its own keeps it.
+    charged::add_to(m);
     combine_with_exported_module!(m, "text", text::functions);
     combine_with_exported_module!(m, "letters", letters::functions);
     letters::add_iterators(m);

@@ -11,7 +11,7 @@ use super::encoding::of_base64;
 use super::response::{Content, HEADERS, Response, checked_header, checked_status};
 use crate::language::cost::charge_bytes;
 use crate::language::error::{Result, wrong};
-use crate::language::json::{EncodeError, encode};
+use crate::language::json::{EncodeError, encode_whole};
 use crate::language::overrides::render::shown;
 use crate::sandbox::context;
 use crate::sandbox::meter::unmetered;
@@ -167,11 +167,13 @@ fn copied(bytes: &[u8]) -> Result<Bytes> {
 /// The JSON of a result, within the response limit.
 fn json_bytes(value: &Dynamic) -> Result<Bytes> {
     let limit = usize::try_from(context::with(|c| c.budget.limits.response)).unwrap_or(usize::MAX);
-    let encoded = unmetered(|| encode(value, limit).map(without_slack));
+    let encoded = unmetered(|| encode_whole(value, limit).map(without_slack));
     let bytes = encoded.map_err(|error| match error {
         EncodeError::TooLarge(_) => stopped(LimitKind::Response),
         EncodeError::TooDeep => stopped(LimitKind::Nesting),
-        EncodeError::NotData { .. } => wrong(format!("the result has no JSON form: {error}")),
+        EncodeError::NotData { .. } | EncodeError::Stopped => {
+            wrong(format!("the result has no JSON form: {error}"))
+        }
     })?;
     answers(bytes.len())?;
     charge_bytes(bytes.len())?;

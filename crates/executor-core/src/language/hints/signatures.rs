@@ -74,14 +74,14 @@ fn list() -> BTreeMap<String, BTreeSet<String>> {
             };
             all.entry(format!("{prefix}{name}"))
                 .or_default()
-                .insert(values);
+                .insert(values.join(", "));
         }
     }
     all
 }
 
 /// Name and values of a signature like `join(items: &mut Array, between: ImmutableString) -> …`.
-fn parsed(module: &Module, signature: &str) -> Option<(String, String)> {
+pub(crate) fn parsed(module: &Module, signature: &str) -> Option<(String, Vec<String>)> {
     let (name, rest) = signature.split_once('(')?;
     let end = rest.rfind(") -> ").or_else(|| rest.rfind(')'))?;
     let mut depth = 0;
@@ -99,6 +99,9 @@ fn parsed(module: &Module, signature: &str) -> Option<(String, String)> {
                 .trim_start_matches('&');
             let shown = module.get_custom_type_display_by_name(kind).unwrap_or(kind);
             match shown {
+                "S" => "string".to_owned(),
+                "Range<i64>" => "range".to_owned(),
+                "RangeInclusive<i64>" => "range=".to_owned(),
                 "Caught" => "error".to_owned(),
                 "Ctx" => "context".to_owned(),
                 "Req" => "request".to_owned(),
@@ -107,5 +110,5 @@ fn parsed(module: &Module, signature: &str) -> Option<(String, String)> {
                 other => in_script_terms(other),
             }
         });
-    Some((name.to_owned(), kinds.collect::<Vec<_>>().join(", ")))
+    Some((name.to_owned(), kinds.collect()))
 }

@@ -22,6 +22,9 @@ pub(crate) enum EncodeError {
     /// Too deep, perhaps because it contains itself.
     #[error("the value is nested deeper than 128 levels")]
     TooDeep,
+    /// Whoever was asked said so.
+    #[error("stopped")]
+    Stopped,
     /// Too large.
     #[error("the JSON text would be larger than {0} bytes")]
     TooLarge(usize),
@@ -37,6 +40,7 @@ impl EncodeError {
                 path: longer(path),
             },
             Self::TooDeep => Self::TooDeep,
+            Self::Stopped => Self::Stopped,
             Self::TooLarge(limit) => Self::TooLarge(limit),
         }
     }
@@ -49,44 +53,78 @@ impl EncodeError {
     }
 }
 
-struct Encoder {
+/// Values written between two looks at the limits.
+const LOOK_EVERY: usize = 256;
+
+/// Asked now and then with the number of bytes written since the last time; `false` stops.
+pub(super) type GoOn<'g> = &'g mut dyn FnMut(usize) -> bool;
+
+struct Encoder<'g> {
     out: Vec<u8>,
     limit: usize,
     pretty: bool,
     depth: usize,
+    values: usize,
+    /// Bytes that were told.
+    told: usize,
+    go_on: GoOn<'g>,
 }
 
 /// The JSON text of a value, at most `limit` bytes.
-pub(crate) fn encode(value: &Dynamic, limit: usize) -> Result<Vec<u8>, EncodeError> {
-    run(limit, false, |encoder| encoder.value(value))
+pub(super) fn encode(
+    value: &Dynamic,
+    limit: usize,
+    go_on: GoOn<'_>,
+) -> Result<Vec<u8>, EncodeError> {
+    run((limit, false), go_on, |encoder| encoder.value(value))
 }
 
 /// The JSON text of a map, at most `limit` bytes.
-pub(crate) fn encode_map(map: &Map, limit: usize) -> Result<Vec<u8>, EncodeError> {
-    run(limit, false, |encoder| encoder.map(map))
+pub(super) fn encode_map(map: &Map, limit: usize, go_on: GoOn<'_>) -> Result<Vec<u8>, EncodeError> {
+    run((limit, false), go_on, |encoder| encoder.map(map))
 }
 
 /// The same with line breaks and two spaces per level.
-pub(crate) fn encode_pretty(value: &Dynamic, limit: usize) -> Result<Vec<u8>, EncodeError> {
-    run(limit, true, |encoder| encoder.value(value))
+pub(super) fn encode_pretty(
+    value: &Dynamic,
+    limit: usize,
+    go_on: GoOn<'_>,
+) -> Result<Vec<u8>, EncodeError> {
+    run((limit, true), go_on, |encoder| encoder.value(value))
 }
 
 fn run(
-    limit: usize,
-    pretty: bool,
-    write: impl FnOnce(&mut Encoder) -> Result<(), EncodeError>,
+    (limit, pretty): (usize, bool),
+    go_on: GoOn<'_>,
+    write: impl FnOnce(&mut Encoder<'_>) -> Result<(), EncodeError>,
 ) -> Result<Vec<u8>, EncodeError> {
     let mut encoder = Encoder {
         out: Vec::with_capacity(64),
         limit,
         pretty,
         depth: 0,
+        values: 0,
+        told: 0,
+        go_on,
     };
-    write(&mut encoder)?;
+    let written = write(&mut encoder);
+    // What fails has worked too.
+    encoder.tell()?;
+    written?;
     Ok(encoder.out)
 }
 
-impl Encoder {
+impl Encoder<'_> {
+    fn tell(&mut self) -> Result<(), EncodeError> {
+        let written = self.out.len() - self.told;
+        self.told = self.out.len();
+        if (self.go_on)(written) {
+            Ok(())
+        } else {
+            Err(EncodeError::Stopped)
+        }
+    }
+
     fn room(&self, bytes: usize) -> Result<(), EncodeError> {
         if self.out.len() + bytes > self.limit {
             return Err(EncodeError::TooLarge(self.limit));
@@ -103,6 +141,10 @@ impl Encoder {
     fn value(&mut self, value: &Dynamic) -> Result<(), EncodeError> {
         if self.depth > VALUE_DEPTH {
             return Err(EncodeError::TooDeep);
+        }
+        self.values += 1;
+        if self.values.is_multiple_of(LOOK_EVERY) {
+            self.tell()?;
         }
         if value.is_unit() {
             return self.put(b"null");

@@ -143,8 +143,59 @@ fn fold<'i>(
     Ok(result)
 }
 
+/// Takes out the values for which a function is `taken`. What it was not asked about when it fails
+/// stays.
+fn take_where(
+    context: &NativeCallContext<'_>,
+    (caller, items): (&'static str, &mut Array),
+    function: &FnPtr,
+    taken: bool,
+) -> Result<Array> {
+    let function = Callback::new(context, function, caller, Takes::Parameter);
+    let mut out = Array::new();
+    let mut kept = 0;
+    let mut failed = None;
+    for at in 0..items.len() {
+        let goes = failed.is_none() && {
+            let holds = function.holds(&mut items[at], at);
+            holds.unwrap_or_else(|error| {
+                failed = Some(error);
+                !taken
+            }) == taken
+        };
+        if goes {
+            out.push(std::mem::take(&mut items[at]));
+        } else {
+            items.swap(kept, at);
+            kept += 1;
+        }
+    }
+    items.truncate(kept);
+    failed.map_or(Ok(out), Err)
+}
+
 #[export_module]
 pub(super) mod functions {
+    /// Takes out the values for which a function is true.
+    #[rhai_fn(return_raw)]
+    pub fn drain(
+        context: NativeCallContext<'_>,
+        items: &mut Array,
+        function: FnPtr,
+    ) -> Result<Array> {
+        take_where(&context, ("drain", items), &function, true)
+    }
+
+    /// Keeps the values for which a function is true; the others are taken out.
+    #[rhai_fn(return_raw)]
+    pub fn retain(
+        context: NativeCallContext<'_>,
+        items: &mut Array,
+        function: FnPtr,
+    ) -> Result<Array> {
+        take_where(&context, ("retain", items), &function, false)
+    }
+
     /// Calls a function for every value, which is `this`.
     #[rhai_fn(return_raw)]
     pub fn for_each(
@@ -287,7 +338,7 @@ mod tests {
     use crate::language::engine::{Language, Library};
 
     /// Programs in which a function takes each value in every way the language has.
-    const PROGRAMS: [&str; 24] = [
+    const PROGRAMS: [&str; 28] = [
         "[3, 1, 2].map(|n| n * 2)",
         "[3, 1, 2].map(|n, at| n * at)",
         "[3, 1, 2].map(|| this + 1)",
@@ -312,6 +363,10 @@ mod tests {
         "[3, 1, 2].map(|a, b, c| a)",
         "[3, 1, 2].map(|n| [n, n + 1].map(|m| m * n))",
         "[3, 1, 2].map(|n| n.nothing())",
+        "let a = [3, 1, 2, 5]; [a.drain(|n| n > 2), a]",
+        "let a = [3, 1, 2, 5]; [a.retain(|n, at| at > 1), a]",
+        "let a = [3, 1, 2, 5]; try { a.drain(|n| if n == 2 { throw 1 } else { true }); } catch {} a",
+        "let a = [3, 1, 2, 5]; try { a.retain(|n| if n == 2 { throw 1 } else { true }); } catch {} a",
     ];
 
     #[test]

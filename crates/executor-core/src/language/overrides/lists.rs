@@ -5,7 +5,7 @@ use rhai::{Array, FnPtr, Map};
 
 use super::equal::equal;
 use super::render::shown;
-use crate::language::cost::{room_for_items, room_for_text};
+use crate::language::cost::{fits_text, room_for_items};
 use crate::language::error::{Result, wrong};
 use crate::language::kinds::kind_of;
 use crate::sandbox::context;
@@ -124,10 +124,10 @@ pub(super) mod functions {
     pub fn join(items: &mut Array, between: ImmutableString) -> Result<ImmutableString> {
         let mut out = String::new();
         for (at, item) in items.iter().enumerate() {
-            context::charge(1)?;
             let text = shown(item);
             let more = text.len() + if at > 0 { between.len() } else { 0 };
-            room_for_text((out.len() + more) as u64)?;
+            fits_text((out.len() + more) as u64)?;
+            context::charge(1 + more as u64 / 64)?;
             if at > 0 {
                 out.push_str(&between);
             }
