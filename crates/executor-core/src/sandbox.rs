@@ -1,6 +1,7 @@
 //! Runs something on a stack of its own within limits. Knows nothing of the language, and holds all
 //! unsafe code.
 
+pub(crate) mod asks;
 pub(crate) mod budget;
 pub(crate) mod callee;
 pub(crate) mod context;
@@ -9,7 +10,7 @@ pub(crate) mod fault;
 mod grant;
 mod logs;
 pub(crate) mod meter;
-pub(crate) mod room;
+mod room;
 pub(crate) mod scheduler;
 pub(crate) mod signal;
 pub(crate) mod stats;

@@ -6,6 +6,7 @@
 //! the budget is for apps that hold little: nobody else can take it from them.
 
 mod ledger;
+mod order;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,19 +15,7 @@ use bytes::Bytes;
 
 use crate::id::AppId;
 use ledger::Ledger;
-
-/// What is refused first when memory runs out. What is small is refused last, whatever it is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// The handler of an event: it is tried again by itself.
-    Event,
-    /// A request that is answered before it is handled: its sender tries again.
-    Later,
-    /// A request whose client waits.
-    Request,
-    /// What every run needs that waits.
-    Small,
-}
+pub use order::Order;
 
 /// A budget in bytes, shared by everything that counts against it.
 #[derive(Debug)]

@@ -63,7 +63,9 @@ impl Known {
                 .collect(),
             ..Self::default()
         };
-        for (namespace, name, function) in engine.collect_fn_metadata(None, described, true) {
+        for (namespace, name, function) in
+            engine.collect_fn_metadata(None, |info| Some(described(info)), true)
+        {
             let functions = if namespace.is_empty() {
                 &mut known.globals
             } else {
@@ -191,7 +193,7 @@ fn agreed<'a>(functions: impl Iterator<Item = &'a Function>) -> Option<Kind> {
     kinds.all(|kind| kind == Some(first)).then(|| first.clone())
 }
 
-fn described(info: FuncInfo<'_>) -> Option<(String, String, Function)> {
+fn described(info: FuncInfo<'_>) -> (String, String, Function) {
     let about = info.metadata;
     let first = about.params_info.first().map(|described| {
         let (_, kind) = described.split_once(':').unwrap_or(("", described));
@@ -202,7 +204,7 @@ fn described(info: FuncInfo<'_>) -> Option<(String, String, Function)> {
         first: first.flatten(),
         returns: kind_of(&about.return_type).filter(|kind| kind != ANYTHING),
     };
-    Some((info.namespace.to_string(), about.name.to_string(), function))
+    (info.namespace.to_string(), about.name.to_string(), function)
 }
 
 /// The type in a text like `&mut Collection` or `Result<Response, Box<EvalAltResult>>`.

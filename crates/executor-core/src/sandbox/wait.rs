@@ -7,9 +7,9 @@ use shared::script_error::LimitKind;
 use shared::seam::{Caller, HostAnswer};
 use shared::service::{HostCall, HostError, HostErrorKind, HostReply};
 
+use super::asks::counted;
 use super::context::{current, wait};
 use super::meter::unmetered;
-use super::room::counted;
 use super::signal::{CallFailure, Resumed, ScriptHead, StopReason, Stopped, Yielded};
 
 /// Asks the platform. Waits if it must; counts against the limit of host calls.

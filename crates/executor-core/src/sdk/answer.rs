@@ -13,9 +13,9 @@ use crate::language::cost::charge_bytes;
 use crate::language::error::{Result, wrong};
 use crate::language::json::{EncodeError, encode_whole};
 use crate::language::overrides::render::shown;
+use crate::sandbox::asks::answers;
 use crate::sandbox::context;
 use crate::sandbox::meter::unmetered;
-use crate::sandbox::room::answers;
 use crate::sandbox::signal::StopReason;
 
 /// An answer in plain data, but for a streaming function.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Order;
+use super::order::Order;
 use crate::id::AppId;
 
 /// Apps that hold no more than their own part are never refused because of what others hold, as

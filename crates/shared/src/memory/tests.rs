@@ -1,3 +1,5 @@
+//! The budget against a plain model of it, and its order.
+
 use proptest::prelude::*;
 
 use super::*;

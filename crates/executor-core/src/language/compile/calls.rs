@@ -71,10 +71,10 @@ impl Look<'_> {
                     self.ask(What::Value(path), &variable.1, 0, *at);
                 }
             }
-            Some(ASTNode::Expr(chain @ (Expr::Dot(..) | Expr::Index(..)))) => {
-                if !self.along.contains(&address(*chain)) {
-                    self.chain(chain, None, inside);
-                }
+            Some(ASTNode::Expr(chain @ (Expr::Dot(..) | Expr::Index(..))))
+                if !self.along.contains(&address(*chain)) =>
+            {
+                self.chain(chain, None, inside);
             }
             Some(ASTNode::Expr(Expr::Map(map, _))) => {
                 let names = map.0.iter().map(|(key, _)| key.name.to_string());
