@@ -1,5 +1,7 @@
 //! The memory of all runs together: one budget, in fair shares.
 
+use std::time::Duration;
+
 use shared::invocation::{Outcome, TriggerKind};
 use shared::memory::{Memory, Order};
 use shared::script_error::ScriptErrorKind;
@@ -15,7 +17,8 @@ fn all_at_once(rig: &Rig, runs: usize, of: &str, source: &str) -> Vec<JoinHandle
     (0..runs)
         .map(|_| {
             let mut run = script_of(of, source);
-            run.limits.cpu = std::time::Duration::from_mins(1);
+            run.limits.cpu = Duration::from_mins(1);
+            run.limits.wall = Duration::from_mins(1);
             tokio::task::spawn_local(rig.executor.submit(run))
         })
         .collect()
@@ -103,7 +106,7 @@ fn what_one_app_holds_keeps_no_other_from_its_part() {
             assert_eq!(body(&outcome), "1500000");
         }
         // More is refused, and what needs nothing is served, whoever asks for it.
-        let large = "let b = blob(4000000, 7); sleep(0.001); b.len";
+        let large = "let b = blob(5000000, 7); sleep(0.001); b.len";
         let outcome = rig.executor.execute(script_of("a", large)).await;
         assert_eq!(failure(&outcome), ScriptErrorKind::Overloaded);
         for of in ["hoard", "a"] {
