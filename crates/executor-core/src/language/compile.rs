@@ -198,11 +198,11 @@ impl Compiler {
             drop(reply.send(program.map(|program| (program, keep))));
         });
         let queued = self.pool.run(whose, work);
+        // It passed its deploy, so that is no fault of the script: an event is tried again.
         let too_slow = || {
             ScriptError::new(
-                ScriptErrorKind::Compile,
-                "the script was not compiled in time: the server compiles too much else, or the \
-                 script is too large",
+                ScriptErrorKind::Overloaded,
+                "the script was not compiled in time: the server compiles too much else",
             )
         };
         if !queued {
