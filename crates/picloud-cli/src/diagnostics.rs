@@ -1,7 +1,7 @@
 //! Findings drawn with their source line.
 
 use ariadne::{Config, IndexType, Label, Report, ReportKind, Source};
-use shared::script_error::{Diagnostic, ScriptError, Severity};
+use shared::script_error::{Diagnostic, Frame, ScriptError, Severity};
 
 use crate::finding::Finding;
 use crate::sources::Source as File;
@@ -124,15 +124,20 @@ pub(crate) fn why<'a>(
         lines.push(format!("{error_word} {script}: {}", clean(&message)));
         let excerpt = error.excerpt.lines();
         lines.extend(excerpt.map(|line| format!("  {}", clean_line(line))));
+        lines.extend(frame.map(|frame| framed(colours, "in", frame)));
     }
-    for frame in error.frames.iter().skip(1) {
-        let call = format!(
-            "  called from {} ({}:{})",
-            frame.function, frame.script, frame.line
-        );
-        lines.push(colours.paint(Paint::Dim, &clean(&call)));
-    }
+    let calls = error.frames.iter().skip(1);
+    lines.extend(calls.map(|frame| framed(colours, "called from", frame)));
     lines.join("\n")
+}
+
+fn framed(colours: Colours, how: &str, frame: &Frame) -> String {
+    let (function, script) = (&frame.function, name_of(&frame.script));
+    let place = format!(
+        "  {how} {function} ({script}, line {}, column {})",
+        frame.line, frame.column
+    );
+    colours.paint(Paint::Dim, &clean(&place))
 }
 
 /// A frame's script without the version: `orders@3`.
