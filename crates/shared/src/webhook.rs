@@ -265,7 +265,7 @@ fn standard_key(secret: &str) -> Vec<u8> {
 }
 
 fn text_key(secret: &str) -> Vec<u8> {
-    secret.trim().as_bytes().to_vec()
+    secret.as_bytes().to_vec()
 }
 
 fn digest_of(text: &str) -> Option<Digest> {

@@ -72,7 +72,7 @@ script = "other"
 "#;
 
 const SHOP: &str = "fn on_order(req) { 1 }\nfn on_order_two(req) { 2 }\nfn on_mail(e) { 1 }\n\
-                    fn on_mail_two(e) { 2 }\n\"shop\"\n";
+                    fn on_mail_two(e) { 2 }\n";
 
 /// What is written instead of what; the item; what is told of its field.
 type Change = (&'static str, &'static str, &'static str, &'static str);

@@ -54,9 +54,11 @@ impl Server {
         TICK * ticks
     }
 
-    /// The most bytes that were ever resident.
+    /// The most bytes that were ever resident; 0 when it has just ended.
     pub fn peak_resident(&self) -> u64 {
-        self.status("VmHWM:") << 10
+        let path = format!("/proc/{}/status", self.pid());
+        let text = fs::read_to_string(path).unwrap_or_default();
+        number(&text, "VmHWM:").unwrap_or(0) << 10
     }
 
     /// How often its threads went to sleep by themselves so far.
