@@ -48,6 +48,8 @@ pub(crate) struct Plan {
     closed: HashMap<Lane, Timestamp>,
     /// Those behind it, on their way back to the database.
     returning: BTreeSet<i64>,
+    /// What was taken again before its last attempt had left: its end was written, but not told yet.
+    early: HashMap<i64, Delivery>,
     /// What waits for its time although this process holds it.
     delayed: InTime,
     /// Everything held, by number: when it is or was due.
@@ -116,6 +118,16 @@ impl Plan {
         }
         self.ready(delivery, now);
         true
+    }
+
+    /// Takes a delivery into the plan that the database gave this process. One that is still there has
+    /// ended there, and comes when it leaves.
+    pub(crate) fn add_claimed(&mut self, delivery: Delivery, now: Timestamp) {
+        if self.known.contains_key(&delivery.seq) {
+            self.early.insert(delivery.seq, delivery);
+        } else {
+            self.add(delivery, now);
+        }
     }
 
     /// Notes when a delivery that is held is due.
@@ -267,6 +279,14 @@ impl Plan {
     /// A delivery leaves this process's hands; the next of its lane may go. Whether it had a lane
     /// that is empty now.
     pub(crate) fn leave(&mut self, delivery: &Delivery, now: Timestamp) -> bool {
+        let free = self.leave_lane(delivery, now);
+        if let Some(again) = self.early.remove(&delivery.seq) {
+            self.add(again, now);
+        }
+        free
+    }
+
+    fn leave_lane(&mut self, delivery: &Delivery, now: Timestamp) -> bool {
         self.forget(delivery.seq);
         if self.returning.remove(&delivery.seq) {
             return false;
@@ -329,6 +349,7 @@ impl Plan {
         for delivery in &all {
             self.forget(delivery.seq);
         }
+        all.extend(std::mem::take(&mut self.early).into_values());
         self.turns.clear();
         all
     }

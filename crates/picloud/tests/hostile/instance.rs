@@ -99,26 +99,29 @@ pub(crate) fn run(case: &Script, setup: Setup) -> Seen {
     let odd_answers = clients::attack(case, &server);
     // What was sent last must be answered or cut off while the neighbour is served.
     let report = probe.stop();
-    let ended = server.ended().map(|status| {
-        let log = server.log();
-        let tail: Vec<&str> = log.lines().rev().take(3).collect();
-        format!("{status}; its log ends: {}", tail.join(" | "))
-    });
     let mut seen = Seen {
-        ended,
+        ended: end_of(&mut server),
         neighbour_errors: report.errors,
         neighbour_calls: report.calls,
         odd_answers,
         ..Seen::default()
     };
     if seen.ended.is_none() {
-        settle(&server, before, &mut seen);
+        settle(&mut server, before, &mut seen);
     }
     seen
 }
 
+/// How the server ended, if it did.
+fn end_of(server: &mut Server) -> Option<String> {
+    let status = server.ended()?;
+    let log = server.log();
+    let tail: Vec<&str> = log.lines().rev().take(3).collect();
+    Some(format!("{status}; its log ends: {}", tail.join(" | ")))
+}
+
 /// Waits until all is as before, or it is clear that it does not become so.
-fn settle(server: &Server, before: u64, seen: &mut Seen) {
+fn settle(server: &mut Server, before: u64, seen: &mut Seen) {
     let start = Instant::now();
     loop {
         let used = server.processor_time();
@@ -126,7 +129,10 @@ fn settle(server: &Server, before: u64, seen: &mut Seen) {
         seen.idle_cpu = server.processor_time().saturating_sub(used);
         seen.resident = [before, server.resident()];
         seen.peak = server.peak_resident();
-        if violations(seen).is_empty() || start.elapsed() > PATIENCE {
+        seen.ended = end_of(server);
+        // One that is being ended has no memory any more.
+        let well = seen.resident[1] > 0 && violations(seen).is_empty();
+        if seen.ended.is_some() || well || start.elapsed() > PATIENCE {
             return;
         }
     }

@@ -148,6 +148,28 @@ fn the_same_delivery_is_taken_once() {
     assert!(!plan.add(delivery(1, 1, None), NOW), "it is running");
 }
 
+/// The end of an attempt is written, and the delivery is taken again, before the end is told here.
+#[test]
+fn what_is_taken_again_before_it_has_left_comes_when_it_leaves() {
+    for key in [None, Some("k")] {
+        let mut plan = Plan::default();
+        plan.add(delivery(1, 1, key), NOW);
+        let first = start(&mut plan, 8).remove(0);
+        plan.ended(&first);
+        let again = Delivery {
+            epoch: 2,
+            ..delivery(1, 1, key)
+        };
+        plan.add_claimed(again, NOW);
+        assert!(start(&mut plan, 8).is_empty(), "its end is not told yet");
+        plan.leave(&first, NOW);
+        let started = start(&mut plan, 8);
+        assert_eq!(started.iter().map(|d| d.epoch).collect::<Vec<_>>(), [2]);
+        finish(&mut plan, &started[0]);
+        assert_eq!(plan.held(), 0);
+    }
+}
+
 #[test]
 fn one_that_crashed_a_process_runs_alone() {
     let mut plan = Plan::default();

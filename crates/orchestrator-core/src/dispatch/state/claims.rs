@@ -102,7 +102,7 @@ impl State {
                     self.concerns_others(Fact::Holds);
                 }
                 for delivery in taken.deliveries {
-                    self.plan.add(delivery, now);
+                    self.plan.add_claimed(delivery, now);
                 }
             }
             Claimed::Line {

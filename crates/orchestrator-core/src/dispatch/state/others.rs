@@ -94,7 +94,7 @@ impl State {
             }
         }
         for delivery in mine.into_values() {
-            self.plan.add(delivery, now);
+            self.plan.add_claimed(delivery, now);
         }
     }
 }
