@@ -14,7 +14,9 @@ mod equal;
 mod errors;
 mod letters;
 mod lists;
+mod moved;
 pub(crate) mod render;
+mod search;
 mod sort;
 mod text;
 
@@ -28,9 +30,12 @@ pub(crate) fn add_to(m: &mut Module) {
     // First: what has a replacement of its own keeps it.
     charged::add_to(m);
     combine_with_exported_module!(m, "text", text::functions);
+    combine_with_exported_module!(m, "search", search::functions);
     combine_with_exported_module!(m, "letters", letters::functions);
     letters::add_iterators(m);
     combine_with_exported_module!(m, "lists", lists::functions);
+    combine_with_exported_module!(m, "moved arrays", moved::arrays);
+    combine_with_exported_module!(m, "moved maps", moved::maps);
     combine_with_exported_module!(m, "callbacks", callbacks::functions);
     combine_with_exported_module!(m, "sort", sort::functions);
     combine_with_exported_module!(m, "blobs", blobs::functions);

@@ -42,7 +42,7 @@ impl Iterator for Letters {
 }
 
 /// The byte at which a letter begins, or the end of the text.
-fn begin_of(text: &str, letter: u64) -> usize {
+pub(super) fn begin_of(text: &str, letter: u64) -> usize {
     let letter = usize::try_from(letter).unwrap_or(usize::MAX);
     let found = text.char_indices().nth(letter);
     found.map_or(text.len(), |(at, _)| at)
