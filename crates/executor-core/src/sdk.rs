@@ -35,6 +35,7 @@ mod time;
 mod transaction;
 mod tx;
 mod url;
+pub(crate) mod writer;
 
 use rhai::{Module, combine_with_exported_module, exported_module};
 

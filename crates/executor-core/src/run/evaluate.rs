@@ -15,7 +15,6 @@ use crate::sandbox::wait;
 use crate::sdk::answer::{Answer, answer_of, nothing, returned};
 use crate::sdk::event::Event;
 use crate::sdk::req::Req;
-use crate::sdk::response::StreamOut;
 use crate::sdk::state;
 
 /// How a run ended, in plain data.
@@ -35,7 +34,7 @@ pub(super) fn run(engine: &Engine, scopes: &Scopes, program: &Program) -> RunOut
     let value = evaluate(engine, scopes, program);
     let value = value.map_err(|error| placed(error, program, At::Start));
     let output = value.and_then(|value| {
-        let delivered = deliver(engine, program, value);
+        let delivered = deliver(engine, value);
         delivered.map_err(|error| placed(error, program, At::End))
     });
     match output {
@@ -124,11 +123,7 @@ enum Audience {
     Nobody,
 }
 
-fn deliver(
-    engine: &Engine,
-    program: &Program,
-    value: Dynamic,
-) -> Result<RunOutput, Box<EvalAltResult>> {
+fn deliver(engine: &Engine, value: Dynamic) -> Result<RunOutput, Box<EvalAltResult>> {
     let for_whom = context::with(
         |c| match (c.invocation.trigger, c.invocation.input.as_ref()) {
             (TriggerKind::Invoke, _) => Audience::Script,
@@ -152,9 +147,7 @@ fn deliver(
                 status: head.status,
                 headers: head.headers,
             })?;
-            // What the writer returns has no use: its output is what it wrote.
-            let written = writer.call::<Dynamic>(engine, &program.ast, (StreamOut::default(),));
-            match written.map(drop).map_err(|error| *error) {
+            match writer.call(engine).map(drop).map_err(|error| *error) {
                 Ok(()) | Err(EvalAltResult::Exit(..)) => Ok(RunOutput::Streamed),
                 Err(error) => Err(error.into()),
             }

@@ -4,11 +4,12 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use rhai::{Array, Blob, Dynamic, EvalAltResult, FnPtr, ImmutableString, Map};
+use rhai::{Array, Blob, Dynamic, EvalAltResult, ImmutableString, Map};
 use shared::script_error::LimitKind;
 
 use super::encoding::of_base64;
 use super::response::{Content, HEADERS, Response, checked_header, checked_status};
+use super::writer::Writer;
 use crate::language::cost::charge_bytes;
 use crate::language::error::{Result, wrong};
 use crate::language::json::{EncodeError, encode_whole};
@@ -23,7 +24,7 @@ pub(crate) enum Answer {
     /// All of it.
     Whole(Head, Bytes),
     /// Head, and the function that writes the body.
-    Stream(Head, FnPtr),
+    Stream(Head, Writer),
 }
 
 /// Bytes of all headers' names and values: what clients and proxies take.

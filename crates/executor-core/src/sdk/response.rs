@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use rhai::plugin::{Dynamic, ImmutableString, export_module};
+use rhai::plugin::{Dynamic, ImmutableString, NativeCallContext, export_module};
 use rhai::{Blob, FnPtr, Map};
 use shared::script_error::LimitKind;
 
 use super::bytes::{byte_length, with_bytes};
 use super::time;
 use super::transaction;
+use super::writer::Writer;
 use crate::language::cost::charge_bytes;
 use crate::language::error::{Result, wrong};
 use crate::language::json::{EncodeError, Failure, encode_metered};
@@ -41,7 +42,7 @@ pub(crate) enum Content {
     /// Bytes of a media type.
     Bytes(Blob, ImmutableString),
     /// What the function writes.
-    Stream(FnPtr),
+    Stream(Writer),
 }
 
 /// An answer under construction. Copies share their content.
@@ -289,8 +290,8 @@ pub(super) mod functions {
     }
 
     /// A body the function writes piece by piece: `response::stream(|out| out.write("…"))`.
-    pub fn stream(writer: FnPtr) -> Response {
-        Response::new(Content::Stream(writer))
+    pub fn stream(context: NativeCallContext<'_>, writer: FnPtr) -> Response {
+        Response::new(Content::Stream(Writer::new(&context, writer)))
     }
 }
 

@@ -1,9 +1,14 @@
 //! Bodies that are sent while the script still runs.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use futures_core::Stream;
-use shared::invocation::{BodyStream, Outcome, ResponseBody, StreamItem};
+use shared::id::ContentHash;
+use shared::invocation::{
+    BodyStream, Invocation, ModuleSet, ModuleSource, Outcome, ResponseBody, StreamItem,
+};
 use shared::script_error::{LimitKind, ScriptErrorKind};
 use shared::seam::Executor;
 
@@ -108,5 +113,67 @@ fn nothing_is_written_inside_of_a_transaction() {
         let (text, end) = rest(stream(rig.run(source).await)).await;
         assert!(text.contains("inside of tx::run"), "{text}");
         assert!(end.error.is_none(), "{:?}", end.error);
+    });
+}
+
+/// A run that can import a module `m`.
+fn with_module(source: &str) -> Box<Invocation> {
+    const MODULE: &str = "fn one() { 1 }\nfn two() { one() + one() }\nexport const THREE = 3;\n\
+        fn body() { response::stream(|out| out.write(`${one()} ${two()}`)) }";
+    let mut run = unlimited(source);
+    let module = ModuleSource {
+        source: MODULE.into(),
+        hash: ContentHash::of(MODULE.as_bytes()),
+    };
+    let modules = BTreeMap::from([("m".parse().unwrap(), module)]);
+    Arc::make_mut(&mut run.script).modules = Arc::new(ModuleSet::new(modules));
+    run
+}
+
+#[test]
+fn what_writes_sees_what_the_place_sees_where_it_is_given() {
+    let imported = "import \"m\" as m;\n";
+    for (top, body, expected) in [
+        (imported, "|out| out.write(m::one().to_string())", "1"),
+        (
+            imported,
+            "|out| { let t = m::two(); out.write(`${t}`); }",
+            "2",
+        ),
+        (imported, "|out| out.write(`${m::THREE}`)", "3"),
+        (
+            imported,
+            "|out| [1, 2].for_each(|i| out.write(`${m::one() + i}`))",
+            "12",
+        ),
+        ("const T = \"t\";", "|out| out.write(global::T)", "t"),
+        ("fn help(out) { out.write(\"h\"); }", "help", "h"),
+        (
+            "import \"m\" as m;\nfn help(out) { out.write(`${m::two()}`); }",
+            "help",
+            "2",
+        ),
+        ("fn more() { \"more\" } ", "|out| out.write(more())", "more"),
+    ] {
+        on_worker(1, async |rig| {
+            let at_the_top = format!("{top}\nresponse::stream({body})");
+            let in_a_function =
+                format!("{top}\nfn handle() {{ response::stream({body}) }}\nhandle()");
+            for source in [at_the_top, in_a_function] {
+                let outcome = rig.executor.execute(with_module(&source)).await;
+                let (text, end) = rest(stream(outcome)).await;
+                assert_eq!((text.as_str(), &end.error), (expected, &None), "{source}");
+            }
+        });
+    }
+    on_worker(1, async |rig| {
+        for source in [
+            "import \"m\" as m;\nm::body()",
+            "fn handle() {\n  import \"m\" as m;\n  response::stream(|out| out.write(`${m::one()} ${m::two()}`))\n}\nhandle()",
+        ] {
+            let outcome = rig.executor.execute(with_module(source)).await;
+            let (text, end) = rest(stream(outcome)).await;
+            assert_eq!((text.as_str(), &end.error), ("1 2", &None), "{source}");
+        }
     });
 }
