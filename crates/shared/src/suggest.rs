@@ -1,7 +1,7 @@
 //! The name somebody probably meant.
 
-/// The closest of the known names, if a slip of the pen leads from one to the other: two letters,
-/// or a quarter of a long name. Capitals do not matter.
+/// The closest of the known names, if a slip of the pen leads from one to the other: one letter of a
+/// short name, two of a longer, a quarter of a long one. Capitals do not matter.
 pub fn closest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = wrong.to_lowercase();
     known
@@ -21,6 +21,9 @@ pub fn closest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
 
 /// Letters that may differ.
 fn slip(name: &str) -> usize {
+    if name.len() <= 4 {
+        return 1;
+    }
     2.max(name.len() / 4)
 }
 
@@ -34,6 +37,9 @@ mod tests {
         assert_eq!(closest("Hello", ["hello"]), Some("hello"));
         assert_eq!(closest("orders", ["hello"]), None);
         assert_eq!(closest("x", ["a"]), None);
+        assert_eq!(closest("foo", ["cos", "for"]), Some("for"));
+        assert_eq!(closest("bar", ["abs"]), None);
+        assert_eq!(closest("gte", ["get"]), Some("get"));
         assert_eq!(closest("", ["a"]), None);
         let zones = ["Europe/Berlin", "Europe/Paris"];
         assert_eq!(closest("europe/berln", zones), Some("Europe/Berlin"));

@@ -3,7 +3,7 @@
 pub(crate) mod calls;
 mod names;
 mod running;
-mod signatures;
+pub(crate) mod signatures;
 
 use rhai::{LexError, ParseErrorType};
 

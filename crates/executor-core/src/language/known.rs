@@ -20,6 +20,8 @@ const WORDS: [(&str, &[usize]); 6] = [
 const CALL: &str = "call";
 /// What properties are called among functions.
 const GETTER: &str = "get$";
+/// What the setting of properties is called among functions.
+const SETTER: &str = "set$";
 /// What a parameter or a result is that may be anything.
 const ANYTHING: &str = "Dynamic";
 
@@ -159,6 +161,22 @@ impl Known {
         self.methods(kind, &format!("{GETTER}{name}"))
             .next()
             .is_some()
+    }
+
+    /// Whether a kind may have a property, be it only to set.
+    pub(crate) fn may_have_property(&self, kind: &str, name: &str) -> bool {
+        let setter = format!("{SETTER}{name}");
+        self.has_property(kind, name) || self.methods(kind, &setter).next().is_some()
+    }
+
+    /// The properties of a kind.
+    pub(crate) fn properties_of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a str> {
+        let having = self.globals.iter().filter(move |(_, functions)| {
+            functions
+                .iter()
+                .any(|one| one.first.as_deref() == Some(kind))
+        });
+        having.filter_map(|(name, _)| name.strip_prefix(GETTER))
     }
 
     /// What a function of a namespace, or without one, returns.

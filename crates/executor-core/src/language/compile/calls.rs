@@ -10,6 +10,7 @@ mod defined;
 mod lookup;
 mod tell;
 mod types;
+mod values;
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -21,6 +22,7 @@ use asked::{Asked, Calls, What};
 use defined::Defined;
 pub(crate) use lookup::Sources;
 use types::Types;
+use values::{has_known_methods, may_take, term};
 
 /// Looks at a tree; `given` are the variables of its top level, with what they hold.
 pub(crate) fn calls_of(known: &Known, tree: &AST, given: &[(&'static str, &'static str)]) -> Calls {
@@ -29,6 +31,7 @@ pub(crate) fn calls_of(known: &Known, tree: &AST, given: &[(&'static str, &'stat
         known,
         types: Types::of(known, tree, defined.clone(), given),
         along: HashSet::new(),
+        tried: false,
         calls: Calls {
             defined,
             asked: Vec::new(),
@@ -46,6 +49,8 @@ struct Look<'k> {
     types: Types<'k>,
     /// Parts of chains that were seen with their beginning.
     along: HashSet<usize>,
+    /// The call is in a block whose errors are caught: its values may be wrong on purpose.
+    tried: bool,
     calls: Calls,
 }
 
@@ -58,6 +63,7 @@ impl Look<'_> {
     fn at(&mut self, path: &[ASTNode<'_>], inside: usize) {
         match path.last() {
             Some(ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at))) => {
+                self.tried = is_tried(path);
                 self.function(call, *at, inside);
             }
             Some(ASTNode::Expr(Expr::Variable(variable, _, at))) if !variable.2.is_empty() => {
@@ -68,12 +74,13 @@ impl Look<'_> {
                     .map(|part| part.name.to_string())
                     .collect();
                 if path != ["global"] {
-                    self.ask(What::Value(path), &variable.1, 0, *at);
+                    self.ask(What::Value(path), &variable.1, 0, Vec::new(), *at);
                 }
             }
             Some(ASTNode::Expr(chain @ (Expr::Dot(..) | Expr::Index(..))))
                 if !self.along.contains(&address(*chain)) =>
             {
+                self.tried = is_tried(path);
                 self.chain(chain, None, inside);
             }
             Some(ASTNode::Expr(Expr::Map(map, _))) => {
@@ -112,14 +119,31 @@ impl Look<'_> {
         }
     }
 
-    fn ask(&mut self, what: What, name: &str, given: usize, at: Position) {
+    fn ask(
+        &mut self,
+        what: What,
+        name: &str,
+        given: usize,
+        values: Vec<Option<String>>,
+        at: Position,
+    ) {
         let name = name.to_owned();
         self.calls.asked.push(Asked {
             what,
             name,
             given,
+            values,
             at,
         });
+    }
+
+    /// What the values of a call are, where the source says it.
+    fn values(&self, call: &FnCallExpr, inside: usize) -> Vec<Option<String>> {
+        let known = |it: &Expr| self.types.kind(it, inside).filter(|_| !self.tried);
+        let kinds = call.args.iter().map(known);
+        kinds
+            .map(|kind| kind.map(|kind| term(self.known, &kind)))
+            .collect()
     }
 
     fn function(&mut self, call: &FnCallExpr, at: Position, inside: usize) {
@@ -127,21 +151,28 @@ impl Look<'_> {
         if call.op_token.is_some() || !rhai::is_valid_identifier(name) {
             return;
         }
+        let values = self.values(call, inside);
         if !call.namespace.is_empty() {
             let path = call.namespace.path.iter().map(|part| part.name.to_string());
-            self.ask(What::Of(path.collect()), name, given, at);
+            self.ask(What::Of(path.collect()), name, given, values, at);
             return;
         }
         let takes = self.known.takes(name);
         let fits = takes.is_some_and(|takes| takes.is_empty() || takes.contains(&given));
-        if fits || self.calls.defined.has_function(name, given) {
+        if self.calls.defined.has_function(name, given) {
+            return;
+        }
+        if fits {
+            if !may_take(name, &values) {
+                self.ask(What::Values, name, given, values, at);
+            }
             return;
         }
         let what = What::Plain {
             in_closure: self.types.is_closure(inside),
             variable: self.types.is_variable(inside, name),
         };
-        self.ask(what, name, given, at);
+        self.ask(what, name, given, values, at);
     }
 
     /// Goes along a chain of properties, indices and methods, from what stands before it to what it
@@ -168,22 +199,39 @@ impl Look<'_> {
                 }
                 None
             }
-            Expr::MethodCall(call, at) => self.method(call, *at, before),
-            Expr::Property(property, _) => {
+            Expr::MethodCall(call, at) => self.method(call, *at, before, inside),
+            Expr::Property(property, at) => {
                 let name = property.2.as_str();
                 self.calls.keys.insert(name.to_owned());
-                self.known.property(&before?, name)
+                let before = before?;
+                if self.known.own(&before).is_some() && !self.known.may_have_property(&before, name)
+                {
+                    let what = What::Property(before.clone());
+                    self.ask(what, name, 0, Vec::new(), *at);
+                }
+                self.known.property(&before, name)
             }
             root => self.types.kind(root, inside),
         }
     }
 
-    fn method(&mut self, call: &FnCallExpr, at: Position, on: Option<Kind>) -> Option<Kind> {
+    fn method(
+        &mut self,
+        call: &FnCallExpr,
+        at: Position,
+        on: Option<Kind>,
+        inside: usize,
+    ) -> Option<Kind> {
         let (name, given) = (call.name.as_str(), call.args.len());
+        let kind = on.clone();
         let on = on.filter(|kind| self.known.own(kind).is_some());
         let returns = on
             .as_ref()
             .and_then(|kind| self.known.returned_by_method(kind, name, given));
+        let called_on = kind.filter(|_| !self.tried);
+        let called_on = called_on.map(|kind| term(self.known, &kind));
+        let mut values = vec![called_on.clone()];
+        values.extend(self.values(call, inside));
         let fits = match &on {
             Some(kind) => self.known.method(kind, name).contains(&given),
             None => self
@@ -193,7 +241,13 @@ impl Look<'_> {
         };
         let word = name == "call" || self.calls.defined.has_method(name, given);
         if !fits && !word && rhai::is_valid_identifier(name) {
-            self.ask(What::Method(on), name, given, at);
+            self.ask(What::Method(on), name, given, values, at);
+        } else if fits
+            && !word
+            && (on.is_some() || called_on.is_some_and(|it| has_known_methods(&it)))
+            && !may_take(name, &values)
+        {
+            self.ask(What::Values, name, given, values, at);
         }
         returns
     }
@@ -201,6 +255,12 @@ impl Look<'_> {
 
 fn is_chain(part: &Expr) -> bool {
     matches!(part, Expr::Dot(..) | Expr::Index(..))
+}
+
+/// Whether what is caught is around a node.
+fn is_tried(path: &[ASTNode<'_>]) -> bool {
+    let mut around = path.iter();
+    around.any(|node| matches!(node, ASTNode::Stmt(Stmt::TryCatch(..))))
 }
 
 /// Whether the left side of an assignment ends in an index that is no literal.

@@ -39,7 +39,7 @@ pub(super) fn is_namespace(name: &str) -> bool {
 
 /// What a function of this name takes, with a first value of this kind; none if there is no such
 /// function.
-pub(super) fn taken_with(name: &str, first: &str) -> Option<String> {
+pub(crate) fn taken_with(name: &str, first: &str) -> Option<String> {
     let longer = format!("{first}, ");
     told(
         all(name)?
@@ -49,8 +49,13 @@ pub(super) fn taken_with(name: &str, first: &str) -> Option<String> {
 }
 
 /// What a function of this name takes; none if there is no such function.
-pub(super) fn taken_by(name: &str) -> Option<String> {
+pub(crate) fn taken_by(name: &str) -> Option<String> {
     told(all(name)?.iter())
+}
+
+/// The lists of values a function of this name takes; none if there is no such function.
+pub(crate) fn ways_of(name: &str) -> Option<&'static BTreeSet<String>> {
+    all(name)
 }
 
 fn told<'v>(lists: impl Iterator<Item = &'v String>) -> Option<String> {

@@ -14,6 +14,8 @@ pub(super) struct Asked {
     pub(super) name: String,
     /// Arguments.
     pub(super) given: usize,
+    /// What they are, where the source says it; of a method with the value it is called on.
+    pub(super) values: Vec<Option<String>>,
     pub(super) at: Position,
 }
 
@@ -32,6 +34,10 @@ pub(super) enum What {
     Value(Vec<String>),
     /// `….name(…)` of a value of this kind, where it is known.
     Method(Option<Kind>),
+    /// `name(…)` or `….name(…)` of the platform, with values it does not take.
+    Values,
+    /// `….name` of a value of this kind, which has no such property.
+    Property(Kind),
 }
 
 /// What is known of one source without the others.

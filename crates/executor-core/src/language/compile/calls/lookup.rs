@@ -7,6 +7,7 @@ use shared::script_error::{Diagnostic, Severity};
 use super::asked::{Asked, Calls, What};
 use super::defined::Defined;
 use super::tell::{Told, Wrong};
+use super::values::may_take;
 use crate::language::known::{Known, numbers};
 
 /// Wrong calls told of one release; the rest shows when these are mended.
@@ -121,6 +122,14 @@ impl<'k> Sources<'k> {
                 (!elsewhere).then_some(Wrong::Plain)
             }
             What::Method(Some(kind)) => Some(Wrong::Method(kind)),
+            What::Property(kind) => Some(Wrong::Property(kind)),
+            // What a script's function may take as well, it gets.
+            What::Values => {
+                let others = &together.of_all;
+                let other = others.contains(&signature)
+                    || asked.given > 0 && others.contains(&(signature.0, asked.given - 1));
+                (!other).then(|| Wrong::Values(asked.name.clone()))
+            }
             What::Method(None) => {
                 let held = together.made_keys || together.keys.contains(signature.0);
                 let elsewhere = together.of_all.contains(&signature);
@@ -130,7 +139,11 @@ impl<'k> Sources<'k> {
                 Place::Namespace(name) => {
                     let known = self.known.namespace(name)?.get(signature.0);
                     let takes = numbers(known.map_or(&[], |it| it));
-                    (!takes.contains(&asked.given)).then_some(Wrong::Namespace(name, takes))
+                    if !takes.contains(&asked.given) {
+                        return Some(Wrong::Namespace(name, takes));
+                    }
+                    let whole = format!("{name}::{}", asked.name);
+                    (!may_take(&whole, &asked.values)).then_some(Wrong::Values(whole))
                 }
                 Place::Module(name, defined) => {
                     let public = defined.functions(signature.0).filter(|own| own.public);

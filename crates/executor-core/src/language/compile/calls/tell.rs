@@ -5,6 +5,7 @@ use shared::suggest::closest;
 use super::asked::{Asked, Calls, What};
 use super::defined::Defined;
 use crate::language::hints::calls::for_unknown_call;
+use crate::language::hints::signatures::{taken_by, taken_with};
 use crate::language::known::Known;
 
 /// Why a call cannot work.
@@ -19,6 +20,10 @@ pub(super) enum Wrong<'s> {
     Namespace(&'s str, Vec<usize>),
     /// The same of a module.
     Module(&'s str, &'s Defined, Vec<usize>),
+    /// A function of the platform, by its whole name, which does not take such values.
+    Values(String),
+    /// A property of a value of this kind.
+    Property(&'s str),
     /// A value of a namespace.
     NamespaceValue(&'s str),
     /// A value of a module.
@@ -52,6 +57,8 @@ impl Told {
             Wrong::Module(module, _, takes) => {
                 counted(name, takes, asked.given, &format!(" (module `{module}`)"))
             }
+            Wrong::Values(function) => values(function, asked),
+            Wrong::Property(kind) => property(known, kind, name),
             Wrong::NamespaceValue(space) => {
                 let functions = known.namespace(space);
                 let function = functions.is_some_and(|it| it.contains_key(name));
@@ -191,6 +198,39 @@ fn method(known: &Known, kind: &str, asked: &Asked) -> Told {
             Some(format!("`{name}` is a property: write it without ()"))
         } else {
             near.map(did_you_mean)
+        },
+    }
+}
+
+/// A call with values that the function does not take.
+fn values(function: &str, asked: &Asked) -> Told {
+    let given: Vec<&str> = asked
+        .values
+        .iter()
+        .map(|kind| kind.as_deref().unwrap_or("any"))
+        .collect();
+    let first = given.first().and_then(|first| taken_with(function, first));
+    Told {
+        message: format!("`{function}` does not take ({})", given.join(", ")),
+        hint: first.or_else(|| taken_by(function)),
+    }
+}
+
+fn property(known: &Known, kind: &str, name: &str) -> Told {
+    let called = known.own(kind).unwrap_or(kind);
+    let method = !known.method(kind, name).is_empty();
+    let near = || {
+        closest(
+            name,
+            known.properties_of(kind).chain(known.methods_of(kind)),
+        )
+    };
+    Told {
+        message: format!("a value of type `{called}` has no property `{name}`"),
+        hint: if method {
+            Some(format!("`{name}` is a method: write it with ()"))
+        } else {
+            near().map(did_you_mean)
         },
     }
 }

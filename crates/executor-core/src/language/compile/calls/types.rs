@@ -1,5 +1,5 @@
-//! Of which kind a value is, where a source says it: results of the platform's functions, and
-//! variables that hold one and nothing else.
+//! Of which kind a value is, where a source says it: literals, results of the platform's functions,
+//! and variables that hold one and nothing else.
 
 use std::collections::HashMap;
 
@@ -7,6 +7,7 @@ use rhai::{AST, ASTNode, Expr, Stmt};
 
 use super::super::names::{TOP, each_node, parameters};
 use super::defined::Defined;
+use super::values::of_literal;
 use crate::language::known::{Kind, Known};
 
 /// Variables by where they are: the top level or a function.
@@ -83,7 +84,7 @@ impl<'k> Types<'k> {
                 let left = self.kind(&pair.lhs, inside)?;
                 self.part(&pair.rhs, &left)
             }
-            _ => None,
+            literal => of_literal(literal),
         }
     }
 
