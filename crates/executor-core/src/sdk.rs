@@ -52,7 +52,7 @@ pub(crate) fn library() -> Library {
             || OwnType::of::<req::Req>("request"),
             || OwnType::of::<req::Headers>("headers"),
             || OwnType::of::<response::Response>("response"),
-            || OwnType::of::<response::StreamOut>("stream"),
+            || OwnType::of::<writer::StreamOut>("stream"),
             || OwnType::of::<kv::Collection>("collection"),
         ],
         given: &[("req", "request"), ("ctx", "context"), ("event", "event")],

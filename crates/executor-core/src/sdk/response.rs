@@ -1,7 +1,6 @@
 //! `response`: answers with a status, headers and cookies.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
@@ -13,7 +12,7 @@ use shared::script_error::LimitKind;
 use super::bytes::{byte_length, with_bytes};
 use super::time;
 use super::transaction;
-use super::writer::Writer;
+use super::writer::{StreamOut, Writer};
 use crate::language::cost::charge_bytes;
 use crate::language::error::{Result, wrong};
 use crate::language::json::{EncodeError, Failure, encode_metered};
@@ -77,10 +76,6 @@ fn json_text(value: &Dynamic) -> Result<Vec<u8>> {
         Failure::Wrong(error) => wrong(format!("the answer has no JSON form: {error}")),
     })
 }
-
-/// What the function given to `response::stream` writes to.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct StreamOut(Arc<AtomicU64>);
 
 /// The status as a script gave it, if it is one.
 pub(crate) fn checked_status(status: i64) -> Result<i64> {
@@ -343,11 +338,7 @@ pub(super) mod methods {
     pub fn write(out: &mut StreamOut, piece: Dynamic) -> Result<()> {
         transaction::refuse_inside("write of a streamed body", "write after it")?;
         let length = byte_length(&piece) as u64;
-        let sent = out
-            .0
-            .fetch_add(length, Ordering::Relaxed)
-            .saturating_add(length);
-        if sent > context::with(|c| c.budget.limits.response) {
+        if out.with(length) > context::with(|c| c.budget.limits.response) {
             return Err(context::stop(StopReason::Limit(LimitKind::Response)).into());
         }
         charge_bytes(length as usize)?;

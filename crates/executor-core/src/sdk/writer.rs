@@ -2,11 +2,22 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rhai::plugin::{Dynamic, NativeCallContext, Position, RhaiResult};
 use rhai::{Engine, FnPtr, GlobalRuntimeState};
 
-use super::response::StreamOut;
+/// What the function writes to: how many bytes that were.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StreamOut(Arc<AtomicU64>);
+
+impl StreamOut {
+    /// Counts `more` bytes; all of them.
+    pub(super) fn with(&self, more: u64) -> u64 {
+        let before = self.0.fetch_add(more, Ordering::Relaxed);
+        before.saturating_add(more)
+    }
+}
 
 /// A function, with the modules and constants of the place it was given at. By the time it is
 /// called, the script that imported them is over.
