@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 need_rust
 
 say "building"
-cargo build --release -p picloud -p picloud-cli
-bin=${CARGO_TARGET_DIR:-target}/release
+cargo build --profile try -p picloud -p picloud-cli
+bin=${CARGO_TARGET_DIR:-target}/try
 
 work=$(mktemp -d)
 out=$work/out
