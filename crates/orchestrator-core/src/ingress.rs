@@ -16,6 +16,7 @@ mod round;
 mod run;
 mod step;
 pub(crate) mod streams;
+mod unread;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -24,7 +25,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{HeaderName, Request, Response};
+use http::{HeaderName, Request, Response, header};
 use hyper::body::Incoming;
 use shared::clock::Timestamp;
 use shared::error::{Error, Kind, code};
@@ -132,6 +133,9 @@ impl Ingress {
         started_at: Timestamp,
         shared_host: &mut Option<Arc<str>>,
     ) -> Result<Step, Error> {
+        if let Some(refused) = unread::refused(request.headers(), id) {
+            return Ok(refused.into());
+        }
         let path = request.uri().path();
         if Health::answers(path) {
             let (health, method, path) = (
@@ -208,7 +212,9 @@ impl Ingress {
                 return Ok(answer.into());
             }
             Match::MethodNotAllowed(allow) => {
-                let refusal = reply::not_allowed(&allow, request.method(), facts.id);
+                let mut refusal = reply::not_allowed(&allow, request.method(), facts.id);
+                let origin = request.headers().get(header::ORIGIN);
+                cors::tell(&app.routes, path, &allow, origin, refusal.headers_mut());
                 return Ok(refusal.into());
             }
             Match::NotFound => return self.nothing_here(Some(&app), &request, &facts),

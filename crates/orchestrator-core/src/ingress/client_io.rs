@@ -1,20 +1,21 @@
 //! A client's connection with a pace: how long it may stay silent, and in which phase.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use http::StatusCode;
+use shared::clock::SharedClock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::round::{Line, Round};
-
+use super::unread;
 use crate::metrics::Metrics;
 
 /// The first bytes of HTTP/2; no method of HTTP/1 starts with them.
@@ -53,12 +54,15 @@ pub(super) struct Pace {
     refused: Cell<bool>,
     /// Writes may wait until the other connections that have something to do had their turn.
     may_wait: Cell<bool>,
+    /// The connection's task, while the client sends nothing more and is owed an answer.
+    ended: RefCell<Option<Waker>>,
     metrics: Arc<Metrics>,
+    clock: SharedClock,
 }
 
 impl Pace {
     /// A new connection owes a first request.
-    pub(super) fn new(metrics: Arc<Metrics>) -> Rc<Self> {
+    pub(super) fn new(metrics: Arc<Metrics>, clock: SharedClock) -> Rc<Self> {
         Rc::new(Self {
             requests: Cell::new(0),
             head: Cell::new(true),
@@ -67,13 +71,20 @@ impl Pace {
             multiplexed: Cell::new(false),
             refused: Cell::new(false),
             may_wait: Cell::new(false),
+            ended: RefCell::default(),
             metrics,
+            clock,
         })
     }
 
     /// Counts an answer that no script made.
     pub(super) fn own_answer(&self, status: StatusCode) {
         self.metrics.own_answer(status);
+    }
+
+    /// Whether the client waits for something.
+    fn owes_answers(&self) -> bool {
+        self.requests.get() > 0 && !self.multiplexed.get()
     }
 
     /// What the client must do next, and until when.
@@ -132,7 +143,13 @@ pub(crate) struct Busy(Rc<Pace>);
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.requests.set(self.0.requests.get() - 1);
+        let left = self.0.requests.get() - 1;
+        self.0.requests.set(left);
+        if left == 0
+            && let Some(task) = self.0.ended.take()
+        {
+            task.wake();
+        }
     }
 }
 
@@ -149,6 +166,8 @@ pub(super) struct ClientIo {
     lingered: usize,
     /// Exists only while the client sends after the last answer.
     lingers: Option<Pin<Box<Sleep>>>,
+    /// Exists only while the client sends nothing more and is owed an answer.
+    ended: Option<Pin<Box<Sleep>>>,
 }
 
 impl ClientIo {
@@ -162,7 +181,22 @@ impl ClientIo {
             start_to: 0,
             lingered: 0,
             lingers: None,
+            ended: None,
         }
+    }
+
+    /// The client will send nothing more. It may wait for its answers (RFC 9112, 9.6) or have left,
+    /// which looks the same: it is given some time, and its runs go on for so long.
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let patience = self.line.patience();
+        let timer = self
+            .ended
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        if timer.as_mut().poll(cx).is_pending() {
+            *self.pace.ended.borrow_mut() = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Reads just enough to tell HTTP/2 from HTTP/1; `None` when the client left.
@@ -224,10 +258,12 @@ impl AsyncRead for ClientIo {
             this.start_from += count;
             return Poll::Ready(Ok(()));
         }
-        let before = buffer.filled().len();
+        let (before, room) = (buffer.filled().len(), buffer.remaining());
         ready!(this.line.poll_read(cx, buffer))?;
         if buffer.filled().len() > before {
             this.pace.bytes_came();
+        } else if room > 0 && this.pace.owes_answers() {
+            return this.poll_ended(cx);
         }
         Poll::Ready(Ok(()))
     }
@@ -242,6 +278,13 @@ impl AsyncWrite for ClientIo {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let may_wait = self.pace.may_wait.get();
+        if let Some(status) = unread::bare_answer(bytes) {
+            let told = unread::full_answer(status, self.pace.clock.now());
+            let sent = ready!(self.round.poll_write(&self.line, true, cx, &told))?;
+            debug_assert_eq!(sent, told.len(), "short pieces are taken whole");
+            self.pace.own_answer(status);
+            return Poll::Ready(Ok(bytes.len()));
+        }
         self.round.poll_write(&self.line, may_wait, cx, bytes)
     }
 

@@ -160,7 +160,7 @@ async fn connection(
 ) {
     let line = Line::new(stream, ingress.config.client_patience);
     let (pace, round) = (
-        Pace::new(Arc::clone(&ingress.metrics)),
+        Pace::new(Arc::clone(&ingress.metrics), ingress.clock.clone()),
         Rc::clone(&worker.round),
     );
     let open = Open::new(Arc::clone(&ingress), worker);

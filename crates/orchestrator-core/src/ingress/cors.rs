@@ -42,6 +42,26 @@ pub(super) fn apply(cors: &Cors, origin: Option<&HeaderValue>, headers: &mut Hea
     list(headers, header::ACCESS_CONTROL_EXPOSE_HEADERS, &cors.expose);
 }
 
+/// Adds the headers of an answer that no route of a path gives, by the rules of the first that has
+/// any.
+pub(super) fn tell(
+    routes: &RouteTable<Arc<LiveRoute>>,
+    path: &str,
+    allow: &[Method],
+    origin: Option<&HeaderValue>,
+    headers: &mut HeaderMap,
+) {
+    let rules = allow
+        .iter()
+        .find_map(|method| match routes.find(*method, path) {
+            Match::Found { route, .. } => route.cors.as_ref(),
+            _ => None,
+        });
+    if let Some(cors) = rules {
+        apply(cors, origin, headers);
+    }
+}
+
 fn list(headers: &mut HeaderMap, name: HeaderName, values: &[String]) {
     if !values.is_empty()
         && let Ok(value) = HeaderValue::from_str(&values.join(", "))
@@ -71,9 +91,15 @@ pub(super) fn preflight(
             "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
         ),
     );
-    let wanted = request
-        .get(header::ACCESS_CONTROL_REQUEST_METHOD)
-        .and_then(|method| method.to_str().ok()?.parse::<Method>().ok());
+    let Some(wanted) = request.get(header::ACCESS_CONTROL_REQUEST_METHOD) else {
+        // No preflight; its sender may still read the answer.
+        tell(routes, path, allow, Some(origin), headers);
+        return response;
+    };
+    let wanted = wanted
+        .to_str()
+        .ok()
+        .and_then(|it| it.parse::<Method>().ok());
     let Some(wanted) = wanted else {
         return response;
     };

@@ -83,7 +83,7 @@ pub(super) fn problem(error: &Error, id: RequestId) -> Response<Body> {
 }
 
 /// An error whose status says more than its kind.
-fn problem_with(error: &Error, status: StatusCode, id: RequestId) -> Response<Body> {
+pub(super) fn problem_with(error: &Error, status: StatusCode, id: RequestId) -> Response<Body> {
     let mut problem = Problem::of(error, Some(id.to_string()));
     problem.status = status.as_u16();
     let mut response = as_json(problem, status);

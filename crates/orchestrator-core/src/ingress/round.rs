@@ -49,6 +49,11 @@ impl Line {
         })
     }
 
+    /// How long the client may leave its window full, or an answer unread.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
+    }
+
     /// Whom to wake when the round could not send everything.
     pub(super) fn belongs_to(&self, task: &Waker) {
         *self.waker.borrow_mut() = Some(task.clone());

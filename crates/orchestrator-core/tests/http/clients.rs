@@ -2,7 +2,10 @@
 //! time is asserted: a server that waits for ever fails by the client's read timeout.
 
 use std::io::{Read, Write};
+use std::net::Shutdown;
 use std::time::Duration;
+
+use orchestrator_core::Format;
 
 use crate::server::{Answer, Server, Setup};
 
@@ -135,4 +138,109 @@ fn connections_beyond_the_bound_are_closed_and_others_served() {
     let mut rest = String::new();
     held.read_to_string(&mut rest).unwrap();
     assert_eq!(rest.matches("HTTP/1.1 200").count(), 1, "{rest}");
+}
+
+/// What comes back when the client sends this and then says that nothing more will come.
+fn half_closed(server: &Server, request: &[u8]) -> Vec<u8> {
+    let mut stream = server.connect();
+    stream.write_all(request).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut answers = Vec::new();
+    stream.read_to_end(&mut answers).unwrap();
+    answers
+}
+
+#[test]
+fn who_sends_nothing_more_gets_the_answers_that_are_owed() {
+    let server = Server::start();
+    server.shop("hang");
+    for request in [
+        "GET / HTTP/1.1\r\nHost: shop.localhost\r\n\r\n",
+        "GET / HTTP/1.0\r\nHost: shop.localhost\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: shop.localhost\r\nContent-Length: 3\r\n\r\nabc",
+    ] {
+        let answers = std::thread::scope(|scope| {
+            let asking = scope.spawn(|| half_closed(&server, request.as_bytes()));
+            server.started();
+            server.fake.release.add_permits(1);
+            asking.join().unwrap()
+        });
+        assert_eq!(Answer::parse(&answers).body, "done", "{request}");
+    }
+    let server = Server::start();
+    server.shop("echo");
+    let many = "GET / HTTP/1.1\r\nHost: shop.localhost\r\n\r\n".repeat(300);
+    let answers = half_closed(&server, many.as_bytes());
+    let answers = String::from_utf8_lossy(&answers);
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 300);
+}
+
+#[test]
+fn who_sends_nothing_more_is_waited_for_a_bounded_time() {
+    let server = impatient("hang");
+    let answers = half_closed(&server, b"GET / HTTP/1.1\r\nHost: shop.localhost\r\n\r\n");
+    assert!(answers.is_empty());
+    let cancelled = server.runtime.block_on(server.fake.cancelled.acquire());
+    cancelled.unwrap().forget();
+}
+
+#[test]
+fn what_cannot_be_read_is_told_why() {
+    let server = Server::start();
+    server.shop("echo");
+    let host = "Host: shop.localhost\r\nConnection: close\r\n";
+    for (request, status, code) in [
+        ("GARBAGE\r\n\r\n".to_owned(), 400, "head_unreadable"),
+        (
+            format!("GET / HTTP/9.9\r\n{host}\r\n"),
+            400,
+            "head_unreadable",
+        ),
+        (
+            format!("GET / HTTP/1.1\r\n{host}nonsense\r\n\r\n"),
+            400,
+            "head_unreadable",
+        ),
+        (
+            format!("POST / HTTP/1.1\r\n{host}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+            501,
+            "transfer_encoding_unknown",
+        ),
+        (
+            format!(
+                "POST / HTTP/1.1\r\n{host}Transfer-Encoding: deflate\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+            ),
+            501,
+            "transfer_encoding_unknown",
+        ),
+        (
+            format!(
+                "POST / HTTP/1.1\r\n{host}Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n"
+            ),
+            501,
+            "transfer_encoding_unknown",
+        ),
+        (
+            format!("GET / HTTP/1.1\r\n{host}Expect: 200-ok\r\n\r\n"),
+            417,
+            "expectation_failed",
+        ),
+        (
+            format!("GET / HTTP/1.1\r\n{host}Expect: 100-continue, foo\r\n\r\n"),
+            417,
+            "expectation_failed",
+        ),
+    ] {
+        let answer = Answer::parse(&server.raw(request.as_bytes()));
+        assert_eq!(
+            (answer.status, &*answer.code()),
+            (status, code),
+            "{request}"
+        );
+        let kind = answer.header("content-type");
+        assert_eq!(kind, Some("application/problem+json"), "{request}");
+    }
+    let told = server.orchestrator.metrics().text(Format::Classic);
+    let line = "picloud_http_platform_answers_total{status=\"400\"} 3";
+    assert!(told.contains(line), "{told}");
 }

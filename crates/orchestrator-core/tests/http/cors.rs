@@ -113,3 +113,31 @@ fn a_preflight_is_answered_for_the_route_it_asks_about() {
         Some("x-total")
     );
 }
+
+#[test]
+fn answers_of_the_platform_can_be_read_too() {
+    let server = server(json!({"origins": ["https://a.example"]}));
+    for (method, more, status) in [
+        ("PUT", "Content-Length: 0\r\n", 405),
+        ("DELETE", "", 405),
+        ("OPTIONS", "", 204),
+        ("POST", "Content-Length: 99999999\r\n", 413),
+    ] {
+        let header = format!("Origin: https://a.example\r\n{more}");
+        let answer = server.send(method, "shop.localhost", "/", &header);
+        assert_eq!(answer.status, status, "{method}");
+        let allowed = answer.header("access-control-allow-origin");
+        assert_eq!(allowed, Some("https://a.example"), "{method}");
+        assert!(
+            answer.headers("vary").join(",").contains("origin"),
+            "{method}"
+        );
+        let other = format!("Origin: https://b.example\r\n{more}");
+        let answer = server.send(method, "shop.localhost", "/", &other);
+        assert_eq!(
+            answer.header("access-control-allow-origin"),
+            None,
+            "{method}"
+        );
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use orchestrator_core::{Format, TailFilter, TailItem};
 use shared::id::AppId;
@@ -9,7 +10,7 @@ use shared::invocation::LogLevel;
 use store::executions::{self, ExecutionFilter, ExecutionRow, LogFilter};
 use tokio_stream::StreamExt as _;
 
-use crate::server::{Server, all_to_main};
+use crate::server::{Server, Setup, all_to_main};
 
 pub(crate) fn stored(server: &Server, app: AppId) -> Vec<ExecutionRow> {
     let recorder = server.orchestrator.recorder();
@@ -44,7 +45,9 @@ fn a_run_is_recorded_with_its_request_and_outcome() {
 
 #[test]
 fn a_run_whose_client_left_is_recorded_as_cancelled() {
-    let server = Server::start();
+    let mut setup = Setup::default();
+    setup.ingress.client_patience = Duration::from_millis(50);
+    let server = Server::with(setup);
     let app = server.shop("hang");
     let mut stream = server.connect();
     stream
@@ -278,7 +281,7 @@ fn old_runs_are_removed_with_their_lines() {
     let app = server.shop("log x");
     server.get("/");
     let rows = stored(&server, app);
-    let day = std::time::Duration::from_hours(24);
+    let day = Duration::from_hours(24);
     let (early, late) = (rows[0].started_at.minus(day), rows[0].started_at.plus(day));
     assert_eq!(
         server.write(move |c| executions::expire(c, app, early, 100)),

@@ -1,12 +1,13 @@
 //! From a script's outcome to bytes.
 
 use std::io::{Read, Write};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 
-use crate::server::Server;
+use crate::server::{Server, Setup};
 
 #[test]
 fn failures_tell_the_client_no_internals() {
@@ -95,7 +96,9 @@ fn first_piece(stream: &mut std::net::TcpStream) -> Vec<u8> {
 #[test]
 fn a_client_that_leaves_cancels_its_run() {
     for source in ["hang", "stream"] {
-        let server = Server::start();
+        let mut setup = Setup::default();
+        setup.ingress.client_patience = Duration::from_millis(50);
+        let server = Server::with(setup);
         server.shop(source);
         let mut stream = server.connect();
         stream

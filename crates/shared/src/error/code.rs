@@ -55,6 +55,14 @@ codes! {
     DEPLOYMENT_BROKEN = "deployment_broken";
     /// A stored release cannot be read.
     DEPLOYMENT_UNREADABLE = "deployment_unreadable";
+    /// A request expects what the server does not know.
+    EXPECTATION_FAILED = "expectation_failed";
+    /// The head of a request is too large.
+    HEAD_TOO_LARGE = "head_too_large";
+    /// The head of a request is not HTTP.
+    HEAD_UNREADABLE = "head_unreadable";
+    /// A body comes in a transfer coding that is not known.
+    TRANSFER_ENCODING_UNKNOWN = "transfer_encoding_unknown";
     /// An app has as many environment variables as it may.
     ENV_FULL = "env_full";
     /// An `Idempotency-Key` stands for another request.

@@ -1,0 +1,109 @@
+//! Heads that nobody can read, or that ask for what is not there.
+
+use http::{HeaderMap, Response, StatusCode, header};
+use shared::clock::Timestamp;
+use shared::error::{Error, Kind, Problem, code};
+use shared::id::RequestId;
+
+use super::reply;
+use crate::body::Body;
+
+/// How an answer of hyper begins that has no request: it could not read one.
+const BEGINS: &[u8] = b"HTTP/1.1 4";
+/// What every answer of ours has and none of hyper's.
+const OURS: &[u8] = b"x-request-id: ";
+
+/// The status of an answer that hyper made itself, without a word of what is wrong.
+pub(super) fn bare_answer(bytes: &[u8]) -> Option<StatusCode> {
+    if !bytes.starts_with(BEGINS) || !bytes.ends_with(b"\r\n\r\n") {
+        return None;
+    }
+    let ours = bytes.windows(OURS.len()).any(|window| window == OURS);
+    let status = bytes.get(9..12).filter(|_| !ours)?;
+    StatusCode::from_bytes(status).ok()
+}
+
+/// The same answer, which says what is wrong.
+pub(super) fn full_answer(status: StatusCode, now: Timestamp) -> Vec<u8> {
+    let id = RequestId::new(now);
+    let error = if status == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE {
+        let detail = "the head of the request is larger than 32 KiB or has more than 100 fields";
+        Error::new(Kind::TooLarge, code::HEAD_TOO_LARGE, detail)
+    } else {
+        let detail = "the head of the request is not HTTP/1.1 that can be read";
+        Error::new(Kind::InvalidInput, code::HEAD_UNREADABLE, detail)
+    };
+    let mut problem = Problem::of(&error, Some(id.to_string()));
+    problem.status = status.as_u16();
+    let body = serde_json::to_vec(&problem).expect("a problem serializes");
+    let reason = status.canonical_reason().unwrap_or_default();
+    let head = format!(
+        "HTTP/1.1 {} {reason}\r\nconnection: close\r\ncontent-type: application/problem+json\r\n\
+         content-length: {}\r\nx-request-id: {id}\r\n\r\n",
+        status.as_u16(),
+        body.len(),
+    );
+    [head.into_bytes(), body].concat()
+}
+
+/// The answer to a head that asks for what the server does not do.
+pub(super) fn refused(headers: &HeaderMap, id: RequestId) -> Option<Response<Body>> {
+    // Names are compared before they are hashed: most requests have neither.
+    let asks =
+        |name: &header::HeaderName| matches!(*name, header::TRANSFER_ENCODING | header::EXPECT);
+    if !headers.keys().any(asks) {
+        return None;
+    }
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let plain = codings.next().is_none_or(|coding| {
+        coding
+            .as_bytes()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"chunked")
+            && codings.next().is_none()
+    });
+    if !plain {
+        let detail = "a body comes with `Transfer-Encoding: chunked` alone, or with its length";
+        let error = Error::new(Kind::InvalidInput, code::TRANSFER_ENCODING_UNKNOWN, detail);
+        return Some(reply::problem_with(&error, StatusCode::NOT_IMPLEMENTED, id));
+    }
+    let mut expected = headers.get_all(header::EXPECT).iter();
+    let known = expected.all(|it| it.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    (!known).then(|| {
+        let detail = "the only expectation there is, is `100-continue`";
+        let error = Error::new(Kind::InvalidInput, code::EXPECTATION_FAILED, detail);
+        reply::problem_with(&error, StatusCode::EXPECTATION_FAILED, id)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_answers_of_nobody_are_bare() {
+        for (bytes, status) in [
+            (
+                &b"HTTP/1.1 431 Too Large\r\ncontent-length: 0\r\n\r\n"[..],
+                Some(431),
+            ),
+            (
+                b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n",
+                Some(400),
+            ),
+            (
+                b"HTTP/1.1 404 Not Found\r\nx-request-id: req_1\r\n\r\n",
+                None,
+            ),
+            (
+                b"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\nno",
+                None,
+            ),
+            (b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", None),
+            (b"HTTP/1.1 4", None),
+        ] {
+            let found = bare_answer(bytes).map(|status| status.as_u16());
+            assert_eq!(found, status, "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+}
