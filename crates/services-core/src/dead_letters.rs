@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use shared::event::edited::edited;
 use shared::event::request::StoredRequest;
 use shared::id::{DeadLetterId, EventId};
 use shared::invocation::TriggerKind;
@@ -36,7 +37,7 @@ pub(crate) fn call(asked: Asked, call: DeadLettersCall) -> HostAnswer {
                 let replayed = write.await?;
                 replayed
                     .map(DeadLettersReply::Done)
-                    .ok_or_else(not_a_request)
+                    .map_err(|why| invalid(SELF, format!("the payload: {why}")))
             }
             DeadLettersCall::Discard(id) => {
                 let app = asked.sent.app;
@@ -73,29 +74,32 @@ fn check(call: &DeadLettersCall) -> Result<(), HostError> {
     Err(invalid(SELF, "the payload is not a JSON object"))
 }
 
-/// Delivers a dead letter again; whether it was there. `None`: it is a request, and the payload is
-/// none.
+/// Delivers a dead letter again; whether it was there, or what is wrong with the payload.
 fn replay(
     conn: &mut dyn Conn,
     sent: Sent,
     id: DeadLetterId,
-    payload: Option<&[u8]>,
-) -> Result<Option<bool>, StoreError> {
-    if let Some(payload) = payload
-        && let Some(dead) = dead_letters::get(conn, sent.app, id)?
-        && matches!(dead.kind, TriggerKind::Http | TriggerKind::Webhook)
-        && StoredRequest::decode(payload).is_none()
-    {
-        return Ok(None);
-    }
-    dead_letters::replay(conn, sent.app, id, payload, sent.now).map(Some)
+    given: Option<&[u8]>,
+) -> Result<Result<bool, String>, StoreError> {
+    let payload = match (given, dead_letters::get(conn, sent.app, id)?) {
+        (Some(given), Some(dead)) => match with(&dead, given) {
+            Ok(payload) => Some(payload),
+            Err(why) => return Ok(Err(why)),
+        },
+        _ => None,
+    };
+    dead_letters::replay(conn, sent.app, id, payload.as_deref(), sent.now).map(Ok)
 }
 
-fn not_a_request() -> HostError {
-    invalid(
-        SELF,
-        "this event is a request: replay it without a payload, or with one like its `fields`",
-    )
+/// The event's fields with those that are given. A request may be given whole, as a script sees it in
+/// `fields`.
+fn with(dead: &DeadLetter, given: &[u8]) -> Result<Vec<u8>, String> {
+    let request = matches!(dead.kind, TriggerKind::Http | TriggerKind::Webhook);
+    if request && StoredRequest::decode(given).is_some() {
+        return Ok(given.to_vec());
+    }
+    let given = serde_json::from_slice(given).map_err(|error| error.to_string())?;
+    edited(dead.kind, &dead.payload, &given)
 }
 
 /// A dead letter as scripts see it.

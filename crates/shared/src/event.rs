@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::id::{EventId, ExecutionId, RootId};
 
+pub mod edited;
 pub mod request;
 
 /// Where a run or an event stands in the chain it belongs to.

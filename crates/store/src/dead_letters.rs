@@ -10,6 +10,7 @@ use crate::conn::{Conn, Room};
 use crate::error::StoreError;
 use crate::outbox::delivery::{Delivery, cause, kind};
 use crate::outbox::insert::{self, New};
+use crate::outbox::once;
 use crate::row::Row;
 use crate::text::storable;
 
@@ -250,8 +251,18 @@ pub fn get(
         .transpose()
 }
 
-/// Removes one; whether it was there.
+/// Gives one up for good; whether it was there. What is sent again under its idempotency key is an
+/// event of its own then.
 pub fn discard(conn: &mut dyn Conn, app: AppId, id: DeadLetterId) -> Result<bool, StoreError> {
+    let Some(dead) = get(conn, app, id)? else {
+        return Ok(false);
+    };
+    once::forget(conn, app, dead.event)?;
+    remove(conn, app, id)
+}
+
+/// Removes one; whether it was there.
+fn remove(conn: &mut dyn Conn, app: AppId, id: DeadLetterId) -> Result<bool, StoreError> {
     let gone = conn.execute(
         "DELETE FROM dead_letters WHERE app_id = ?1 AND id = ?2",
         &[app.as_bytes().into(), id.as_bytes().into()],
@@ -259,7 +270,7 @@ pub fn discard(conn: &mut dyn Conn, app: AppId, id: DeadLetterId) -> Result<bool
     Ok(gone == 1)
 }
 
-/// Removes an app's dead letters up to and including one, at most `most`; how many went.
+/// Gives up an app's dead letters up to and including one, at most `most`; how many went.
 pub fn purge(
     conn: &mut dyn Conn,
     app: AppId,
@@ -267,6 +278,11 @@ pub fn purge(
     most: i64,
 ) -> Result<u64, StoreError> {
     let last = up_to.map_or([0xFF; 16], |id| *id.as_bytes());
+    conn.execute(
+        "DELETE FROM event_keys WHERE event_id IN (SELECT event_id FROM dead_letters \
+         WHERE app_id = ?1 AND id <= ?2 ORDER BY id LIMIT ?3) AND app_id = ?1",
+        &[app.as_bytes().into(), (&last).into(), most.into()],
+    )?;
     conn.execute(
         "DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters WHERE app_id = ?1 \
          AND id <= ?2 ORDER BY id LIMIT ?3)",
@@ -286,7 +302,7 @@ pub fn replay(
     let Some(dead) = get(conn, app, id)? else {
         return Ok(false);
     };
-    if !discard(conn, app, id)? {
+    if !remove(conn, app, id)? {
         return Ok(false);
     }
     insert::insert(

@@ -31,6 +31,7 @@ const MIGRATIONS: &[Migration] = migrations![
     6 "0006_schedules",
     7 "0007_order",
     8 "0008_one_default_app",
+    9 "0009_keys_of_events",
 ];
 
 /// The newest schema this program knows.

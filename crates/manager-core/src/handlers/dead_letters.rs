@@ -13,6 +13,7 @@ use shared::api::{
     DeadLetter, DeadLetterDetail, Page, Purged, ReplayManyRequest, ReplayRequest, Replayed,
     ReplayedMany,
 };
+use shared::event::edited::edited;
 use shared::event::limits::MESSAGE_BYTES;
 use shared::id::DeadLetterId;
 use shared::name::AppSlug;
@@ -120,7 +121,8 @@ fn given(dead: &Row, fields: Map<String, Value>) -> ApiResult<Vec<u8>> {
             "`payload` is larger than {most} KiB"
         )));
     }
-    payload::given(dead.kind, &dead.payload, &fields)
+    edited(dead.kind, &dead.payload, &fields)
+        .map_err(|why| ApiError::invalid(format!("`payload`: {why}")))
 }
 
 /// Deliver a dead letter again, as the same event; with another payload, if one is given.

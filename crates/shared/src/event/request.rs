@@ -142,7 +142,8 @@ fn headers_shown(headers: &HeaderMap) -> Map<String, Value> {
 }
 
 /// A stored request with another body or other headers, given in the form of [`shown`]. A header
-/// given as [`REDACTED`] keeps its value. What is not given stays. The error says what is wrong.
+/// given as [`REDACTED`] keeps its value, one given as null is taken out. What is not given stays. The
+/// error says what is wrong.
 pub fn edited(stored: &[u8], given: &Map<String, Value>) -> Result<Bytes, String> {
     let mut http = StoredRequest::decode(stored).ok_or("the stored request is damaged")?;
     for (field, value) in given {
@@ -180,16 +181,17 @@ pub fn edited(stored: &[u8], given: &Map<String, Value>) -> Result<Bytes, String
 
 fn headers_edited(stored: &HeaderMap, given: &Value) -> Result<HeaderMap, String> {
     let given = given.as_object().ok_or("`headers` is an object")?;
-    let mut headers = HeaderMap::new();
+    let mut headers = stored.clone();
     for (name, value) in given {
         let parsed: HeaderName = name
             .parse()
             .map_err(|_invalid| format!("`{name}` is not the name of a header"))?;
         let redacted = |value: &Value| value == REDACTED;
         if redacted(value) || value.as_array().is_some_and(|all| all.iter().all(redacted)) {
-            for kept in stored.get_all(&parsed) {
-                headers.append(parsed.clone(), kept.clone());
-            }
+            continue;
+        }
+        headers.remove(&parsed);
+        if value.is_null() {
             continue;
         }
         let values = match value {
@@ -262,6 +264,13 @@ mod tests {
         assert_eq!(after.headers["authorization"], "Bearer pic_secret");
         assert_eq!(after.headers.get_all("cookie").iter().count(), 2);
         assert_eq!(after.uri, "/orders?token=secret");
+        let given = json!({"headers": {"x-new": "1", "x-kind": null}});
+        let after = edited(&before, given.as_object().unwrap()).unwrap();
+        let after = StoredRequest::decode(&after).unwrap();
+        assert_eq!(after.headers["authorization"], "Bearer pic_secret");
+        assert_eq!(after.headers["x-new"], "1");
+        assert!(!after.headers.contains_key("x-kind"));
+        assert_eq!(after.body, "{\"n\":1}");
         for (field, value, says) in [
             ("path", json!("/x"), "cannot be changed"),
             ("name", json!("x"), "not `name`"),

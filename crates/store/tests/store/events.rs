@@ -30,6 +30,7 @@ on_both![
     a_transaction_sees_conflicts_and_applies_nothing_then,
     loops_end,
     a_dead_letter_is_told_replayed_and_discarded,
+    what_is_given_up_takes_its_key_along,
     messages_wait_for_a_consumer,
     crashes_are_counted_for_what_had_begun,
     lost_sight_of_is_found_under_a_new_epoch,
@@ -469,6 +470,33 @@ fn a_dead_letter_is_told_replayed_and_discarded(db: &Db) {
         db.write(move |conn| dead_letters::purge(conn, app, None, 10)),
         0
     );
+}
+
+fn what_is_given_up_takes_its_key_along(db: &Db) {
+    let app = app_with(db, "shop", &[CONSUMER]);
+    let once = || Message {
+        idempotency_key: Some("delivery-1".to_owned()),
+        ..message("1")
+    };
+    let die = |delivery: Delivery| {
+        let error = r#"{"kind":"thrown","message":"no"}"#.to_owned();
+        let dead = Box::new(DeadLetter::of(&delivery, error, NOW));
+        settle(db, vec![], vec![Failed::Dead(dead, delivery)]);
+    };
+    let letters = || db.read(move |conn| dead_letters::list(conn, app, 10, u64::MAX));
+    let first = send(db, app, once());
+    die(claim(db, app, NodeId::new(NOW), NOW).remove(0));
+    let id = letters().remove(0).id;
+    assert!(db.write(move |conn| dead_letters::discard(conn, app, id)));
+    let second = send(db, app, once());
+    assert_ne!(second, first, "the first was given up");
+    assert_eq!(send(db, app, once()), second);
+    die(claim(db, app, NodeId::new(NOW), NOW).remove(0));
+    assert_eq!(
+        db.write(move |conn| dead_letters::purge(conn, app, None, 10)),
+        1
+    );
+    assert_ne!(send(db, app, once()), second, "the second too");
 }
 
 fn messages_wait_for_a_consumer(db: &Db) {
