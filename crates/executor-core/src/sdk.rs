@@ -17,6 +17,7 @@ mod env;
 pub(crate) mod event;
 mod forms;
 mod globals;
+mod header_lines;
 mod html;
 mod invoke;
 mod json;

@@ -152,6 +152,7 @@ pub(crate) fn for_parse_error(
             "declare it with let, or copy it: let copy = {name};"
         )),
         ParseErrorType::BadInput(LexError::UnterminatedString) => Some(OPEN_TEXT.to_owned()),
+        ParseErrorType::BadInput(LexError::UnexpectedInput(text)) => for_unseen_letter(text),
         _ => None,
     };
     about.or_else(|| for_source(source, line))
@@ -160,6 +161,19 @@ pub(crate) fn for_parse_error(
 const CONDITION: &str = "a condition is true or false; compare instead: x != (), x != 0, x != \"\"";
 const OPEN_TEXT: &str =
     "a text ends with \" in its line; one of several lines is written in backticks";
+
+/// A hint for a character that cannot be seen, or looks like a space and is none.
+fn for_unseen_letter(text: &str) -> Option<String> {
+    let letter = text.chars().next().filter(|letter| !letter.is_ascii())?;
+    let shown = format!("U+{:04X}", u32::from(letter));
+    let seen = letter.is_alphanumeric() && !UNSEEN.contains(&letter);
+    (!seen).then(|| {
+        format!("the character here is {shown}; outside of texts and comments, write a plain space or take it out")
+    })
+}
+
+/// Letters that have no shape.
+const UNSEEN: [char; 4] = ['\u{115f}', '\u{1160}', '\u{3164}', '\u{ffa0}'];
 
 /// A hint for a name in `source` that the compiler does not know.
 fn for_unknown_name(name: &str, source: &str) -> Option<String> {

@@ -4,16 +4,16 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use rhai::{Array, Blob, Dynamic, EvalAltResult, ImmutableString, Map};
+use rhai::{Blob, Dynamic, EvalAltResult, ImmutableString, Map};
 use shared::script_error::LimitKind;
 
 use super::encoding::of_base64;
-use super::response::{Content, HEADERS, Response, checked_header, checked_status};
+use super::header_lines::{HEADERS, Line, Place, push_lines, too_many_headers};
+use super::response::{Content, Response, checked_status};
 use super::writer::Writer;
 use crate::language::cost::charge_bytes;
 use crate::language::error::{Result, wrong};
 use crate::language::json::{EncodeError, encode_whole};
-use crate::language::overrides::render::shown;
 use crate::sandbox::asks::answers;
 use crate::sandbox::context;
 use crate::sandbox::meter::unmetered;
@@ -45,25 +45,6 @@ const THE_PLATFORMS: [&str; 9] = [
     "transfer-encoding",
     "upgrade",
 ];
-
-/// Headers that say nothing when they say two things.
-const ONE_VALUE: [&str; 2] = ["content-type", "location"];
-
-/// A header a script gave.
-struct Line<'h> {
-    name: &'h str,
-    value: &'h str,
-    place: Place,
-}
-
-/// What becomes of earlier lines of the same name.
-#[derive(Clone, Copy, PartialEq)]
-enum Place {
-    /// It takes their place.
-    Only,
-    /// It goes out beside them.
-    Further,
-}
 
 /// Status and headers of an answer.
 #[derive(Default)]
@@ -195,11 +176,7 @@ fn status_code(status: i64) -> Result<StatusCode> {
 }
 
 fn of_response(response: &Response) -> Result<Answer> {
-    let headers = header_map(response.headers.iter().map(|(name, value)| Line {
-        name,
-        value,
-        place: Place::Only,
-    }))?;
+    let headers = header_map(&response.headers)?;
     let mut head = Head {
         status: status_code(response.status)?,
         headers,
@@ -223,16 +200,11 @@ fn of_response(response: &Response) -> Result<Answer> {
     Ok(whole(head, body))
 }
 
-fn too_many_headers() -> Box<EvalAltResult> {
-    wrong("a response can have at most 100 headers, of 32 KiB together")
-}
-
 /// Headers a script gave; of several with one name the last counts, but for cookies.
-fn header_map<'h>(lines: impl Iterator<Item = Line<'h>>) -> Result<HeaderMap> {
+fn header_map(lines: &[Line]) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     let mut bytes = 0;
     for Line { name, value, place } in lines {
-        checked_header(name, value)?;
         bytes += name.len() + value.len();
         if bytes > HEADER_BYTES || headers.len() == HEADERS {
             return Err(too_many_headers());
@@ -252,7 +224,9 @@ fn header_map<'h>(lines: impl Iterator<Item = Line<'h>>) -> Result<HeaderMap> {
             ) else {
                 return;
             };
-            if name == header::SET_COOKIE || place == Place::Further {
+            if name == header::SET_COOKIE {
+                set_cookie(&mut headers, value);
+            } else if *place == Place::Further {
                 headers.append(name, value);
             } else {
                 headers.insert(name, value);
@@ -262,16 +236,31 @@ fn header_map<'h>(lines: impl Iterator<Item = Line<'h>>) -> Result<HeaderMap> {
     Ok(headers)
 }
 
+/// Adds a cookie, in the place of an earlier one of its name: clients differ in which of two they
+/// take (RFC 6265, 4.1.1).
+fn set_cookie(headers: &mut HeaderMap, cookie: HeaderValue) {
+    let name_of = |cookie: &HeaderValue| {
+        let name = cookie.as_bytes().split(|byte| *byte == b'=').next();
+        name.unwrap_or_default().to_vec()
+    };
+    let name = name_of(&cookie);
+    let others: Vec<HeaderValue> = headers
+        .get_all(header::SET_COOKIE)
+        .iter()
+        .filter(|other| name_of(other) != name)
+        .cloned()
+        .collect();
+    headers.remove(header::SET_COOKIE);
+    for cookie in others.into_iter().chain([cookie]) {
+        headers.append(header::SET_COOKIE, cookie);
+    }
+}
+
 /// The form cloud functions of other platforms return: `#{statusCode: 201, headers: #{}, body: …}`,
 /// with `multiValueHeaders`, `cookies` and `isBase64Encoded`.
 fn of_status_map(status: i64, map: &Map) -> Result<Answer> {
     let status = status_code(status)?;
-    let lines = status_map_lines(map)?;
-    let headers = header_map(lines.iter().map(|(name, value, place)| Line {
-        name,
-        value,
-        place: *place,
-    }))?;
+    let headers = header_map(&status_map_lines(map)?)?;
     let given = map.get("body").unwrap_or(&Dynamic::UNIT);
     let encoded = map.get("isBase64Encoded").map(Dynamic::as_bool);
     let body = match encoded {
@@ -283,7 +272,7 @@ fn of_status_map(status: i64, map: &Map) -> Result<Answer> {
 }
 
 /// The headers such a map names in any of its fields.
-fn status_map_lines(map: &Map) -> Result<Vec<(String, String, Place)>> {
+fn status_map_lines(map: &Map) -> Result<Vec<Line>> {
     let mut lines = Vec::new();
     for field in ["headers", "multiValueHeaders"] {
         let Some(given) = map.get(field).filter(|given| !given.is_unit()) else {
@@ -300,46 +289,6 @@ fn status_map_lines(map: &Map) -> Result<Vec<(String, String, Place)>> {
         push_lines(&mut lines, "set-cookie", cookies)?;
     }
     Ok(lines)
-}
-
-/// A list is a line of the header for each of its values.
-fn push_lines(lines: &mut Vec<(String, String, Place)>, name: &str, value: &Dynamic) -> Result<()> {
-    let Some(list) = value.read_lock::<Array>() else {
-        lines.push((name.to_owned(), header_text(name, value)?, Place::Only));
-        return Ok(());
-    };
-    if list.len() > 1 && ONE_VALUE.iter().any(|own| name.eq_ignore_ascii_case(own)) {
-        return Err(wrong(format!(
-            "the header `{name}` has one value, not a list"
-        )));
-    }
-    if list.len() > HEADERS {
-        return Err(too_many_headers());
-    }
-    for (number, value) in list.iter().enumerate() {
-        let place = if number == 0 {
-            Place::Only
-        } else {
-            Place::Further
-        };
-        lines.push((name.to_owned(), header_text(name, value)?, place));
-    }
-    Ok(())
-}
-
-fn header_text(name: &str, value: &Dynamic) -> Result<String> {
-    let plain = value.is_string()
-        || value.is_char()
-        || value.is_int()
-        || value.is_float()
-        || value.is_bool();
-    if plain {
-        return Ok(shown(value));
-    }
-    let kind = value.type_name();
-    Err(wrong(format!(
-        "the header `{name}` is a text, a number, true, false or a list of them, not {kind}"
-    )))
 }
 
 fn body_of_base64(value: &Dynamic) -> Result<Body> {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use rhai::plugin::{Dynamic, ImmutableString, NativeCallContext, export_module};
 use rhai::{Blob, FnPtr, Map};
 use shared::script_error::LimitKind;
 
 use super::bytes::{byte_length, with_bytes};
+use super::header_lines::{Line, Place, checked_header, push_line, push_lines};
 use super::time;
 use super::transaction;
 use super::writer::{StreamOut, Writer};
@@ -25,9 +25,6 @@ use crate::sandbox::{context, wait};
 const INVISIBLE: &AsciiSet = &CONTROLS.add(b' ');
 /// What the value of a cookie may not hold as it is.
 const NOT_IN_COOKIES: &AsciiSet = &INVISIBLE.add(b'"').add(b',').add(b';').add(b'\\').add(b'%');
-
-/// Headers a script may send in one answer.
-pub(crate) const HEADERS: usize = 100;
 
 /// What an answer's body is made of.
 #[derive(Debug)]
@@ -50,7 +47,7 @@ pub(crate) struct Response {
     /// Status, checked.
     pub(crate) status: i64,
     /// Headers, checked.
-    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<Line>,
     /// Body.
     pub(crate) content: Arc<Content>,
 }
@@ -87,29 +84,6 @@ pub(crate) fn checked_status(status: i64) -> Result<i64> {
     )))
 }
 
-/// Checks a header as a script gave it.
-pub(crate) fn checked_header(name: &str, value: &str) -> Result<()> {
-    if HeaderName::from_bytes(name.as_bytes()).is_err() {
-        let shown: String = name.chars().take(60).flat_map(char::escape_debug).collect();
-        return Err(wrong(format!("`{shown}` is not a header's name")));
-    }
-    if HeaderValue::from_str(value).is_err() {
-        return Err(wrong(format!(
-            "the value of header `{name}` has line breaks or other control characters"
-        )));
-    }
-    Ok(())
-}
-
-fn add_header(response: &mut Response, name: &str, value: String) -> Result<()> {
-    checked_header(name, &value)?;
-    if response.headers.len() >= HEADERS {
-        return Err(wrong("a response can have at most 100 headers"));
-    }
-    response.headers.push((name.to_owned(), value));
-    Ok(())
-}
-
 /// Only addresses that stay on the web: `http`, `https`, or relative to this request.
 fn location(url: &str) -> Result<String> {
     let refused = |why: &str| Err(wrong(format!("cannot redirect there: {why}")));
@@ -144,7 +118,12 @@ fn redirect_to(url: &str, status: i64) -> Result<Response> {
         status,
         ..Response::new(Content::Empty)
     };
-    add_header(&mut response, "location", location(url)?)?;
+    push_line(
+        &mut response.headers,
+        "location",
+        location(url)?,
+        Place::Only,
+    )?;
     Ok(response)
 }
 
@@ -299,14 +278,14 @@ pub(super) mod methods {
         Ok(response.clone())
     }
 
-    /// Sets a header; the last value counts.
+    /// Sets a header; the last value counts. A list is a line for each of its values.
     #[rhai_fn(name = "header", return_raw)]
     pub fn set_header(
         response: &mut Response,
         name: ImmutableString,
         value: Dynamic,
     ) -> Result<Response> {
-        add_header(response, &name, shown(&value))?;
+        push_lines(&mut response.headers, &name, &value)?;
         Ok(response.clone())
     }
 
@@ -329,7 +308,7 @@ pub(super) mod methods {
         options: Map,
     ) -> Result<Response> {
         let text = cookie_text(&name, &value, &options)?;
-        add_header(response, "set-cookie", text)?;
+        push_line(&mut response.headers, "set-cookie", text, Place::Further)?;
         Ok(response.clone())
     }
 
