@@ -6,12 +6,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use axum::body::HttpBody as _;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use shared::error::{Error, Kind, Problem, code};
-use shared::id::RequestId;
+use shared::id::{ContentHash, RequestId};
 use shared::origin::Origin;
 
 use crate::error::{ApiError, status_of};
@@ -61,6 +62,9 @@ pub(crate) async fn outer(
             ApiError::internal().into_response()
         }
     };
+    if method == Method::GET {
+        response = tagged(response).await;
+    }
     let error = response.extensions_mut().remove::<Error>();
     let unnamed = || match response.status() {
         StatusCode::NOT_FOUND => Some(nothing_here(&path)),
@@ -109,9 +113,40 @@ impl IfNoneMatch {
         };
         let values = self.0.iter().filter_map(|value| value.to_str().ok());
         let mut tags = values.flat_map(|value| value.split(',')).map(str::trim);
+        let tag = tag.trim_start_matches("W/");
         let is_it = |known: &str| known == "*" || known.trim_start_matches("W/") == tag;
         response.status() == StatusCode::OK && tags.any(is_it)
     }
+}
+
+/// Most bytes of an answer that is looked at for a tag; one that comes in pieces is not.
+const TAGGED_BYTES: u64 = 1 << 20;
+
+/// An answer with a tag of its bytes, where its operation knows no number of its state. The tag is
+/// weak: nothing can be changed on the condition that it still holds.
+async fn tagged(response: Response) -> Response {
+    if !needs_tag(&response) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let Ok(bytes) = axum::body::to_bytes(body, TAGGED_BYTES as usize).await else {
+        return ApiError::internal().into_response();
+    };
+    let hash = ContentHash::of(&bytes).to_string();
+    if let Ok(tag) = HeaderValue::try_from(format!("W/\"{}\"", &hash[..32])) {
+        parts.headers.insert(header::ETAG, tag);
+    }
+    Response::from_parts(parts, bytes.into())
+}
+
+fn needs_tag(response: &Response) -> bool {
+    let has = |name| response.headers().contains_key(name);
+    let length = response.body().size_hint().exact();
+    response.status() == StatusCode::OK
+        && response.extensions().get::<Verbatim>().is_none()
+        && has(header::CONTENT_TYPE)
+        && !has(header::ETAG)
+        && length.is_some_and(|length| length <= TAGGED_BYTES)
 }
 
 /// The answer without what the client has.

@@ -29,6 +29,7 @@ pub(crate) type Hash = [u8; 32];
 /// An answer as it was given.
 #[derive(Clone, Debug)]
 pub(crate) struct Given {
+    pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
@@ -36,7 +37,7 @@ pub(crate) struct Given {
 impl Given {
     /// The same answer.
     pub(crate) fn again(self) -> Response {
-        let mut response = (StatusCode::CREATED, self.headers, self.body).into_response();
+        let mut response = (self.status, self.headers, self.body).into_response();
         let yes = HeaderValue::from_static("true");
         response.headers_mut().insert(REPLAYED, yes);
         response

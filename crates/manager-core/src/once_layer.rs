@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, Method, StatusCode};
+use http::{HeaderMap, HeaderName, Method};
 use sha2::{Digest as _, Sha256};
 use shared::limits::fixed;
 use tokio::sync::watch;
@@ -91,7 +91,7 @@ async fn first(
     )]
     let work = tokio::spawn(async move {
         let response = next.run(request).await;
-        if response.status() != StatusCode::CREATED {
+        if !response.status().is_success() {
             manager.once().forget(&key);
             return response;
         }
@@ -101,6 +101,7 @@ async fn first(
             return ApiError::internal().into_response();
         };
         sender.send_replace(Some(Given {
+            status: parts.status,
             headers: parts.headers.clone(),
             body: body.clone(),
         }));
