@@ -14,4 +14,5 @@ pub use run::executor::{ExecutorConfig, LocalExecutor};
 pub use run::validator::Validator;
 pub use sandbox::fault::install_fault_handler;
 pub use sandbox::meter::{MeteredAlloc, Mimalloc};
+pub use sandbox::panics::hush_panics;
 pub use sandbox::stats::{ExecutorStats, WorkerStats};

@@ -1,6 +1,7 @@
 //! One script from its start to its end: the workers, and what they do for a run.
 
 mod drive;
+mod edges;
 mod evaluate;
 pub(crate) mod executor;
 mod handover;

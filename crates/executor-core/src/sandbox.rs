@@ -10,6 +10,7 @@ pub(crate) mod fault;
 mod grant;
 mod logs;
 pub(crate) mod meter;
+pub(crate) mod panics;
 mod room;
 pub(crate) mod scheduler;
 pub(crate) mod signal;

@@ -33,6 +33,7 @@ pub(crate) fn serve(args: &ConfigArgs) -> Result<ExitCode, CommandError> {
     let layers = Layers::gather(args, &env)?;
     let config = Config::check(&layers)?;
     node::telemetry::init(&config.log)?;
+    executor_core::hush_panics();
     use_zone_data(&env);
     if let Err(error) = node::raise_file_limit() {
         tracing::warn!(%error, "the limit of open files could not be raised");

@@ -264,6 +264,13 @@ fn observe(metrics: &Metrics, store: &Store, executor: &Arc<LocalExecutor>) {
     let of = Arc::clone(executor);
     metrics.observe(
         counter,
+        "scripts_panicked",
+        "Panics of the platform in scripts, each of which ended its run",
+        move || of.stats().panicked,
+    );
+    let of = Arc::clone(executor);
+    metrics.observe(
+        counter,
         "scripts_leaked_bytes",
         "Bytes runs left allocated for good",
         move || of.stats().leaked_bytes,

@@ -12,6 +12,7 @@ use super::ended::{Ended, FRAMES, ends, noted_in};
 use super::places::{BODY, KEYWORD};
 use super::program::{Program, Running};
 use super::report::{describe, frames_of, message_of};
+use crate::sandbox::panics;
 
 /// Lets an engine parse and run what [`super::places::with_places`] made.
 pub(super) fn add_to(engine: &mut Engine, running: Running) {
@@ -35,24 +36,27 @@ fn block(
         return Ok(Dynamic::UNIT);
     };
     let at = block.position();
-    context.eval_expression_tree(block).map_err(|error| {
-        if error.is_pseudo_error() || !(catches || ends(&error)) {
-            return error;
-        }
-        // A closure that the platform calls has no source, but its functions are the last ones.
-        let last = || context.namespaces().last()?.id();
-        let said = context.source().or_else(last).unwrap_or_default();
-        let mut told = None;
-        running(&mut |program| {
-            let script = program.script_with_block(at, said);
-            told = if ends(&error) {
-                Some(noted(&error, script, program))
-            } else {
-                caught(&error, script, program)
-            };
-        });
-        told.unwrap_or(error)
-    })
+    let value = panics::caught(|| context.eval_expression_tree(block));
+    value
+        .unwrap_or_else(|stopped| Err(stopped.into()))
+        .map_err(|error| {
+            if error.is_pseudo_error() || !(catches || ends(&error)) {
+                return error;
+            }
+            // A closure that the platform calls has no source, but its functions are the last ones.
+            let last = || context.namespaces().last()?.id();
+            let said = context.source().or_else(last).unwrap_or_default();
+            let mut told = None;
+            running(&mut |program| {
+                let script = program.script_with_block(at, said);
+                told = if ends(&error) {
+                    Some(noted(&error, script, program))
+                } else {
+                    caught(&error, script, program)
+                };
+            });
+            told.unwrap_or(error)
+        })
 }
 
 /// The error as `catch` gives it; none for what a script threw, which is itself.

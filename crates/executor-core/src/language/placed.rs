@@ -1,4 +1,4 @@
-//! Functions whose errors have a place.
+//! Functions whose errors have a place, and whose panics are errors.
 //!
 //! The language fills in the position of a call that failed, except for calls in a namespace
 //! (`json::parse("{")`), because `exec_qualified_fn_call_raw` of Rhai 1.27 does not. A module with
@@ -10,6 +10,8 @@ use std::any::TypeId;
 pub(crate) use rhai::*;
 
 use rhai::plugin::{PluginFunc, RhaiResult};
+
+use crate::sandbox::panics::caught;
 
 /// Registers a function like the language's own, with a place for its errors.
 pub(crate) struct FuncRegistration(rhai::FuncRegistration);
@@ -61,12 +63,15 @@ impl PluginFunc for Placed {
     ) -> RhaiResult {
         let called_at = context.as_ref().map(NativeCallContext::call_position);
         let context = context.filter(|_| self.0.has_context());
-        self.0.call(context, args).map_err(|mut error| {
-            if error.position().is_none() {
-                error.set_position(called_at.unwrap_or(Position::NONE));
-            }
-            error
-        })
+        let called = caught(|| self.0.call(context, args));
+        called
+            .unwrap_or_else(|stopped| Err(stopped.into()))
+            .map_err(|mut error| {
+                if error.position().is_none() {
+                    error.set_position(called_at.unwrap_or(Position::NONE));
+                }
+                error
+            })
     }
 
     fn is_method_call(&self) -> bool {

@@ -12,7 +12,7 @@ use futures_core::Stream;
 use shared::invocation::{
     Completion, Farewell, Invocation, Outcome, Pieces, ResponseBody, ScriptResponse, StreamItem,
 };
-use shared::script_error::{LimitKind, ScriptError, ScriptErrorKind};
+use shared::script_error::{LimitKind, ScriptError};
 use shared::seam::{Execution, LocalExecution, LocalFuture, Silent};
 use tokio::sync::mpsc;
 
@@ -254,13 +254,13 @@ fn finish(running: &Running, output: RunOutput) -> Outcome {
 /// A script that was made to end fails for that reason, at the place the language reports.
 fn with_reason(found: ScriptError, stopped: Option<ScriptError>) -> ScriptError {
     match stopped {
-        Some(reason) if found.kind != ScriptErrorKind::Internal => ScriptError {
+        Some(reason) => ScriptError {
             kind: reason.kind,
             message: reason.message,
             limit_of: reason.limit_of,
             ..found
         },
-        _ => found,
+        None => found,
     }
 }
 

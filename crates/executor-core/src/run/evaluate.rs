@@ -10,6 +10,7 @@ use crate::language::program::{Program, frame_name};
 use crate::language::report::script_error;
 use crate::sandbox::context;
 use crate::sandbox::meter::unmetered;
+use crate::sandbox::panics::caught;
 use crate::sandbox::signal::ScriptHead;
 use crate::sandbox::wait;
 use crate::sdk::answer::{Answer, answer_of, nothing, returned};
@@ -31,10 +32,10 @@ pub(super) enum RunOutput {
 pub(super) fn run(engine: &Engine, scopes: &Scopes, program: &Program) -> RunOutput {
     // What was read of the request is the script's memory, and ends with it.
     let _parsed = state::Forget;
-    let value = evaluate(engine, scopes, program);
+    let value = unless_panicked(|| evaluate(engine, scopes, program));
     let value = value.map_err(|error| placed(error, program, At::Start));
     let output = value.and_then(|value| {
-        let delivered = deliver(engine, value);
+        let delivered = unless_panicked(|| deliver(engine, value));
         delivered.map_err(|error| placed(error, program, At::End))
     });
     match output {
@@ -45,6 +46,13 @@ pub(super) fn run(engine: &Engine, scopes: &Scopes, program: &Program) -> RunOut
             RunOutput::Failed(unmetered(|| script_error(&error, &main, program)))
         }
     }
+}
+
+/// The result of a part of the run, or its end where the platform panicked.
+fn unless_panicked<R>(
+    work: impl FnOnce() -> Result<R, Box<EvalAltResult>>,
+) -> Result<R, Box<EvalAltResult>> {
+    caught(work).unwrap_or_else(|stopped| Err(stopped.into()))
 }
 
 /// Where an error that has no place of its own happened in what was run.

@@ -29,6 +29,7 @@ use crate::language::program::Program;
 use crate::sandbox::context::Services;
 use crate::sandbox::fault::install_fault_handler;
 use crate::sandbox::meter;
+use crate::sandbox::panics::panicked_aside;
 use crate::sandbox::stats::{ExecutorStats, WorkerLoad};
 use crate::sandbox::watchdog::Heartbeat;
 use crate::sdk::state;
@@ -189,6 +190,7 @@ impl LocalExecutor {
             cache_hits: self.cache_hits.load(Ordering::Relaxed),
             cache_misses: self.cache_misses.load(Ordering::Relaxed),
             sources_compiled: self.compiler.trees().parsed(),
+            panicked: panicked_aside(),
             ..ExecutorStats::default()
         };
         for (index, handle) in self.handles.iter().enumerate() {

@@ -83,6 +83,14 @@ impl Running {
         if let Resumed::Stop(reason) = with {
             self.context.budget.stop(reason);
         }
+        let turned = self.turn_with(with);
+        if let Turned::Ended(output) = &turned {
+            self.look_for_defect(output);
+        }
+        turned
+    }
+
+    fn turn_with(&mut self, with: Resumed) -> Turned {
         match self.step(with) {
             None => Turned::Ended(RunOutput::Failed(internal())),
             Some(Step::Yielded(what)) => {
@@ -93,14 +101,10 @@ impl Running {
                 self.look_for_leak();
                 Turned::Ended(output)
             }
-            Some(Step::Panicked) => {
+            Some(Step::Panicked(defect)) => {
                 self.look_for_leak();
-                self.worker.load.panicked();
-                tracing::error!(
-                    app = %self.context.invocation.app.slug,
-                    script = %self.context.invocation.script.name,
-                    "the executor panicked inside a script"
-                );
+                self.context.note_defect(defect);
+                self.context.budget.stop(StopReason::Defect);
                 Turned::Ended(RunOutput::Failed(internal()))
             }
         }
@@ -124,6 +128,31 @@ impl Running {
             worker.scheduler.first_slice(used);
         }
         Some(step)
+    }
+
+    /// A run in which the platform panicked is one line of the log, and counted.
+    fn look_for_defect(&self, output: &RunOutput) {
+        let Some(defect) = self.context.defect() else {
+            return;
+        };
+        self.worker.load.panicked();
+        let run = &self.context.invocation;
+        let frames = match output {
+            RunOutput::Failed(error) => error.frames.as_slice(),
+            RunOutput::Response(_) | RunOutput::Streamed => &[],
+        };
+        let place = frames.first();
+        tracing::error!(
+            app = %run.app.slug,
+            script = place.map_or(run.script.name.as_str(), |at| &at.script),
+            line = place.map_or(0, |at| at.line),
+            function = place.map_or("main", |at| &at.function),
+            request = %run.request,
+            execution = %run.execution,
+            panic = defect.message,
+            place = defect.place,
+            "the platform panicked inside a script; the run was ended"
+        );
     }
 
     /// What a script leaves allocated is lost to the process. Its output is not in its account.

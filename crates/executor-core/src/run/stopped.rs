@@ -12,6 +12,7 @@ pub(super) fn stopped_error(context: &Context, reason: StopReason) -> ScriptErro
         StopReason::Limit(limit) => limit,
         StopReason::NoRoom => return no_room(context),
         StopReason::Cancelled => return ScriptError::cancelled(),
+        StopReason::Defect => return defect(context),
     };
     let grant = context.invocation.grant.as_deref();
     let callers = grant.filter(|_| context.is_callers(limit));
@@ -25,6 +26,17 @@ pub(super) fn stopped_error(context: &Context, reason: StopReason) -> ScriptErro
         );
     }
     error
+}
+
+fn defect(context: &Context) -> ScriptError {
+    let said = context.defect().map_or_else(String::new, |it| it.message);
+    ScriptError::new(
+        ScriptErrorKind::Internal,
+        format!(
+            "the platform failed here, which is no fault of the script: {said}; the server's log \
+             has the details, report it with them"
+        ),
+    )
 }
 
 fn no_room(context: &Context) -> ScriptError {

@@ -21,6 +21,7 @@ use super::fault::Label;
 use super::grant;
 use super::logs::Logs;
 use super::meter::unmetered;
+use super::panics::Defect;
 use super::signal::{Resumed, StopReason, Stopped, Yielded};
 
 /// Everything about one run that natives and hooks may need.
@@ -31,6 +32,8 @@ pub(crate) struct Context {
     pub(super) services: Rc<Services>,
     /// How a script failed that was ended because nobody waited for it.
     last_words: RefCell<Option<Box<ScriptError>>>,
+    /// What the platform said when it panicked.
+    defect: RefCell<Option<Box<Defect>>>,
     /// The script it waits for, or waited for when it was made to end.
     pub(super) callee: RefCell<Option<ScriptName>>,
     /// The script's clock, which stands still between two waits.
@@ -60,6 +63,7 @@ impl Context {
             invocation,
             services,
             last_words: RefCell::default(),
+            defect: RefCell::default(),
             callee: RefCell::default(),
             now: Cell::new(None),
             logs: RefCell::default(),
@@ -74,6 +78,16 @@ impl Context {
     /// How the script failed after it was ended.
     pub(crate) fn last_words(&self) -> Option<ScriptError> {
         self.last_words.borrow_mut().take().map(|error| *error)
+    }
+
+    /// Notes that the platform panicked; of several panics the first counts.
+    pub(crate) fn note_defect(&self, defect: Defect) {
+        self.defect.borrow_mut().get_or_insert(Box::new(defect));
+    }
+
+    /// What the platform said when it panicked.
+    pub(crate) fn defect(&self) -> Option<Defect> {
+        self.defect.borrow().as_deref().cloned()
     }
 
     /// Adds a line the platform wants the owner to see.
@@ -124,6 +138,11 @@ pub(crate) fn with<R>(work: impl FnOnce(&Context) -> R) -> R {
 /// Like [`with`]; `None` when no script is running.
 pub(crate) fn try_with<R>(work: impl FnOnce(&Context) -> R) -> Option<R> {
     CURRENT.with_borrow(|current| current.as_deref().map(work))
+}
+
+/// Whether a script runs on this thread. May be asked at any moment, also by what panicked in here.
+pub(super) fn is_entered() -> bool {
+    CURRENT.with(|current| current.try_borrow().is_ok_and(|current| current.is_some()))
 }
 
 /// The current invocation, for work that may wait. Panics when no script is running.

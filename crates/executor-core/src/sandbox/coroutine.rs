@@ -23,6 +23,8 @@ use std::ptr::{self, NonNull};
 use corosensei::stack::StackPointer;
 use corosensei::{CoroutineResult, Yielder};
 
+use super::meter::unmetered;
+use super::panics::Defect;
 use super::signal::{Resumed, Yielded};
 
 /// Address space of one stack, at least; only touched pages cost memory.
@@ -169,6 +171,11 @@ pub(crate) fn suspend(value: Yielded) -> Resumed {
     unsafe { &*yielder }.suspend(value)
 }
 
+/// Whether the running script is being ended by unwinding it: what it catches must go on unwinding.
+pub(crate) fn is_being_unwound() -> bool {
+    ACTIVE.get().is_null()
+}
+
 /// Clears the yielder when the body of a coroutine ends, however it ends.
 struct Body;
 
@@ -185,7 +192,7 @@ pub(crate) enum Step<R> {
     /// The script ended.
     Done(R),
     /// The script's thread of control panicked: a defect of the platform.
-    Panicked,
+    Panicked(Defect),
 }
 
 /// One script on its own stack.
@@ -218,7 +225,7 @@ impl<R: 'static> Coroutine<R> {
         match result {
             Ok(CoroutineResult::Yield(value)) => Step::Yielded(value),
             Ok(CoroutineResult::Return(value)) => Step::Done(value),
-            Err(_panic) => Step::Panicked,
+            Err(payload) => Step::Panicked(unmetered(|| Defect::of(&*payload))),
         }
     }
 
@@ -297,7 +304,7 @@ mod tests {
     fn a_panic_stays_inside_and_the_next_script_runs() {
         let mut bad =
             Coroutine::<()>::new(Stack::new(STACK_BYTES).unwrap(), || panic!("on purpose"));
-        assert!(matches!(bad.resume(Resumed::Go), Step::Panicked));
+        assert!(matches!(bad.resume(Resumed::Go), Step::Panicked(_)));
         let mut good = Coroutine::new(bad.into_stack(), || 1);
         assert!(matches!(good.resume(Resumed::Go), Step::Done(1)));
     }

@@ -40,6 +40,8 @@ pub(crate) enum StopReason {
     NoRoom,
     /// Nobody waits for it any more.
     Cancelled,
+    /// The platform panicked.
+    Defect,
 }
 
 /// The run was ended; the budget knows why. Nothing may go on: pass it up.

@@ -44,7 +44,8 @@ impl WorkerLoad {
         self.finished.fetch_add(1, Ordering::Relaxed);
         match stopped {
             // The memory budget counts what it refuses.
-            None | Some(StopReason::NoRoom) => {}
+            // A defect was counted when it was found.
+            None | Some(StopReason::NoRoom | StopReason::Defect) => {}
             Some(StopReason::Cancelled) => {
                 self.cancelled.fetch_add(1, Ordering::Relaxed);
             }
@@ -96,7 +97,7 @@ pub struct ExecutorStats {
     pub cancelled: u64,
     /// Runs ended by a limit, by limit.
     pub limited: Vec<(LimitKind, u64)>,
-    /// Runs ended by a defect of the platform.
+    /// Panics of the platform: runs that one ended, and sources that one kept from being compiled.
     pub panicked: u64,
     /// Bytes runs left allocated for good: closures that capture themselves.
     pub leaked_bytes: u64,

@@ -158,18 +158,6 @@ fn logs_end_with_one_line_that_says_so() {
     });
 }
 
-#[test]
-fn a_panic_is_an_internal_error_and_the_worker_lives() {
-    on_worker(1, async |rig| {
-        let source = "let c = kv::collection(\"c\"); [1, 2].map(|x| c.get(\"panic\"))";
-        let outcome = rig.run(source).await;
-        assert_eq!(failure(&outcome), ScriptErrorKind::Internal);
-        assert_eq!(body(&rig.run("\"still here\"").await), "still here");
-        let stats = rig.executor.stats();
-        assert_eq!((stats.panicked, stats.active()), (1, 0));
-    });
-}
-
 /// Such a run was ended by nobody: as "cancelled" it would end its callers as if the server stopped,
 /// and its event would be tried again without a count.
 #[test]

@@ -16,6 +16,7 @@ mod limits;
 mod memory;
 mod messages;
 mod mistakes;
+mod panics;
 mod placement;
 mod places;
 mod plain_rhai;

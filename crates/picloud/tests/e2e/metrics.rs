@@ -37,6 +37,7 @@ fn both_formats_are_right_and_each_is_sent_to_who_asks_for_it() {
         "# TYPE picloud_store_commits_total counter",
         "# TYPE picloud_scripts_limited_total counter",
         "# TYPE picloud_scripts_leaked_bytes_total counter",
+        "# TYPE picloud_scripts_panicked_total counter",
         "picloud_build_info{version=",
         "picloud_http_platform_answers_total{status=\"404\"} 1",
         "\nprocess_cpu_seconds_total ",

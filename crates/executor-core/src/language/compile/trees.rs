@@ -13,6 +13,8 @@ use shared::script_error::Diagnostic;
 use super::parse::findings::Findings;
 use super::parse::{Parsed, parse};
 use crate::language::engine::Language;
+use crate::language::validate::finding;
+use crate::sandbox::panics::{Defect, aside};
 
 /// Bytes of sources whose trees are kept at the same time. A tree is about forty times as large; what
 /// is beyond this is parsed again when it is needed again.
@@ -69,7 +71,8 @@ impl Trees {
             keep.0.push(Arc::clone(&tree));
             return Ok(tree);
         }
-        let parsed = parse(language, name, source, started)?;
+        let parsed = aside(name, || parse(language, name, source, started));
+        let parsed = parsed.unwrap_or_else(|defect| Err(unreadable(name, &defect).into()))?;
         self.parsed.fetch_add(1, Ordering::Relaxed);
         let bytes = source.len();
         let tree = Arc::new(Tree { parsed, bytes });
@@ -90,6 +93,15 @@ impl Trees {
     fn locked<T>(&self, work: impl FnOnce(&mut Alive) -> T) -> T {
         work(&mut self.alive.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+fn unreadable(name: &str, defect: &Defect) -> Box<Diagnostic> {
+    let message = format!(
+        "the platform failed while it read this source: {}; the server's log has the details, \
+         report it with them",
+        defect.message
+    );
+    Box::new(finding(name, message))
 }
 
 #[cfg(test)]
