@@ -176,6 +176,7 @@ mod tests {
                 cause: Cause::first(execution),
                 memory: u64::MAX,
                 cpu: std::time::Duration::MAX,
+                order: shared::memory::Order::Request,
             };
             self.door.call(caller, call)
         }

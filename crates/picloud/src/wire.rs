@@ -53,8 +53,9 @@ impl Platform {
         let clock: SharedClock = store.clock();
         let own_hosts = Arc::new(own_hosts(config));
         let admin_url = ingress.admin.origin.clone();
-        let services = Arc::new(Services::new(store.clone(), Arc::clone(&clock)));
-        let host = ScriptHost::new(services);
+        let memory = Arc::clone(&ingress.memory);
+        let services = Services::new(store.clone(), Arc::clone(&clock), Arc::clone(&memory));
+        let host = ScriptHost::new(Arc::new(services));
         let door = HostDoor::new(Arc::clone(&host) as _);
         let executor = LocalExecutor::new(
             ExecutorConfig {
@@ -63,7 +64,7 @@ impl Platform {
             },
             Arc::clone(&door) as _,
             Arc::clone(&clock),
-            Arc::clone(&ingress.memory),
+            memory,
         );
         let orchestrator = Orchestrator::new(
             OrchestratorConfig {

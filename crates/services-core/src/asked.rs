@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use shared::event::{Destination, Effect, Message, ReadKey};
 use shared::id::EventId;
+use shared::memory::Held;
 use shared::seam::{Answered, HostAnswer};
 use shared::service::{HostError, Service};
 use store::effects::{self, EffectError};
 use store::outbox::Sent;
-use store::{Conn, Payer, Store, StoreError};
+use store::{Conn, Payer, Room, Store, StoreError};
 
 use crate::failure::Failed;
 
@@ -18,6 +19,8 @@ pub(crate) struct Asked {
     pub(crate) sent: Sent,
     /// Bytes the answer may have.
     pub(crate) room: u64,
+    /// What it takes of the instance's memory.
+    pub(crate) held: Held,
     /// Time the database may work for it.
     pub(crate) cpu: Duration,
 }
@@ -42,6 +45,25 @@ impl Asked {
     ) -> Result<R, HostError> {
         let read = self.store.read(work).await;
         read.map_err(|error| error.as_host_error(S::KIND))
+    }
+
+    /// Reads on a database thread what may be large. The answer holds its part of the instance's
+    /// memory.
+    pub(crate) async fn read_within<S, R, E>(
+        self,
+        work: impl FnOnce(&mut dyn Conn, &mut Room) -> Result<R, E> + Send + 'static,
+    ) -> Result<(R, Option<Held>), HostError>
+    where
+        S: Service,
+        R: Send + 'static,
+        E: From<StoreError> + Failed + Send + 'static,
+    {
+        let mut room = Room::within(self.room, self.held);
+        let read = self.store.read(move |conn| {
+            let found = work(conn, &mut room)?;
+            Ok((found, room.into_held()))
+        });
+        read.await.map_err(|error: E| error.as_host_error(S::KIND))
     }
 
     /// Writes; it is on the disk when this returns.
@@ -92,22 +114,41 @@ pub(crate) fn ready<S: Service>(answer: Result<S::Reply, HostError>) -> HostAnsw
     HostAnswer::Ready(answer.map(S::wrap_reply))
 }
 
-/// An answer to wait for. What the database does for it is the caller's.
+/// An answer to wait for, which is small. What the database does for it is the caller's.
 pub(crate) fn later<S: Service, A>(
-    mut asked: Asked,
+    asked: Asked,
     answer: impl FnOnce(Asked) -> A + Send + 'static,
 ) -> HostAnswer
 where
     A: Future<Output = Result<S::Reply, HostError>> + Send + 'static,
 {
+    later_held::<S, _>(asked, |asked| async move {
+        let reply = answer(asked).await?;
+        Ok((reply, None))
+    })
+}
+
+/// An answer to wait for, with what it holds of the instance's memory. What the database does for it
+/// is the caller's.
+pub(crate) fn later_held<S: Service, A>(
+    mut asked: Asked,
+    answer: impl FnOnce(Asked) -> A + Send + 'static,
+) -> HostAnswer
+where
+    A: Future<Output = Result<(S::Reply, Option<Held>), HostError>> + Send + 'static,
+{
     let payer = Payer::new(asked.sent.app, asked.cpu);
     asked.store = asked.store.paid_by(payer.clone());
     let answer = answer(asked);
     HostAnswer::Pending(Box::pin(async move {
-        let answer = answer.await.map(S::wrap_reply);
+        let (answer, held) = match answer.await {
+            Ok((reply, held)) => (Ok(S::wrap_reply(reply)), held),
+            Err(error) => (Err(error), None),
+        };
         Answered {
             answer,
             spent: payer.spent(),
+            held,
         }
     }))
 }

@@ -6,6 +6,7 @@ use shared::event::edited::edited;
 use shared::event::request::StoredRequest;
 use shared::id::{DeadLetterId, EventId};
 use shared::invocation::TriggerKind;
+use shared::memory::Held;
 use shared::seam::HostAnswer;
 use shared::service::dead_letters::{DeadLettersCall, DeadLettersReply};
 use shared::service::{DeadLetters, HostError, ServiceKind};
@@ -13,7 +14,7 @@ use store::dead_letters::{self, DeadLetter};
 use store::outbox::Sent;
 use store::{Conn, StoreError};
 
-use crate::asked::{Asked, later, ready};
+use crate::asked::{Asked, later, later_held, ready};
 use crate::message::{check_json, invalid};
 
 const SELF: ServiceKind = ServiceKind::DeadLetters;
@@ -26,10 +27,12 @@ pub(crate) fn call(asked: Asked, call: DeadLettersCall) -> HostAnswer {
     if let Err(error) = check(&call) {
         return ready::<DeadLetters>(Err(error));
     }
-    later::<DeadLetters, _>(asked, move |asked| async move {
-        match call {
-            DeadLettersCall::List { limit } => list(&asked, limit).await,
-            DeadLettersCall::Replay { id, payload } => {
+    match call {
+        DeadLettersCall::List { limit } => {
+            later_held::<DeadLetters, _>(asked, move |asked| list(asked, limit))
+        }
+        DeadLettersCall::Replay { id, payload } => {
+            later::<DeadLetters, _>(asked, move |asked| async move {
                 let sent = asked.sent;
                 let write = asked.write::<DeadLetters, _>(move |conn| {
                     replay(conn, sent, id, payload.as_deref())
@@ -38,25 +41,27 @@ pub(crate) fn call(asked: Asked, call: DeadLettersCall) -> HostAnswer {
                 replayed
                     .map(DeadLettersReply::Done)
                     .map_err(|why| invalid(SELF, format!("the payload: {why}")))
-            }
-            DeadLettersCall::Discard(id) => {
-                let app = asked.sent.app;
-                let write =
-                    asked.write::<DeadLetters, _>(move |conn| dead_letters::discard(conn, app, id));
-                write.await.map(DeadLettersReply::Done)
-            }
+            })
         }
-    })
+        DeadLettersCall::Discard(id) => later::<DeadLetters, _>(asked, move |asked| async move {
+            let app = asked.sent.app;
+            let write =
+                asked.write::<DeadLetters, _>(move |conn| dead_letters::discard(conn, app, id));
+            write.await.map(DeadLettersReply::Done)
+        }),
+    }
 }
 
-async fn list(asked: &Asked, limit: u32) -> Result<DeadLettersReply, HostError> {
-    let (app, room) = (asked.sent.app, asked.room);
+async fn list(asked: Asked, limit: u32) -> Result<(DeadLettersReply, Option<Held>), HostError> {
+    let app = asked.sent.app;
     let limit = i64::from(limit.min(MOST));
-    let read = asked.read::<DeadLetters, _>(move |conn| dead_letters::list(conn, app, limit, room));
-    let found = read.await?;
+    let read = asked.read_within::<DeadLetters, _, StoreError>(move |conn, room| {
+        dead_letters::list(conn, app, limit, room)
+    });
+    let (found, held) = read.await?;
     let shown: Vec<_> = found.iter().map(Shown::of).collect();
     let text = serde_json::to_vec(&shown).map_err(|_never| HostError::internal(SELF))?;
-    Ok(DeadLettersReply::List(text.into()))
+    Ok((DeadLettersReply::List(text.into()), held))
 }
 
 fn check(call: &DeadLettersCall) -> Result<(), HostError> {

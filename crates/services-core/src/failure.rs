@@ -20,6 +20,7 @@ impl Failed for StoreError {
                 HostError::new(service, HostErrorKind::Invalid, text)
             }
             Self::NoRoom => HostError::over_memory(service),
+            Self::NoMemory => HostError::no_room(service),
             Self::OutOfTime => {
                 let text = format!("{service}: the run's processor time is used up");
                 HostError::new(service, HostErrorKind::Limit, text)

@@ -7,9 +7,9 @@ use shared::kv::{KvAsk, KvCall, KvOp, KvRange, KvRead};
 use shared::limits::fixed::{KV_BATCH, KV_KEY_BYTES, KV_VALUE_BYTES};
 use shared::seam::HostAnswer;
 use shared::service::{HostError, Kv, ServiceKind};
-use store::effects;
+use store::{Room, effects};
 
-use crate::asked::{Asked, later, ready};
+use crate::asked::{Asked, later, later_held, ready};
 use crate::failure::Failed as _;
 use crate::message::{beyond, invalid};
 
@@ -36,17 +36,16 @@ pub(crate) fn call(asked: Asked, call: KvCall) -> HostAnswer {
         let at = (call.collection.as_str(), wanted);
         let answer = asked
             .store
-            .read_inline(|conn| store::kv::read(conn, sent.app, sent.now, at, room));
+            .read_inline(|conn| store::kv::read(conn, sent.app, sent.now, at, &mut Room::of(room)));
         if let Some(answer) = answer {
             return ready::<Kv>(answer.map_err(|error| error.as_host_error(SELF)));
         }
     }
-    later::<Kv, _>(asked, move |asked| async move {
+    later_held::<Kv, _>(asked, move |asked| {
         // On a connection on which the engine refuses writes.
-        let read = asked
-            .store
-            .read(move |conn| store::kv::call(conn, sent.app, sent.now, &call, room));
-        read.await.map_err(|error| error.as_host_error(SELF))
+        asked.read_within::<Kv, _, _>(move |conn, room| {
+            store::kv::call(conn, sent.app, sent.now, &call, room)
+        })
     })
 }
 

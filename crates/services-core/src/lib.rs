@@ -15,7 +15,10 @@ mod pubsub;
 mod queue;
 mod tx;
 
+use std::sync::Arc;
+
 use shared::clock::SharedClock;
+use shared::memory::Memory;
 use shared::seam::{Caller, Host, HostAnswer};
 use shared::service::HostCall;
 use store::Store;
@@ -30,12 +33,18 @@ use asked::Asked;
 pub struct Services {
     store: Store,
     clock: SharedClock,
+    memory: Arc<Memory>,
 }
 
 impl Services {
-    /// Services that keep their data in `store`; `clock` decides what has expired.
-    pub fn new(store: Store, clock: SharedClock) -> Self {
-        Self { store, clock }
+    /// Services that keep their data in `store`; `clock` decides what has expired, and
+    /// large answers take their part of `memory`.
+    pub fn new(store: Store, clock: SharedClock, memory: Arc<Memory>) -> Self {
+        Self {
+            store,
+            clock,
+            memory,
+        }
     }
 
     fn asked(&self, caller: Caller) -> Asked {
@@ -49,6 +58,7 @@ impl Services {
             store: self.store.clone(),
             sent,
             room: caller.memory,
+            held: self.memory.hold(Some(caller.app), caller.order),
             cpu: caller.cpu,
         }
     }

@@ -12,6 +12,7 @@ use shared::event::{Cause, Destination, Effect, Message, ReadKey};
 use shared::id::{AppId, DeadLetterId, EventId, ExecutionId};
 use shared::kv::{KvCall, KvCondition, KvOp, KvReply, KvValue};
 use shared::limits::{LimitSettings, Limits};
+use shared::memory::{Memory, Order};
 use shared::seam::{Caller, Host as _, HostAnswer};
 use shared::service::dead_letters::{DeadLettersCall, DeadLettersReply};
 use shared::service::queue::{QueueCall, QueueReply};
@@ -66,7 +67,7 @@ impl Rig {
         let execution = ExecutionId::new(NOW);
         let clock = Arc::new(ManualClock::new(NOW));
         Self {
-            services: Services::new(store, Arc::clone(&clock) as _),
+            services: Services::new(store, Arc::clone(&clock) as _, Memory::new(1 << 30)),
             clock,
             caller: Caller {
                 app: app.id,
@@ -74,6 +75,7 @@ impl Rig {
                 cause: Cause::first(execution),
                 memory: Limits::default().memory,
                 cpu: Limits::default().cpu,
+                order: Order::Request,
             },
             _folder: folder,
         }

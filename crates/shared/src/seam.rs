@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::event::Cause;
 use crate::id::{AppId, ExecutionId, RequestId};
 use crate::invocation::{Farewell, HttpInput, Invocation, Outcome, ScriptImage};
+use crate::memory::{Held, Order};
 use crate::name::{FunctionName, ScriptName};
 use crate::script_error::{Diagnostic, ScriptError};
 use crate::service::{HostCall, HostError, HostReply};
@@ -148,6 +149,8 @@ pub struct Caller {
     pub memory: u64,
     /// Processor time the run has left. What is done for it ends when it is used up.
     pub cpu: Duration,
+    /// How soon memory for an answer is refused it.
+    pub order: Order,
 }
 
 /// An answer that was waited for.
@@ -157,6 +160,8 @@ pub struct Answered {
     pub answer: Result<HostReply, HostError>,
     /// Time others worked for it meanwhile. It counts to the caller's processor limit.
     pub spent: Duration,
+    /// The instance's memory that the answer takes until it is gone.
+    pub held: Option<Held>,
 }
 
 impl From<Result<HostReply, HostError>> for Answered {
@@ -165,6 +170,7 @@ impl From<Result<HostReply, HostError>> for Answered {
         Self {
             answer,
             spent: Duration::ZERO,
+            held: None,
         }
     }
 }

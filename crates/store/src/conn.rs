@@ -74,24 +74,6 @@ pub(crate) fn refuse_nul(params: &[Param<'_>]) -> Result<(), StoreError> {
     }
 }
 
-/// Bytes a reader may still hold.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Room(u64);
-
-impl Room {
-    /// Room for so many bytes.
-    pub(crate) const fn of(bytes: u64) -> Self {
-        Self(bytes)
-    }
-
-    /// Takes room for bytes that were read; an error when there is none.
-    pub(crate) fn take(&mut self, bytes: usize) -> Result<(), StoreError> {
-        let left = self.0.checked_sub(bytes as u64);
-        self.0 = left.ok_or(StoreError::NoRoom)?;
-        Ok(())
-    }
-}
-
 /// One connection, inside a transaction or a single read.
 ///
 /// SQL is written once, with `?1`, `?2` … for parameters, in the subset both engines speak

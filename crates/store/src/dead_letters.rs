@@ -6,11 +6,12 @@ use shared::event::Cause;
 use shared::id::{AppId, DeadLetterId, EventId, ExecutionId};
 use shared::invocation::TriggerKind;
 
-use crate::conn::{Conn, Room};
+use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::outbox::delivery::{Delivery, cause, kind};
 use crate::outbox::insert::{self, New};
 use crate::outbox::once;
+use crate::room::Room;
 use crate::row::Row;
 use crate::text::storable;
 
@@ -150,16 +151,15 @@ fn trim(conn: &mut dyn Conn, app: AppId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// An app's newest dead letters, newest first; an error when they have more than `room` bytes.
+/// An app's newest dead letters, newest first; an error when they do not fit into `room`.
 pub fn list(
     conn: &mut dyn Conn,
     app: AppId,
     limit: i64,
-    room: u64,
+    room: &mut Room,
 ) -> Result<Vec<DeadLetter>, StoreError> {
     let sql =
         format!("SELECT {COLUMNS} FROM dead_letters WHERE app_id = ?1 ORDER BY id DESC LIMIT ?2");
-    let mut room = Room::of(room);
     let mut found = Vec::new();
     conn.query_each(&sql, &[app.as_bytes().into(), limit.into()], &mut |row| {
         room.take(row.bytes())?;

@@ -9,6 +9,7 @@ use crate::dialect::lock_kv_key;
 use crate::error::StoreError;
 use crate::kv::{self, KvError};
 use crate::outbox::{self, Consumers, Emitted, Key, OutboxError, Sent};
+use crate::room::Room;
 use crate::triggers;
 
 /// Why an effect did not happen.
@@ -32,7 +33,13 @@ pub fn change(conn: &mut dyn Conn, sent: Sent, call: &KvCall) -> Result<KvReply,
     let (key, write) = match call.op.asks() {
         KvAsk::Write(key, write) => (key, write),
         KvAsk::Read(wanted) => {
-            return Ok(kv::read(conn, app, now, (collection, wanted), u64::MAX)?);
+            return Ok(kv::read(
+                conn,
+                app,
+                now,
+                (collection, wanted),
+                &mut Room::of(u64::MAX),
+            )?);
         }
     };
     let at = Key { collection, key };

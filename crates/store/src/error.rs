@@ -56,6 +56,9 @@ pub enum StoreError {
     /// What was asked for is larger than its reader may hold; reading stopped there.
     #[error("what was asked for is larger than its reader may hold")]
     NoRoom,
+    /// The instance has no memory for what was asked for; reading stopped there.
+    #[error("the server has no memory for what was asked for")]
+    NoMemory,
     /// The run for which it is done has no processor time left; what was under way ended there.
     #[error("the time for it is used up")]
     OutOfTime,
@@ -87,6 +90,7 @@ impl StoreError {
             Self::Unavailable(text) => Self::Unavailable(text.clone()),
             Self::DiskFailed(text) => Self::DiskFailed(text.clone()),
             Self::NoRoom => Self::NoRoom,
+            Self::NoMemory => Self::NoMemory,
             Self::OutOfTime => Self::OutOfTime,
             other => Self::Engine(other.to_string()),
         }

@@ -8,21 +8,22 @@ use shared::clock::Timestamp;
 use shared::id::AppId;
 use shared::kv::{KvAsk, KvCall, KvEntry, KvRead, KvReply, KvWrite};
 
-use crate::conn::{Conn, Room};
+use crate::conn::Conn;
 use crate::error::StoreError;
+use crate::room::Room;
 
 pub use entry::KvError;
 use entry::Scope;
 pub(crate) use write::Written;
 
-/// Carries out a call for an app. `now` decides what has expired; a call that looks has an answer of
-/// at most `room` bytes.
+/// Carries out a call for an app. `now` decides what has expired; the answer of a call that looks
+/// fits into `room`.
 pub fn call(
     conn: &mut dyn Conn,
     app: AppId,
     now: Timestamp,
     call: &KvCall,
-    room: u64,
+    room: &mut Room,
 ) -> Result<KvReply, KvError> {
     let collection = call.collection.as_str();
     match call.op.asks() {
@@ -49,27 +50,24 @@ pub(crate) fn write(
     write::write(conn, scope, key, op, look)
 }
 
-/// Looks into a collection. Reading stops with [`StoreError::NoRoom`] where the answer
-/// has more than `room` bytes.
+/// Looks into a collection. Reading stops with [`StoreError::NoRoom`] or [`StoreError::NoMemory`] where
+/// the answer no longer fits into `room`.
 pub fn read(
     conn: &mut dyn Conn,
     app: AppId,
     now: Timestamp,
     (collection, wanted): (&str, KvRead<'_>),
-    room: u64,
+    room: &mut Room,
 ) -> Result<KvReply, StoreError> {
     let scope = Scope {
         app,
         collection,
         now,
     };
-    let mut room = Room::of(room);
     match wanted {
-        KvRead::Get(key) => Ok(KvReply::Entry(scope.get_within(conn, key, &mut room)?)),
+        KvRead::Get(key) => Ok(KvReply::Entry(scope.get_within(conn, key, room)?)),
         KvRead::GetMany(keys) => {
-            let entries = keys
-                .iter()
-                .map(|key| scope.get_within(conn, key, &mut room));
+            let entries = keys.iter().map(|key| scope.get_within(conn, key, room));
             Ok(KvReply::Entries(entries.collect::<Result<_, _>>()?))
         }
         KvRead::Has(key) => Ok(KvReply::Flag(scope.get(conn, key)?.is_some())),

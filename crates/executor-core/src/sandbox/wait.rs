@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use shared::memory::Held;
 use shared::script_error::LimitKind;
 use shared::seam::{Caller, HostAnswer};
 use shared::service::{HostCall, HostError, HostErrorKind, HostReply};
@@ -14,10 +15,11 @@ use super::signal::{CallFailure, Resumed, ScriptHead, StopReason, Stopped, Yield
 
 /// Asks the platform. Waits if it must; counts against the limit of host calls.
 ///
-/// What crosses is the platform's memory: make the call and free the answer inside [`unmetered`].
+/// What crosses is the platform's memory, and what the answer holds of the instance's is the caller's to
+/// drop with it: make the call and free the answer inside [`unmetered`].
 /// Otherwise a script would pay for bytes somebody else frees, and be paid for bytes it did not
 /// allocate.
-pub(crate) fn host_call(call: HostCall) -> Result<HostReply, CallFailure> {
+pub(crate) fn host_call(call: HostCall) -> Result<(HostReply, Option<Held>), CallFailure> {
     let context = current();
     if let Err(stopped) = context.budget.count_host_call() {
         unmetered(|| drop(call));
@@ -29,14 +31,17 @@ pub(crate) fn host_call(call: HostCall) -> Result<HostReply, CallFailure> {
         cause: context.invocation.cause,
         memory: context.budget.memory_left(),
         cpu: context.budget.cpu_left(),
+        order: context.invocation.order(),
     };
     let service = call.service();
+    let mut held = None;
     let answer = match unmetered(|| context.services.host.call(caller, call)) {
         HostAnswer::Ready(answer) => answer,
         HostAnswer::Pending(future) => match wait(Yielded::Host(future))? {
             Resumed::Host(answered) => {
                 // The next operation sees it, and so does the record of a run without one.
                 context.budget.count_elsewhere(answered.spent);
+                held = answered.held;
                 answered.answer
             }
             Resumed::Go | Resumed::Stop(_) => Err(unmetered(|| HostError::internal(service))),
@@ -44,13 +49,15 @@ pub(crate) fn host_call(call: HostCall) -> Result<HostReply, CallFailure> {
     };
     context.forget_now();
     context.budget.look_soon();
-    answer.map_err(|error| {
-        if error.kind == HostErrorKind::Memory {
+    answer.map(|reply| (reply, held)).map_err(|error| {
+        let ends = match error.kind {
+            HostErrorKind::Memory => Some(StopReason::Limit(LimitKind::Memory)),
+            HostErrorKind::NoRoom => Some(StopReason::NoRoom),
+            _ => None,
+        };
+        if let Some(reason) = ends {
             unmetered(|| drop(error));
-            return context
-                .budget
-                .stop(StopReason::Limit(LimitKind::Memory))
-                .into();
+            return context.budget.stop(reason).into();
         }
         // The script frees what it catches, so it has to own it.
         let own = error.clone();

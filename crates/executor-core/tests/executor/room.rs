@@ -8,7 +8,7 @@ use shared::script_error::ScriptErrorKind;
 use shared::seam::Executor;
 use tokio::task::JoinHandle;
 
-use crate::support::{Rig, app, body, event_of, failure, script_of, within};
+use crate::support::{Rig, app, body, event_of, failure, on_worker, script_of, within};
 
 const MIB: u64 = 1 << 20;
 
@@ -54,6 +54,18 @@ async fn ended(rig: &Rig, runs: u64) {
 }
 
 const GATE: &str = "kv::collection(\"c\").get(\"gate\");";
+
+#[test]
+fn an_answer_for_which_there_is_no_memory_ends_its_run_and_no_script_catches_it() {
+    on_worker(1, async |rig| {
+        let source = "try { kv::collection(\"c\").get(\"no room\") } catch { } 1";
+        let outcome = rig.run(source).await;
+        let error = outcome.completion.error.unwrap();
+        assert_eq!(error.kind, ScriptErrorKind::Overloaded, "{error:?}");
+        assert!(error.message.contains("memory.budget"), "{error:?}");
+        assert_eq!(error.frames[0].line, 1);
+    });
+}
 
 #[test]
 fn runs_of_all_together_stay_within_the_budget_and_some_end_well() {

@@ -251,6 +251,7 @@ impl Host for TestHost {
                     Answered {
                         answer: json("1".to_owned()),
                         spent,
+                        held: None,
                     }
                 }))
             }
@@ -262,6 +263,10 @@ impl Host for TestHost {
             "where" => {
                 let name = std::thread::current().name().unwrap_or("?").to_owned();
                 HostAnswer::Ready(json(format!("{name:?}")))
+            }
+            "no room" => {
+                let error = HostError::no_room(ServiceKind::Kv);
+                HostAnswer::Ready(Err(error))
             }
             "panic" => panic!("on purpose"),
             "panic later" => HostAnswer::Pending(Box::pin(async { panic!("on purpose") })),

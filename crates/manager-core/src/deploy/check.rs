@@ -10,6 +10,7 @@ use shared::id::ContentHash;
 use shared::limits::{LimitSettings, Limits, fixed};
 use shared::release::{Cors, RouteSpec, Snapshot};
 use shared::routing::RouteTable;
+use shared::units;
 
 use super::reserved::platforms;
 use crate::error::{ApiError, ApiResult};
@@ -105,14 +106,29 @@ pub(crate) fn check_limits(what: &str, wish: &LimitSettings, ceiling: &Limits) -
             }
             Some(wish) if wish > most => {
                 return Err(refused(format!(
-                    "{what}: limit `{name}` is above the instance's ceiling; `pic system` and \
-                     GET /system show it"
+                    "{what}: limit `{name}` is above the instance's ceiling, which is {}; \
+                     `pic system` and GET /system show all of them",
+                    shown(name, ceiling)
                 )));
             }
             _ => {}
         }
     }
     Ok(())
+}
+
+/// A limit of the ceiling, as it is written in a manifest.
+fn shown(name: &str, ceiling: &Limits) -> String {
+    match name {
+        "wall" => units::format_duration(ceiling.wall),
+        "cpu" => units::format_duration(ceiling.cpu),
+        "memory" => units::format_size(ceiling.memory),
+        "response" => units::format_size(ceiling.response),
+        "logs" => units::format_size(ceiling.logs),
+        "operations" => ceiling.operations.to_string(),
+        "host_calls" => ceiling.host_calls.to_string(),
+        _ => ceiling.concurrency.to_string(),
+    }
 }
 
 fn check_cors(cors: &Cors) -> Result<(), &'static str> {

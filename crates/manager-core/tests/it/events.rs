@@ -9,7 +9,7 @@ use shared::id::{AppId, DeadLetterId, EventId, ExecutionId, NodeId, RootId};
 use shared::invocation::TriggerKind;
 use store::dead_letters::DeadLetter;
 use store::outbox::{self, Delivery, Failed, OutboxError, Sent, Span};
-use store::{StoreError, dead_letters};
+use store::{Room, StoreError, dead_letters};
 
 use crate::world::{Ask, Reply, World};
 
@@ -532,7 +532,7 @@ async fn dead_letters_of(world: &World) -> Vec<DeadLetter> {
     let app = id_of(world, "shop").await;
     let found: Result<_, StoreError> = world
         .store
-        .read(move |conn| dead_letters::list(conn, app, 10, u64::MAX))
+        .read(move |conn| dead_letters::list(conn, app, 10, &mut Room::of(u64::MAX)))
         .await;
     found.unwrap()
 }

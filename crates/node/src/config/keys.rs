@@ -170,7 +170,7 @@ pub const KEYS: &[Key] = &[
     key(
         "ceiling.memory",
         "256MiB",
-        "Most memory a script can ask for",
+        "Most memory a script can ask for, and at most a quarter of `memory.budget`",
     ),
     key(
         "ceiling.response",

@@ -139,10 +139,14 @@ pub struct Config {
     pub ceiling: Limits,
 }
 
+/// One run has at most this part of the memory of all.
+const ONE_RUN: u64 = 4;
+
 impl Config {
     /// Checks all values.
     pub fn check(layers: &Layers) -> Result<Self, ConfigError> {
         let of = Reader(layers);
+        let memory = of.memory()?;
         let config = Self {
             data_dir: PathBuf::from(of.not_empty("data_dir")?),
             listen: of.address("listen")?,
@@ -175,13 +179,14 @@ impl Config {
                 backlog: of.number("events.backlog", 1, u64::MAX)?,
                 backlog_bytes: of.size("events.backlog_bytes")?,
             },
-            memory: of.memory()?,
+            memory,
             script_cache: of.size("cache.scripts")?,
             ceiling: Limits {
                 wall: of.duration("ceiling.wall")?,
                 cpu: of.duration("ceiling.cpu")?,
                 operations: of.number("ceiling.operations", 1, u64::MAX)?,
-                memory: of.size("ceiling.memory")?,
+                // Dropping the deepest values there are takes more than twice their memory again.
+                memory: of.size("ceiling.memory")?.min(memory / ONE_RUN),
                 response: of.size("ceiling.response")?,
                 logs: of.size("ceiling.logs")?,
                 host_calls: of.count("ceiling.host_calls")?,

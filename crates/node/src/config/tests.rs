@@ -21,11 +21,35 @@ fn error(args: &ConfigArgs, env: &Environment) -> String {
 
 #[test]
 fn the_defaults_are_valid_and_match_the_code() {
-    let config = load(&ConfigArgs::default(), &Environment::default()).unwrap();
+    let config = load(&with(&["memory.budget=1GiB"]), &Environment::default()).unwrap();
     assert_eq!(config.ceiling, test_support::default_ceiling());
     assert_eq!(config.listen.port(), 8080);
     assert_eq!(config.database, DatabaseUrl::Sqlite);
     assert_eq!(config.shutdown_timeout, Duration::from_secs(25));
+}
+
+/// These values by `--set`.
+fn with(settings: &[&str]) -> ConfigArgs {
+    ConfigArgs {
+        set: settings.iter().map(|it| (*it).to_owned()).collect(),
+        ..ConfigArgs::default()
+    }
+}
+
+#[test]
+fn one_run_has_at_most_its_part_of_the_memory_of_all() {
+    let memory = |settings: &[&str]| {
+        let config = load(&with(settings), &Environment::default()).unwrap();
+        config.ceiling.memory
+    };
+    let budget = "memory.budget=192MiB";
+    assert_eq!(memory(&[budget]), 48 << 20);
+    assert_eq!(memory(&[budget, "ceiling.memory=1GiB"]), 48 << 20);
+    assert_eq!(memory(&[budget, "ceiling.memory=40MiB"]), 40 << 20);
+    assert_eq!(
+        memory(&["memory.budget=8GiB", "ceiling.memory=1GiB"]),
+        1 << 30
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@ use shared::event::Cause;
 use shared::id::{AppId, ExecutionId, RequestId};
 use shared::invocation::{HttpInput, ResponseBody};
 use shared::limits::Limits;
+use shared::memory::Order;
 use shared::seam::{Caller, DirectOutcome, DirectRun, Host, HostAnswer};
 use shared::service::invoke::{InvokeCall, InvokeReply, ScriptCall};
 use shared::service::{HostCall, HostError, HostReply, Invoke, Service as _};
@@ -51,6 +52,7 @@ fn call(server: &Server, app: AppId, left: Duration) -> HostAnswer {
         cause: Cause::first(execution),
         memory: Limits::default().memory,
         cpu: Limits::default().cpu,
+        order: Order::Request,
     };
     let call = ScriptCall {
         script: "main".parse().unwrap(),

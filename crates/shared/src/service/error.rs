@@ -27,11 +27,13 @@ pub enum HostErrorKind {
     /// The answer does not fit into what the caller may still allocate. Ends the run with its
     /// memory limit; no script sees it.
     Memory,
+    /// The instance has no memory for the answer. Ends the run as overloaded; no script sees it.
+    NoRoom,
 }
 
 impl HostErrorKind {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Invalid,
         Self::Conflict,
         Self::NotFound,
@@ -41,6 +43,7 @@ impl HostErrorKind {
         Self::Limit,
         Self::Internal,
         Self::Memory,
+        Self::NoRoom,
     ];
 
     /// The name scripts, logs and metrics use.
@@ -55,6 +58,7 @@ impl HostErrorKind {
             Self::Limit => "limit",
             Self::Internal => "internal",
             Self::Memory => "memory",
+            Self::NoRoom => "no_room",
         }
     }
 }
@@ -91,5 +95,10 @@ impl HostError {
     pub fn over_memory(service: ServiceKind) -> Self {
         let message = "the answer is larger than what the run may still allocate";
         Self::new(service, HostErrorKind::Memory, message)
+    }
+    /// The instance has no memory for the answer.
+    pub fn no_room(service: ServiceKind) -> Self {
+        let message = "the server has no memory left for the answer";
+        Self::new(service, HostErrorKind::NoRoom, message)
     }
 }

@@ -4,8 +4,9 @@ use shared::clock::Timestamp;
 use shared::id::AppId;
 use shared::kv::{InvalidKey, KvEntry, KvValue, Unfit};
 
-use crate::conn::{Conn, Param, Room};
+use crate::conn::{Conn, Param};
 use crate::error::StoreError;
+use crate::room::Room;
 use crate::row::Row;
 
 /// Why a call failed.

@@ -4,14 +4,15 @@ use shared::kv::{KvPage, KvRange};
 use shared::limits::fixed;
 
 use super::entry::{Scope, entry};
-use crate::conn::{Conn, Param, Room};
+use crate::conn::{Conn, Param};
 use crate::error::StoreError;
+use crate::room::Room;
 
 pub(super) fn list(
     conn: &mut dyn Conn,
     scope: Scope<'_>,
     range: &KvRange,
-    mut room: Room,
+    room: &mut Room,
 ) -> Result<KvPage, StoreError> {
     let prefix = range.prefix.as_deref().unwrap_or("");
     let from = prefix.max(range.start.as_deref().unwrap_or(""));

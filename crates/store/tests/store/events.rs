@@ -13,7 +13,7 @@ use store::dead_letters::{self, DeadLetter};
 use store::effects;
 use store::handover::Notice;
 use store::outbox::{self, Delivery, Emitted, Failed, Line, OutboxError, Sent, Span};
-use store::{Conn, StoreError, triggers};
+use store::{Conn, Room, StoreError, triggers};
 
 use crate::kv::{json, put};
 use crate::releases::{deploy, snapshot};
@@ -226,7 +226,7 @@ fn what_another_process_took_over_cannot_be_settled_by_the_first(db: &Db) {
     assert_eq!(stale, 4, "every way to end it is fenced");
     assert_eq!(all(db, app).remove(0), theirs);
     assert!(
-        db.read(move |conn| dead_letters::list(conn, app, 10, u64::MAX))
+        db.read(move |conn| dead_letters::list(conn, app, 10, &mut Room::of(u64::MAX)))
             .is_empty()
     );
     assert_eq!(settle(db, vec![(theirs.seq, theirs.epoch)], vec![]), 0);
@@ -449,9 +449,9 @@ fn a_dead_letter_is_told_replayed_and_discarded(db: &Db) {
     assert_eq!(die(claimed), 0);
     assert!(all(db, app).is_empty());
 
-    let letters = db.read(move |conn| dead_letters::list(conn, app, 10, u64::MAX));
+    let letters = db.read(move |conn| dead_letters::list(conn, app, 10, &mut Room::of(u64::MAX)));
     assert_eq!(letters.len(), 2);
-    let small = db.try_read(move |conn| dead_letters::list(conn, app, 10, 500));
+    let small = db.try_read(move |conn| dead_letters::list(conn, app, 10, &mut Room::of(500)));
     assert!(matches!(small, Err(StoreError::NoRoom)), "{small:?}");
     let first = letters.iter().find(|d| d.event == event).unwrap().id;
     let replay = |payload: Option<&'static [u8]>| {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use shared::id::AppId;
 use shared::kv::{KvCall, KvCondition, KvOp, KvReply, KvValue};
-use store::{Store, kv};
+use store::{Room, Store, kv};
 
 use crate::child::{Process, Role, say};
 use crate::kv::{call, get};
@@ -67,7 +67,8 @@ fn write(store: &Store, app: AppId, key: &str) {
             condition: KvCondition::None,
         },
     };
-    let written = block_on(store.write(move |conn| kv::call(conn, app, NOW, &call, u64::MAX)));
+    let written =
+        block_on(store.write(move |conn| kv::call(conn, app, NOW, &call, &mut Room::of(u64::MAX))));
     assert!(matches!(written, Ok(KvReply::Written(_))), "{written:?}");
 }
 

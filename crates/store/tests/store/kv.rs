@@ -4,8 +4,8 @@ use shared::clock::Timestamp;
 use shared::id::AppId;
 use shared::kv::{KvCall, KvCondition, KvEntry, KvOp, KvPage, KvRange, KvReply, KvUpdate, KvValue};
 use shared::service::Access;
-use store::StoreError;
 use store::kv::{self, KvError};
+use store::{Room, StoreError};
 
 use crate::support::{Db, NOW, after, on_both};
 
@@ -38,9 +38,9 @@ pub(crate) fn call_in(
         op,
     };
     if call.op.access() == Access::Read {
-        db.try_read(move |conn| kv::call(conn, app, now, &call, u64::MAX))
+        db.try_read(move |conn| kv::call(conn, app, now, &call, &mut Room::of(u64::MAX)))
     } else {
-        db.try_write(move |conn| kv::call(conn, app, now, &call, u64::MAX))
+        db.try_write(move |conn| kv::call(conn, app, now, &call, &mut Room::of(u64::MAX)))
     }
 }
 
@@ -122,7 +122,7 @@ fn read_within(db: &Db, app: AppId, op: KvOp, room: u64) -> Result<KvReply, KvEr
         collection: "default".parse().unwrap(),
         op,
     };
-    db.try_read(move |conn| kv::call(conn, app, NOW, &call, room))
+    db.try_read(move |conn| kv::call(conn, app, NOW, &call, &mut Room::of(room)))
 }
 
 fn a_read_stops_when_there_is_no_room(db: &Db) {

@@ -6,7 +6,7 @@ use shared::id::{AppId, UserId};
 use shared::kv::{KvCall, KvCondition, KvOp, KvReply, KvUpdate};
 use store::apps::{self, AppRow};
 use store::people::{self, UserRow};
-use store::{Store, StoreError, kv};
+use store::{Room, Store, StoreError, kv};
 
 use crate::kv::{call, get, json, put, set_for};
 use crate::releases::{snapshot, write_release};
@@ -134,7 +134,8 @@ fn kv_write(store: &Store, app: AppId, op: KvOp) -> KvReply {
         collection: "default".parse().unwrap(),
         op,
     };
-    block_on(store.write(move |conn| kv::call(conn, app, NOW, &call, u64::MAX))).unwrap()
+    block_on(store.write(move |conn| kv::call(conn, app, NOW, &call, &mut Room::of(u64::MAX))))
+        .unwrap()
 }
 
 fn no_increment_is_lost(db: &Db) {
@@ -200,7 +201,10 @@ fn expired_keys_that_are_written_again_stay(db: &Db) {
                 op,
             };
             let late = after(10 + round);
-            block_on(store.write(move |conn| kv::call(conn, app, late, &call, u64::MAX))).unwrap();
+            block_on(
+                store.write(move |conn| kv::call(conn, app, late, &call, &mut Room::of(u64::MAX))),
+            )
+            .unwrap();
         });
         assert!(get(db, app, after(100), "key").is_some(), "round {round}");
     }
@@ -221,7 +225,7 @@ fn clearing_passes_by_a_key_that_is_being_written() {
         op: put("key", json("2")),
     };
     let writing = db.store.write::<_, kv::KvError>(move |conn| {
-        kv::call(conn, app, late, &again, u64::MAX)?;
+        kv::call(conn, app, late, &again, &mut Room::of(u64::MAX))?;
         wrote.send(()).unwrap();
         clear.recv().unwrap();
         Ok(())

@@ -14,18 +14,18 @@ use crate::language::cost::charge_bytes;
 use crate::language::error::{Result, host_error, wrong};
 use crate::sandbox::context;
 use crate::sandbox::meter::{Unmetered, unmetered};
-use crate::sdk::ask::{self, ask};
+use crate::sdk::ask::{self, Answer, ask};
 use crate::sdk::state;
 
 type Entry = Unmetered<Option<KvEntry>>;
 
 /// Answers a call inside of the open transaction. A write that will happen is
 /// [`KvReply::Flag`]: it has no version yet.
-pub(in crate::sdk) fn call(call: Unmetered<KvCall>) -> Result<Unmetered<KvReply>> {
+pub(in crate::sdk) fn call(call: Unmetered<KvCall>) -> Result<Answer<KvReply>> {
     let reply = match &call.op {
         KvOp::Get(key) => {
             let entry = look(&call.collection, key)?;
-            return Ok(entry.map(KvReply::Entry));
+            return Ok(Answer::own(entry.map(KvReply::Entry)));
         }
         KvOp::GetMany(keys) => {
             let entries = look_many(&call.collection, keys)?;
@@ -41,7 +41,7 @@ pub(in crate::sdk) fn call(call: Unmetered<KvCall>) -> Result<Unmetered<KvReply>
             return Err(wrong("no transaction is open"));
         }
     };
-    Ok(Unmetered::new(reply))
+    Ok(Answer::own(Unmetered::new(reply)))
 }
 
 fn place(collection: &CollectionName, key: &str) -> Place {
@@ -73,7 +73,7 @@ fn is_read(collection: &CollectionName, key: &str) -> bool {
 }
 
 /// Asks the store.
-fn stored(collection: &CollectionName, op: impl FnOnce() -> KvOp) -> Result<Unmetered<KvReply>> {
+fn stored(collection: &CollectionName, op: impl FnOnce() -> KvOp) -> Result<Answer<KvReply>> {
     ask::<Kv>(|| KvCall {
         collection: collection.clone(),
         op: op(),
@@ -101,10 +101,7 @@ fn look(collection: &CollectionName, key: &str) -> Result<Entry> {
 }
 
 /// The entries at several keys, in their order.
-fn look_many(
-    collection: &CollectionName,
-    keys: &[String],
-) -> Result<Unmetered<Vec<Option<KvEntry>>>> {
+fn look_many(collection: &CollectionName, keys: &[String]) -> Result<Answer<Vec<Option<KvEntry>>>> {
     let mut entries = Unmetered::new(unmetered(|| Vec::with_capacity(keys.len())));
     let mut asked = Unmetered::new(unmetered(|| Vec::with_capacity(keys.len())));
     for key in keys {
@@ -117,7 +114,7 @@ fn look_many(
     let new = asked.iter().filter(|key| !is_read(collection, key)).count();
     room_for_reads(new)?;
     if asked.is_empty() {
-        return Ok(entries);
+        return Ok(Answer::own(entries));
     }
     let mut reply = stored(collection, || KvOp::GetMany(asked.clone()))?;
     let KvReply::Entries(found) = &mut *reply else {
@@ -130,7 +127,7 @@ fn look_many(
             *entry = found.take();
         }
     }
-    Ok(entries)
+    Ok(reply.with(entries))
 }
 
 /// Does a write to what the transaction sees; the store comes to the same when the transaction
