@@ -76,7 +76,7 @@ impl Data {
         let (id, put) = (app.id, put("bench")?);
         let made = store.change::<_, KvError>(move |change| {
             store::apps::insert(change, &app)?;
-            store::kv::call(change.conn(), id, now, &put, u64::MAX)
+            store::kv::call(change.conn(), id, now, &put, &mut store::Room::of(u64::MAX))
         });
         tokio::runtime::Builder::new_current_thread()
             .build()?
@@ -122,7 +122,9 @@ impl Reader {
         let (app, put) = (self.app, put(key)?);
         let now = SystemClock.now();
         self.store
-            .write::<_, KvError>(move |conn| store::kv::call(conn, app, now, &put, u64::MAX))
+            .write::<_, KvError>(move |conn| {
+                store::kv::call(conn, app, now, &put, &mut store::Room::of(u64::MAX))
+            })
             .await?;
         Ok(())
     }

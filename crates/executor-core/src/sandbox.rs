@@ -6,6 +6,7 @@ pub(crate) mod budget;
 pub(crate) mod callee;
 pub(crate) mod context;
 pub(crate) mod coroutine;
+pub(crate) mod defect;
 pub(crate) mod fault;
 mod grant;
 mod logs;

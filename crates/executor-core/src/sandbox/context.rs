@@ -17,11 +17,11 @@ use shared::seam::Host;
 
 use super::budget::{Budget, Verdict};
 use super::coroutine::suspend;
+use super::defect::Defect;
 use super::fault::Label;
 use super::grant;
 use super::logs::Logs;
 use super::meter::unmetered;
-use super::panics::Defect;
 use super::signal::{Resumed, StopReason, Stopped, Yielded};
 
 /// Everything about one run that natives and hooks may need.

@@ -23,8 +23,8 @@ use std::ptr::{self, NonNull};
 use corosensei::stack::StackPointer;
 use corosensei::{CoroutineResult, Yielder};
 
+use super::defect::Defect;
 use super::meter::unmetered;
-use super::panics::Defect;
 use super::signal::{Resumed, Yielded};
 
 /// Address space of one stack, at least; only touched pages cost memory.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use shared::id::AppId;
 
-use crate::sandbox::panics::aside;
+use crate::sandbox::defect::aside;
 
 type Work = Box<dyn FnOnce() + Send>;
 

@@ -10,11 +10,10 @@ use std::time::Instant;
 use shared::id::ContentHash;
 use shared::script_error::Diagnostic;
 
-use super::parse::findings::Findings;
+use super::parse::findings::{Findings, at_place};
 use super::parse::{Parsed, parse};
 use crate::language::engine::Language;
-use crate::language::validate::finding;
-use crate::sandbox::panics::{Defect, aside};
+use crate::sandbox::defect::{Defect, aside};
 
 /// Bytes of sources whose trees are kept at the same time. A tree is about forty times as large; what
 /// is beyond this is parsed again when it is needed again.
@@ -101,7 +100,7 @@ fn unreadable(name: &str, defect: &Defect) -> Box<Diagnostic> {
          report it with them",
         defect.message
     );
-    Box::new(finding(name, message))
+    at_place(name, (0, 0), message, None)
 }
 
 #[cfg(test)]

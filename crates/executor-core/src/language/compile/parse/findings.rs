@@ -35,7 +35,7 @@ impl From<Findings> for Box<Diagnostic> {
 }
 
 /// An error of a source at a line and column, with what to do.
-pub(super) fn at_place(
+pub(in crate::language::compile) fn at_place(
     script: &str,
     (line, column): (u32, u32),
     message: String,
