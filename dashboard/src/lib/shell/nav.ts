@@ -1,0 +1,36 @@
+// Every page that stands in the navigation, the palette and behind a chord. A page is added here when it is there.
+import Box from '@lucide/svelte/icons/box';
+import Boxes from '@lucide/svelte/icons/boxes';
+import FileCode from '@lucide/svelte/icons/file-code';
+import Gauge from '@lucide/svelte/icons/gauge';
+
+export interface NavItem {
+  title: string;
+  /** The path; of an app's page what follows `/apps/{app}`. */
+  path: string;
+  icon: typeof Gauge;
+  /** The second key of its chord `g …`. */
+  key?: string;
+}
+
+/** Pages of the instance. */
+export const INSTANCE: NavItem[] = [
+  { title: 'Overview', path: '/', icon: Gauge, key: 'o' },
+  { title: 'Apps', path: '/apps', icon: Boxes, key: 'a' },
+];
+
+/** Pages of an app. */
+export const APP: NavItem[] = [
+  { title: 'App overview', path: '', icon: Box, key: 'h' },
+  { title: 'Scripts', path: '/scripts', icon: FileCode, key: 's' },
+];
+
+/** The address of an app's page. */
+export function appPath(app: string, path = ''): string {
+  return `/apps/${encodeURIComponent(app)}${path}`;
+}
+
+/** Whether an address is the page's, or below it. */
+export function isCurrent(path: string, address: string): boolean {
+  return address === path || (path !== '/' && address.startsWith(`${path}/`));
+}

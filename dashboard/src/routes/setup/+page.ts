@@ -1,0 +1,9 @@
+import { redirect } from '@sveltejs/kit';
+import { api, ok } from '$lib/api/client';
+import type { PageLoad } from './$types';
+
+export const load: PageLoad = async ({ url }) => {
+  const { needed } = await ok(api.GET('/api/v1/setup'));
+  if (!needed) redirect(303, '/login');
+  return { token: url.searchParams.get('token') ?? '' };
+};
