@@ -26,6 +26,13 @@ export class Pager<T> {
     return this.#cursor !== null;
   }
 
+  /** Starts again with a page; one that is under way is left out. */
+  restart(first: Page<T>): void {
+    this.items = first.items;
+    this.#cursor = first.next_cursor ?? null;
+    this.problem = null;
+  }
+
   /** Gets the next page; nothing happens while one is under way. */
   async next(): Promise<void> {
     const cursor = this.#cursor;
@@ -34,6 +41,7 @@ export class Pager<T> {
     this.problem = null;
     try {
       const page = await this.#fetch(cursor);
+      if (this.#cursor !== cursor) return;
       this.items = [...this.items, ...page.items];
       this.#cursor = page.next_cursor ?? null;
     } catch (error) {

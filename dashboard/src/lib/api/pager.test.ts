@@ -36,6 +36,17 @@ describe('a pager', () => {
     expect(pager.items).toEqual([1, 5]);
     expect(pager.problem).toBeNull();
   });
+
+  test('that starts again leaves out the page that is under way', async () => {
+    let arrive = (_: Page<number>) => {};
+    const pager = new Pager({ items: [1], next_cursor: 'a' }, () => new Promise((done) => (arrive = done)));
+    const under = pager.next();
+    pager.restart({ items: [9], next_cursor: 'z' });
+    arrive({ items: [2], next_cursor: null });
+    await under;
+    expect(pager.items).toEqual([9]);
+    expect([pager.more, pager.loading]).toEqual([true, false]);
+  });
 });
 
 describe('short lists', () => {

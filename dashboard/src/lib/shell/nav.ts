@@ -1,4 +1,5 @@
 // Every page that stands in the navigation, the palette and behind a chord. A page is added here when it is there.
+import Activity from '@lucide/svelte/icons/activity';
 import Box from '@lucide/svelte/icons/box';
 import Boxes from '@lucide/svelte/icons/boxes';
 import FileCode from '@lucide/svelte/icons/file-code';
@@ -23,6 +24,7 @@ export const INSTANCE: NavItem[] = [
 export const APP: NavItem[] = [
   { title: 'App overview', path: '', icon: Box, key: 'h' },
   { title: 'Scripts', path: '/scripts', icon: FileCode, key: 's' },
+  { title: 'Executions', path: '/executions', icon: Activity, key: 'e' },
 ];
 
 /** The address of an app's page. */
