@@ -4,6 +4,8 @@ import Box from '@lucide/svelte/icons/box';
 import Boxes from '@lucide/svelte/icons/boxes';
 import FileCode from '@lucide/svelte/icons/file-code';
 import Gauge from '@lucide/svelte/icons/gauge';
+import Inbox from '@lucide/svelte/icons/inbox';
+import MailX from '@lucide/svelte/icons/mail-x';
 
 export interface NavItem {
   title: string;
@@ -25,6 +27,8 @@ export const APP: NavItem[] = [
   { title: 'App overview', path: '', icon: Box, key: 'h' },
   { title: 'Scripts', path: '/scripts', icon: FileCode, key: 's' },
   { title: 'Executions', path: '/executions', icon: Activity, key: 'e' },
+  { title: 'Queues and events', path: '/events', icon: Inbox, key: 'q' },
+  { title: 'Dead letters', path: '/dead-letters', icon: MailX, key: 'd' },
 ];
 
 /** The address of an app's page. */
