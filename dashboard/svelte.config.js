@@ -20,11 +20,14 @@ function versionOfSources() {
   return hash.digest('hex').slice(0, 16);
 }
 
+/** Where to build to; the test that compares builds beside `dist`. */
+const out = process.env['DASHBOARD_DIST'] ?? 'dist';
+
 /** @type {import('@sveltejs/kit').Config} */
 export default {
   compilerOptions: { runes: true },
   kit: {
-    adapter: adapter({ pages: 'dist', assets: 'dist', fallback: '200.html', precompress: true }),
+    adapter: adapter({ pages: out, assets: out, fallback: '200.html', precompress: true }),
     version: { name: versionOfSources(), pollInterval: 0 },
     // The server reads this policy from the built page and sends it as a header, too.
     csp: {
