@@ -35,3 +35,20 @@ test('an app is made, renamed by two at once, and deleted', async ({ owner, serv
   await expect(owner.getByText('The app travels is deleted')).toBeVisible();
   await expect(owner.getByRole('link', { name: 'travels' })).toHaveCount(0);
 });
+
+test('a new script does not replace another without being asked', async ({ owner, server }) => {
+  await server.api('POST', '/apps', { name: 'taken' });
+  await server.api('POST', '/apps/taken/releases', { scripts: { hello: { source: '"mine"' } } });
+  const source = async () =>
+    (await server.api<{ source: string }>('GET', '/apps/taken/scripts/hello')).source;
+  await owner.goto(`${server.adminUrl}/new?app=taken`);
+  await owner.getByRole('button', { name: 'Deploy' }).click();
+  await expect(owner.getByRole('dialog', { name: 'Replace the script?' })).toBeVisible();
+  await owner.keyboard.press('Escape');
+  await expect(owner.getByRole('button', { name: 'Deploy' })).toBeEnabled();
+  expect(await source()).toBe('"mine"');
+  await owner.getByRole('button', { name: 'Deploy' }).click();
+  await owner.getByRole('button', { name: 'Replace it' }).click();
+  await expect(owner.getByRole('region', { name: 'The deployed script' })).toBeVisible();
+  expect(await source()).toContain('Hello ');
+});

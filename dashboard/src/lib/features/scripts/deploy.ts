@@ -10,6 +10,12 @@ export interface NewScript {
   message: string;
 }
 
+/** Whether an app has a script of this name. */
+export async function isThere(app: string, name: string): Promise<boolean> {
+  const { items } = await ok(api.GET('/api/v1/apps/{app}/scripts', { params: { path: { app } } }));
+  return items.some((script) => script.name === name);
+}
+
 /** Deploys one script beside those the app has. It is live when this returns. */
 export async function deployNew(script: NewScript): Promise<Schemas['Deployed']> {
   const { app, newApp, name, source, message } = script;
