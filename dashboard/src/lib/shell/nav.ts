@@ -6,6 +6,7 @@ import FileCode from '@lucide/svelte/icons/file-code';
 import Gauge from '@lucide/svelte/icons/gauge';
 import Inbox from '@lucide/svelte/icons/inbox';
 import MailX from '@lucide/svelte/icons/mail-x';
+import ScrollText from '@lucide/svelte/icons/scroll-text';
 
 export interface NavItem {
   title: string;
@@ -20,6 +21,7 @@ export interface NavItem {
 export const INSTANCE: NavItem[] = [
   { title: 'Overview', path: '/', icon: Gauge, key: 'o' },
   { title: 'Apps', path: '/apps', icon: Boxes, key: 'a' },
+  { title: 'Logs of all apps', path: '/logs', icon: ScrollText, key: 'm' },
 ];
 
 /** Pages of an app. */
@@ -27,6 +29,7 @@ export const APP: NavItem[] = [
   { title: 'App overview', path: '', icon: Box, key: 'h' },
   { title: 'Scripts', path: '/scripts', icon: FileCode, key: 's' },
   { title: 'Executions', path: '/executions', icon: Activity, key: 'e' },
+  { title: 'Logs', path: '/logs', icon: ScrollText, key: 'l' },
   { title: 'Queues and events', path: '/events', icon: Inbox, key: 'q' },
   { title: 'Dead letters', path: '/dead-letters', icon: MailX, key: 'd' },
 ];
