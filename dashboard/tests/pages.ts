@@ -21,6 +21,12 @@ export const PAGES: PageToLookAt[] = [
   { name: 'app-missing', path: '/apps/nothing', shows: 'there is no such app', expected: refused },
   { name: 'scripts', path: '/apps/shop/scripts', shows: LONG },
   { name: 'scripts-empty', path: '/apps/empty/scripts', shows: 'Deploy your first script' },
+  { name: 'script', path: '/apps/shop/scripts/hello', shows: 'Can be deployed' },
+  { name: 'script-long', path: `/apps/shop/scripts/${LONG}`, shows: 'queued' },
+  { name: 'script-missing', path: '/apps/shop/scripts/nothing', shows: 'nothing', expected: refused },
+  { name: 'versions', path: '/apps/shop/scripts/hello/versions', shows: 'Friendlier' },
+  { name: 'versions-one', path: '/apps/shop/scripts/broken/versions', shows: 'There is one version' },
+  { name: 'module', path: '/apps/shop/modules/lib%2Fmoney', shows: 'Can be deployed' },
   { name: 'new', path: '/new?app=shop', shows: 'Start with' },
   { name: 'nowhere', path: '/nowhere', shows: 'There is no such page', expected: /status of 404|Not found/ },
 ];

@@ -28,7 +28,8 @@ export async function seed(server: Server): Promise<void> {
     { kind: 'cron', schedule: '0 3 * * *', timezone: 'Europe/Berlin', script: 'nightly' },
     { kind: 'queue', queue: 'mails', script: 'worker' },
   ];
-  const release = { scripts: SCRIPTS, triggers, message: 'First release', source: 'cli' };
+  const modules = { 'lib/money': { source: 'fn cents(amount) { amount * 100 }' } };
+  const release = { scripts: SCRIPTS, modules, triggers, message: 'First release', source: 'cli' };
   await server.api('POST', '/apps/shop/releases', release);
   const again = { scripts: { hello: { source: '// Friendlier\n`Hello ${req.query.name ?? "you"}!`' } } };
   await server.api('POST', '/apps/shop/releases', { ...again, message: HOSTILE.replaceAll('\0', '') });
