@@ -12,7 +12,7 @@ const PROGRAM = process.env['PICLOUD'] ?? resolve('../target/debug/picloud');
 export const OWNER = { email: 'owner@example.com', password: 'a long enough password' };
 
 export class Server {
-  /** Admin origins of all that were started; pages may ask no other. */
+  /** Admin origins of all that were started, by all their names; pages may ask no other. */
   static readonly origins = new Set<string>();
 
   private constructor(
@@ -25,7 +25,7 @@ export class Server {
     /** Where the owner account is made. */
     readonly setupUrl: string,
   ) {
-    Server.origins.add(new URL(adminUrl).origin);
+    for (const url of [adminUrl, setupUrl].filter(Boolean)) Server.origins.add(new URL(url).origin);
   }
 
   /** Starts one and waits until it is ready; on the ports of `like`, if it follows one with its data. */

@@ -1,0 +1,77 @@
+// Some 500 texts that scripts, keys and callers could have in mind for a page that trusts them.
+
+const MARKUP = [
+  '<script>window.broken=1</script>',
+  '<img src=x onerror=window.broken=1>',
+  '<svg onload=window.broken=1>',
+  '<svg><script>window.broken=1</script></svg>',
+  '<math><mtext></p><img src onerror=window.broken=1>',
+  '<iframe srcdoc="<script>parent.broken=1</script>">',
+  '<details open ontoggle=window.broken=1>',
+  '<input autofocus onfocus=window.broken=1>',
+  '<style>*{display:none!important}</style>',
+  '<base href="https://evil.example/">',
+  '<meta http-equiv="refresh" content="0;url=https://evil.example/">',
+  '<link rel=stylesheet href="https://evil.example/x.css">',
+  '<form action="https://evil.example"><button>Sign in</button></form>',
+  '</textarea></script></style></title><script>window.broken=1</script>',
+  '--><script>window.broken=1</script><!--',
+  ']]><script>window.broken=1</script>',
+  '{@html "<script>window.broken=1</script>"}',
+  '{window.broken=1}',
+  '${window.broken=1}',
+  '{{constructor.constructor("window.broken=1")()}}',
+  'javascript:window.broken=1',
+  'data:text/html,<script>window.broken=1</script>',
+  '"onmouseover="window.broken=1',
+  "' autofocus onfocus='window.broken=1",
+  '&lt;script&gt;window.broken=1&lt;/script&gt;',
+  '&#60;script&#62;window.broken=1',
+  '\\u003cscript\\u003ewindow.broken=1',
+  '%3Cscript%3Ewindow.broken=1%3C/script%3E',
+];
+
+const SIGNS = [
+  '\u0000\u0001\u0008\u001b[31mred\u001b[0m\u007f',
+  '\r\nHTTP/1.1 200 OK\r\n\r\n',
+  '\u202etxt.exe\u202c',
+  '\u2066\u2067\u2068\u2069',
+  '\u200b\u200c\u200d\ufeff\u2060',
+  'שלום עולם مرحبا بالعالم',
+  '👩‍👩‍👧‍👦🏳️‍🌈🇩🇪',
+  'Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢L̠ͨͧͩ͘G̴̻͈͍͔̹̑͗̎̅͛́Ǫ̵̹̻̝̳͂̌̌͘!͖̬̰̙̗̿̋ͥͥ̂ͣ̐́́͜͞',
+  '\ud800 lone \udfff',
+  '\u{e0041}\u{e0042}',
+  '\u2028\u2029',
+  '﷽'.repeat(20),
+  'W'.repeat(300),
+  '.'.repeat(300),
+  'a '.repeat(400),
+  '\n'.repeat(60),
+  '\t'.repeat(60),
+  '[object Object]',
+  'null',
+  'NaN',
+  '__proto__',
+  'constructor',
+  '../../../../etc/passwd',
+  '1e309',
+];
+
+const WRAPPERS: ((text: string) => string)[] = [
+  (text) => text,
+  (text) => `before ${text} after`,
+  (text) => `"${text}"`,
+  (text) => JSON.stringify({ key: text }),
+  (text) => text.toUpperCase(),
+  (text) => `\u202e${text}`,
+  (text) => `${text}${text}${text}`,
+  (text) => `[${text}](javascript:window.broken=1)`,
+  (text) => `<b>${text}`,
+  (text) => [...text].join('\u200b'),
+];
+
+/** All of them, each once. */
+export const CORPUS: string[] = [
+  ...new Set([...MARKUP, ...SIGNS].flatMap((text) => WRAPPERS.map((wrap) => wrap(text)))),
+];
