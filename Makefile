@@ -1,9 +1,9 @@
 # Targets for people. Every one is idempotent, says what it installs, and works as root or with sudo.
 .DEFAULT_GOAL := help
-.PHONY: help run test bench crash hostile check fmt setup clean
+.PHONY: help run test bench crash hostile dashboard check fmt setup clean
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## Build and start PiCloud with examples/hello deployed; Ctrl-C stops it
 	@scripts/run.sh
@@ -19,6 +19,9 @@ crash: setup ## Kill servers, cut the power, and count what is lost; CYCLES=200 
 
 hostile: setup ## Attack servers of 512 MiB in great number; CALLS=10000 says how often
 	@CALLS="$(CALLS)" scripts/hostile.sh
+
+dashboard: ## Build the dashboard anew into dashboard/dist; only this and `make test` need Node
+	@scripts/dashboard.sh build
 
 check: ## Formatting and lints only
 	cargo fmt --all --check

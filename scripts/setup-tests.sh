@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the build and the tests need: a C compiler (SQLite), a PostgreSQL server, libfaketime for
-# servers with wrong clocks, and a browser.
+# servers with wrong clocks, a browser, and Node for the dashboard.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -29,3 +29,4 @@ if ! command -v chromium >/dev/null 2>&1 || ! command -v chromedriver >/dev/null
   # Both at once: the driver is for one version of the browser.
   install_packages chromium chromium-driver
 fi
+need_node

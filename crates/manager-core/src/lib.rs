@@ -7,6 +7,7 @@
 
 mod auth;
 mod base_url;
+mod dashboard;
 mod deploy;
 mod error;
 mod error_pages;

@@ -209,7 +209,7 @@ async fn only_known(known: &[String], request: Request, next: Next) -> Response 
     }
 }
 
-/// Everything on the admin origin: operations below `/api/v1`, pages, documents. Answers every path
+/// Everything on the admin origin: operations below `/api/v1`, documents, the dashboard. Answers every path
 /// with a response; it does not panic.
 pub fn router(manager: &Arc<Manager>) -> Router {
     let inner = Router::new()

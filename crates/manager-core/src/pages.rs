@@ -1,4 +1,4 @@
-//! Pages of the admin origin for people: they need no script and no sign-in.
+//! Documents of the admin origin for people: they need no script and no sign-in.
 
 use std::fmt::Write as _;
 
@@ -7,9 +7,9 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use http::{HeaderValue, header};
 
+use crate::dashboard;
 use crate::error_pages::{self, ERROR_PAGES};
 
-const HOME: &str = include_str!("pages/home.html");
 const DOCS: &str = include_str!("pages/docs.html");
 const STYLE: &str = include_str!("pages/style.css");
 /// What stands for the list of error codes in `docs.html`.
@@ -17,15 +17,13 @@ const LIST: &str = "<!-- errors -->";
 const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
 
-/// The pages as routes.
+/// The documents as routes; every other path is the dashboard's.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    let home = || async { html(HOME.to_owned()) };
     Router::new()
-        .route("/", get(home))
-        .route("/setup", get(home))
         .route("/style.css", get(style))
         .route("/docs", get(docs))
         .route("/docs/errors/{code}", get(error_pages::page))
+        .fallback(dashboard::serve)
 }
 
 fn html(text: String) -> Response {

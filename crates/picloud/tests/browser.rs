@@ -142,13 +142,15 @@ fn a_page_of_an_app_is_an_ordinary_page() {
 fn the_pages_of_the_control_plane_work() {
     let stage = Stage::new();
     let (server, browser) = (&stage.server, &stage.browser);
+    // The owner has an account and is signed in.
     for (path, text) in [
-        ("/", "PiCloud is running"),
-        ("/setup", "PiCloud is running"),
-        ("/docs", ""),
+        ("/", "The health of everything"),
+        ("/apps", "New app"),
+        ("/setup", "Sign in"),
+        ("/docs", "Every error is a problem"),
     ] {
         browser.open(&format!("{}{path}", server.admin_url()));
-        assert!(browser.text().contains(text), "{path}: {}", browser.text());
+        browser.wait_for(text);
         let rules = "return document.styleSheets.length && document.styleSheets[0].cssRules.length";
         assert!(
             browser.run(rules, &[]).as_u64() > Some(0),

@@ -7,6 +7,8 @@ mod any_bytes;
 mod budgets;
 #[path = "e2e/caught.rs"]
 mod caught;
+#[path = "e2e/dashboard.rs"]
+mod dashboard;
 #[path = "e2e/deploys.rs"]
 mod deploys;
 #[path = "e2e/disk.rs"]

@@ -114,6 +114,23 @@ impl Browser {
         self.ask("POST", "/cookie", &json!({ "cookie": cookie }));
     }
 
+    /// Waits until the open page shows a text.
+    ///
+    /// # Panics
+    /// When it does not within ten seconds.
+    pub fn wait_for(&self, text: &str) {
+        let script = "const [text] = arguments;
+            const shows = () => document.body.innerText.includes(text);
+            return new Promise(done => {
+                if (shows()) return done(true);
+                const changes = new MutationObserver(() => shows() && done(true));
+                changes.observe(document, {subtree: true, childList: true, characterData: true});
+                setTimeout(() => done(false), 10_000);
+            });";
+        let shown = self.run(script, &[text]);
+        assert_eq!(shown, true, "no `{text}` in: {}", self.text());
+    }
+
     /// What the open page shows.
     ///
     /// # Panics

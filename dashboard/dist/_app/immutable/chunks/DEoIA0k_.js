@@ -1,0 +1,1 @@
+function e(e){return e===null||!e.startsWith(`/`)||e.startsWith(`//`)||/[\\\u0000-\u001f]/.test(e)?`/`:e}function t(e){return e===`/`?`/login`:`/login?next=${encodeURIComponent(e)}`}export{t as n,e as t};

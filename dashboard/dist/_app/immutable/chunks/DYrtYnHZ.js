@@ -1,0 +1,1 @@
+function e(e){return e.subject===``?e.kind:`${e.kind} ${e.subject}`}function t(e){return e.handler?`${e.script??`?`}::${e.handler}`:e.script??``}function n(e){return/^evt_[0-9a-f]{32}$/.test(e)}export{e as n,n as r,t};

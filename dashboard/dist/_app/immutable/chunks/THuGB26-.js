@@ -1,0 +1,1 @@
+function e(e,t){if(e.length===0||t.length===0)return t.length===0?[...e]:null;let n=new Set(e.map(e=>e.id)),r=t.filter(e=>!n.has(e.id));return r.length===0?e:r.length===t.length?null:[...e,...r].sort((e,t)=>e.id<t.id?1:-1)}export{e as t};

@@ -1,0 +1,1 @@
+import"./_iJ6q8iB.js";
