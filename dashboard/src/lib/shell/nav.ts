@@ -4,9 +4,12 @@ import Box from '@lucide/svelte/icons/box';
 import Boxes from '@lucide/svelte/icons/boxes';
 import FileCode from '@lucide/svelte/icons/file-code';
 import Gauge from '@lucide/svelte/icons/gauge';
+import Globe from '@lucide/svelte/icons/globe';
 import Inbox from '@lucide/svelte/icons/inbox';
+import KeyRound from '@lucide/svelte/icons/key-round';
 import MailX from '@lucide/svelte/icons/mail-x';
 import ScrollText from '@lucide/svelte/icons/scroll-text';
+import Variable from '@lucide/svelte/icons/variable';
 
 export interface NavItem {
   title: string;
@@ -22,6 +25,7 @@ export const INSTANCE: NavItem[] = [
   { title: 'Overview', path: '/', icon: Gauge, key: 'o' },
   { title: 'Apps', path: '/apps', icon: Boxes, key: 'a' },
   { title: 'Logs of all apps', path: '/logs', icon: ScrollText, key: 'm' },
+  { title: 'API tokens', path: '/tokens', icon: KeyRound, key: 'k' },
 ];
 
 /** Pages of an app. */
@@ -32,6 +36,8 @@ export const APP: NavItem[] = [
   { title: 'Logs', path: '/logs', icon: ScrollText, key: 'l' },
   { title: 'Queues and events', path: '/events', icon: Inbox, key: 'q' },
   { title: 'Dead letters', path: '/dead-letters', icon: MailX, key: 'd' },
+  { title: 'Environment', path: '/env', icon: Variable, key: 'v' },
+  { title: 'Domains', path: '/domains', icon: Globe, key: 'w' },
 ];
 
 /** The address of an app's page. */
