@@ -27,6 +27,13 @@ export const PAGES: PageToLookAt[] = [
   { name: 'versions', path: '/apps/shop/scripts/hello/versions', shows: 'Friendlier' },
   { name: 'versions-one', path: '/apps/shop/scripts/broken/versions', shows: 'There is one version' },
   { name: 'module', path: '/apps/shop/modules/lib%2Fmoney', shows: 'Can be deployed' },
+  { name: 'releases', path: '/apps/shop/releases', shows: 'First release' },
+  { name: 'releases-empty', path: '/apps/empty/releases', shows: 'Deploy your first script' },
+  { name: 'release', path: '/apps/shop/releases/2', shows: 'What is other than in release 1' },
+  { name: 'release-first', path: '/apps/shop/releases/1', shows: 'What it began with' },
+  { name: 'release-missing', path: '/apps/shop/releases/99', shows: 'no release 99', expected: refused },
+  { name: 'routes', path: '/apps/shop/routes', shows: 'ANY /hello' },
+  { name: 'routes-empty', path: '/apps/empty/routes', shows: 'Deploy your first script' },
   { name: 'new', path: '/new?app=shop', shows: 'Start with' },
   { name: 'nowhere', path: '/nowhere', shows: 'There is no such page', expected: /status of 404|Not found/ },
 ];

@@ -8,7 +8,9 @@ import Globe from '@lucide/svelte/icons/globe';
 import Inbox from '@lucide/svelte/icons/inbox';
 import KeyRound from '@lucide/svelte/icons/key-round';
 import MailX from '@lucide/svelte/icons/mail-x';
+import Rocket from '@lucide/svelte/icons/rocket';
 import ScrollText from '@lucide/svelte/icons/scroll-text';
+import Signpost from '@lucide/svelte/icons/signpost';
 import Variable from '@lucide/svelte/icons/variable';
 
 export interface NavItem {
@@ -32,6 +34,8 @@ export const INSTANCE: NavItem[] = [
 export const APP: NavItem[] = [
   { title: 'App overview', path: '', icon: Box, key: 'h' },
   { title: 'Scripts', path: '/scripts', icon: FileCode, key: 's' },
+  { title: 'Routes', path: '/routes', icon: Signpost, key: 'r' },
+  { title: 'Releases', path: '/releases', icon: Rocket, key: 'u' },
   { title: 'Executions', path: '/executions', icon: Activity, key: 'e' },
   { title: 'Logs', path: '/logs', icon: ScrollText, key: 'l' },
   { title: 'Queues and events', path: '/events', icon: Inbox, key: 'q' },

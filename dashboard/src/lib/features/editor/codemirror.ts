@@ -118,7 +118,7 @@ function writing(options: EditorOptions): Extension {
     autocompletion({ override: [(context) => complete(context, options)] }),
     linter((view) => found(view, options), { delay: PAUSE }),
     lintGutter(),
-    EditorView.contentAttributes.of({ 'aria-label': options.label, spellcheck: 'false' }),
+    EditorView.contentAttributes.of({ 'aria-label': options.label, spellcheck: 'false', tabindex: '0' }),
     keymap.of([
       { key: 'Mod-Enter', run: does(options.run), preventDefault: true },
       { key: 'Mod-Shift-Enter', run: does(options.deploy), preventDefault: true },
