@@ -2,6 +2,7 @@
 import Activity from '@lucide/svelte/icons/activity';
 import Box from '@lucide/svelte/icons/box';
 import Boxes from '@lucide/svelte/icons/boxes';
+import CalendarClock from '@lucide/svelte/icons/calendar-clock';
 import FileCode from '@lucide/svelte/icons/file-code';
 import Gauge from '@lucide/svelte/icons/gauge';
 import Globe from '@lucide/svelte/icons/globe';
@@ -38,6 +39,7 @@ export const APP: NavItem[] = [
   { title: 'Releases', path: '/releases', icon: Rocket, key: 'u' },
   { title: 'Executions', path: '/executions', icon: Activity, key: 'e' },
   { title: 'Logs', path: '/logs', icon: ScrollText, key: 'l' },
+  { title: 'Triggers and schedules', path: '/triggers', icon: CalendarClock, key: 't' },
   { title: 'Queues and events', path: '/events', icon: Inbox, key: 'q' },
   { title: 'Dead letters', path: '/dead-letters', icon: MailX, key: 'd' },
   { title: 'Environment', path: '/env', icon: Variable, key: 'v' },

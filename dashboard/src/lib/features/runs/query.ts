@@ -14,8 +14,15 @@ export function withFilters(url: URL, changes: Record<string, string | null | un
 
 /** Filters anew, without a step in the history for each: the way back leads out of the list. */
 export function filter(url: URL, changes: Record<string, string | null>): void {
-  void goto(withFilters(url, changes), { replaceState: true, keepFocus: true, noScroll: true });
+  // One that is still loading counts, too: else a second filter would take back the first.
+  const target = new URL(withFilters(loading?.pathname === url.pathname ? loading : url, changes), url);
+  loading = target;
+  void goto(target, { replaceState: true, keepFocus: true, noScroll: true }).finally(() => {
+    if (loading === target) loading = null;
+  });
 }
+
+let loading: URL | null = null;
 
 /** The address of a run, an event or a dead letter of an app. */
 export function idPath(app: string, kind: 'executions' | 'events' | 'dead-letters', id: string): string {
