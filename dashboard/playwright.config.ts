@@ -6,8 +6,10 @@ export default defineConfig({
   fullyParallel: true,
   // A browser and a server each.
   workers: 2,
-  timeout: 60_000,
-  globalTimeout: 300_000,
+  timeout: 120_000,
+  // Of machines that are busy with more than this.
+  expect: { timeout: 20_000 },
+  globalTimeout: 900_000,
   forbidOnly: true,
   reporter: [['list']],
   use: {

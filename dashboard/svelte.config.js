@@ -43,6 +43,9 @@ export default {
         'manifest-src': ['self'],
         'base-uri': ['none'],
         'form-action': ['self'],
+        // No text becomes markup, but for the templates of Svelte itself.
+        'require-trusted-types-for': ['script'],
+        'trusted-types': ['svelte-trusted-html'],
       },
     },
   },

@@ -15,7 +15,7 @@ interface Shared {
 interface Fixtures {
   /** The console messages that a test expects; every other error fails it. */
   expected: RegExp;
-  /** A page of somebody signed in as the owner. */
+  /** A page of somebody signed in as the owner; nothing is open yet. */
   owner: Page;
 }
 
@@ -64,10 +64,8 @@ export const test = base.extend<Fixtures, Shared>({
     expect(found).toEqual([]);
     expect(await page.evaluate(() => 'broken' in window), 'a hostile text ran').toBe(false);
   },
-  owner: async ({ page, server, cookie }, use) => {
+  owner: async ({ page, cookie }, use) => {
     await page.context().addCookies([cookie]);
-    await page.goto(server.adminUrl);
-    await expect(page.getByRole('heading', { name: 'Overview' })).toBeVisible();
     await use(page);
   },
 });

@@ -37,7 +37,9 @@ test.describe('before the dashboard', () => {
   });
 });
 
-test('dialogs are fit to be seen', async ({ owner }) => {
+test('dialogs are fit to be seen', async ({ owner, server }) => {
+  await owner.goto(server.adminUrl);
+  await expect(owner.getByRole('heading', { name: 'Overview' })).toBeVisible();
   await owner.keyboard.press('Control+k');
   await owner.getByRole('combobox', { name: 'Page, app, script or action' }).fill('o');
   await look(owner, 'palette');

@@ -3,6 +3,7 @@ import { expect, test } from '../fixtures';
 
 test('pages are reached and scripts are deployed with the keyboard alone', async ({ owner, server }) => {
   const keys = owner.keyboard;
+  await owner.goto(server.adminUrl);
   await expect(owner.getByRole('heading', { name: 'Overview' })).toBeVisible();
   await keys.press('Tab');
   await expect(owner.getByRole('link', { name: 'Skip to the page' })).toBeFocused();

@@ -30,7 +30,7 @@ test.describe('a server that goes away', () => {
     await page.goto(first.adminUrl);
     await expect(page.getByText('Deploy your first script')).toBeVisible();
     await first.end();
-    await page.getByRole('navigation').getByRole('link', { name: 'Apps' }).click();
+    await page.getByRole('navigation').getByRole('link', { name: 'Apps', exact: true }).click();
     const second = await Server.start(first);
     try {
       await page.getByRole('navigation').getByRole('link', { name: 'Overview', exact: true }).click();
