@@ -2,6 +2,7 @@
 
 mod accept;
 mod admin;
+mod bare;
 mod body_in;
 pub(crate) mod client_io;
 mod connection;
@@ -16,7 +17,7 @@ mod round;
 mod run;
 mod step;
 pub(crate) mod streams;
-mod unread;
+mod unmet;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -133,7 +134,7 @@ impl Ingress {
         started_at: Timestamp,
         shared_host: &mut Option<Arc<str>>,
     ) -> Result<Step, Error> {
-        if let Some(refused) = unread::refused(request.headers(), id) {
+        if let Some(refused) = unmet::refused(request.headers(), id) {
             return Ok(refused.into());
         }
         let path = request.uri().path();

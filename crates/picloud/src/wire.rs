@@ -57,15 +57,12 @@ impl Platform {
         let services = Services::new(store.clone(), Arc::clone(&clock), Arc::clone(&memory));
         let host = ScriptHost::new(Arc::new(services));
         let door = HostDoor::new(Arc::clone(&host) as _);
-        let executor = LocalExecutor::new(
-            ExecutorConfig {
-                cache_bytes: config.script_cache,
-                ..ExecutorConfig::with_workers(config.workers)
-            },
-            Arc::clone(&door) as _,
-            Arc::clone(&clock),
-            memory,
-        );
+        let cached = ExecutorConfig {
+            cache_bytes: config.script_cache,
+            ..ExecutorConfig::with_workers(config.workers)
+        };
+        let executor =
+            LocalExecutor::new(cached, Arc::clone(&door) as _, Arc::clone(&clock), memory);
         let orchestrator = Orchestrator::new(
             OrchestratorConfig {
                 ingress,

@@ -10,7 +10,6 @@ use crate::conn::Conn;
 use crate::error::StoreError;
 use crate::outbox::delivery::{Delivery, cause, kind};
 use crate::outbox::insert::{self, New};
-use crate::outbox::once;
 use crate::room::Room;
 use crate::row::Row;
 use crate::text::storable;
@@ -257,7 +256,10 @@ pub fn discard(conn: &mut dyn Conn, app: AppId, id: DeadLetterId) -> Result<bool
     let Some(dead) = get(conn, app, id)? else {
         return Ok(false);
     };
-    once::forget(conn, app, dead.event)?;
+    conn.execute(
+        "DELETE FROM event_keys WHERE app_id = ?1 AND event_id = ?2",
+        &[app.as_bytes().into(), dead.event.as_bytes().into()],
+    )?;
     remove(conn, app, id)
 }
 

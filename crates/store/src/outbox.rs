@@ -10,7 +10,7 @@ pub(crate) mod delivery;
 mod emit;
 pub(crate) mod insert;
 pub(crate) mod line;
-pub(crate) mod once;
+mod once;
 mod recover;
 mod settle;
 pub(crate) mod waiting;

@@ -14,8 +14,8 @@ use shared::clock::SharedClock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use super::bare;
 use super::round::{Line, Round};
-use super::unread;
 use crate::metrics::Metrics;
 
 /// The first bytes of HTTP/2; no method of HTTP/1 starts with them.
@@ -278,8 +278,8 @@ impl AsyncWrite for ClientIo {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let may_wait = self.pace.may_wait.get();
-        if let Some(status) = unread::bare_answer(bytes) {
-            let told = unread::full_answer(status, self.pace.clock.now());
+        if let Some(status) = bare::bare_answer(bytes) {
+            let told = bare::full_answer(status, self.pace.clock.now());
             let sent = ready!(self.round.poll_write(&self.line, true, cx, &told))?;
             debug_assert_eq!(sent, told.len(), "short pieces are taken whole");
             self.pace.own_answer(status);

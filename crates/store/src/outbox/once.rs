@@ -100,12 +100,3 @@ pub fn sent_before(
     let died = !dead_letters::ids_of_event(conn, app, event)?.is_empty();
     Ok(Some(Before { event, died }))
 }
-
-/// Forgets the idempotency keys of an event: the next one sent under them is another event.
-pub(crate) fn forget(conn: &mut dyn Conn, app: AppId, event: EventId) -> Result<(), StoreError> {
-    conn.execute(
-        "DELETE FROM event_keys WHERE app_id = ?1 AND event_id = ?2",
-        &[app.as_bytes().into(), event.as_bytes().into()],
-    )?;
-    Ok(())
-}

@@ -483,7 +483,8 @@ fn what_is_given_up_takes_its_key_along(db: &Db) {
         let dead = Box::new(DeadLetter::of(&delivery, error, NOW));
         settle(db, vec![], vec![Failed::Dead(dead, delivery)]);
     };
-    let letters = || db.read(move |conn| dead_letters::list(conn, app, 10, u64::MAX));
+    let letters =
+        || db.read(move |conn| dead_letters::list(conn, app, 10, &mut Room::of(u64::MAX)));
     let first = send(db, app, once());
     die(claim(db, app, NodeId::new(NOW), NOW).remove(0));
     let id = letters().remove(0).id;
