@@ -202,7 +202,7 @@ impl Deploy {
                 .unwrap_or_else(|| "api".to_owned()),
             created_at: now,
         };
-        let stored = self.manager.change(move |change| {
+        let stored = self.manager.add(move |change| {
             let conn = change.conn();
             for (hash, source) in &*uploads {
                 releases::put_content(conn, app, *hash, source, now)?;

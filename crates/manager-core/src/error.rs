@@ -68,6 +68,20 @@ impl From<StoreError> for ApiError {
             StoreError::NoSuchApp | StoreError::OwnerGone(_) => {
                 Self::not_found("the app was deleted meanwhile")
             }
+            StoreError::StorageFull => Self::new(
+                Kind::NoSpace,
+                code::STORAGE_FULL,
+                "the app keeps as much as it may; delete something, or raise its limit: \
+                 `pic apps storage` and GET /apps/{app}/storage show it",
+            ),
+            StoreError::DiskFull(_) => {
+                tracing::error!(%error, "the disk is full");
+                Self::new(
+                    Kind::NoSpace,
+                    code::DISK_FULL,
+                    "the server's disk is nearly full; make room on it, or delete something",
+                )
+            }
             StoreError::Unavailable(_) | StoreError::DiskFailed(_) => {
                 tracing::error!(%error, "the database is away");
                 Self::new(

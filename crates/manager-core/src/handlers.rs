@@ -17,6 +17,7 @@ pub(crate) mod runs;
 pub(crate) mod scripts;
 pub(crate) mod sessions;
 pub(crate) mod setup;
+pub(crate) mod storage;
 pub(crate) mod system;
 pub(crate) mod tokens;
 pub(crate) mod triggers;

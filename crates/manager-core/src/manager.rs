@@ -211,7 +211,31 @@ impl Manager {
         T: Send + 'static,
         E: From<StoreError> + From<ApiError> + Send + 'static,
     {
-        let (value, raised) = self.store().change(work).await?;
+        self.change_in(self.store().clone(), work).await
+    }
+
+    /// [`Self::change`] for what makes the database larger: it is refused while the disk is nearly full.
+    pub(crate) async fn add<T, E>(
+        &self,
+        work: impl FnOnce(&mut Change<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + From<ApiError> + Send + 'static,
+    {
+        self.change_in(self.store().clone().growing(), work).await
+    }
+
+    async fn change_in<T, E>(
+        &self,
+        store: Store,
+        work: impl FnOnce(&mut Change<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + From<ApiError> + Send + 'static,
+    {
+        let (value, raised) = store.change(work).await?;
         for raised in raised {
             self.live(raised).await?;
         }

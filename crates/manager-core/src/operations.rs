@@ -18,7 +18,7 @@ use crate::auth::{Decided, Decision};
 use crate::error::invalid_query;
 use crate::handlers::{
     apps, dead_letters, domains, env, event_tail, events, executions, logs, modules, releases,
-    routes as route_list, runs, scripts, sessions, setup, system, tokens, triggers,
+    routes as route_list, runs, scripts, sessions, setup, storage, system, tokens, triggers,
 };
 use crate::manager::Manager;
 use crate::openapi;
@@ -76,6 +76,7 @@ fn all(described: Described) -> Operations {
         apps::get,
         apps::update,
         apps::delete,
+        storage::get, storage::set,
         domains::list,
         domains::claim,
         domains::get,

@@ -81,12 +81,26 @@ impl Health {
             );
         }
         if self.database_answers().await {
-            (StatusCode::OK, Bytes::from_static(b"ready\n"))
+            (StatusCode::OK, self.ready_text())
         } else {
             (
                 StatusCode::SERVICE_UNAVAILABLE,
                 Bytes::from_static(b"the database is away\n"),
             )
+        }
+    }
+
+    /// That it is ready, and what it does not do meanwhile.
+    fn ready_text(&self) -> Bytes {
+        match self.store.is_low_on_space() {
+            None => Bytes::from_static(b"ready\n"),
+            Some(floor) => {
+                let floor = shared::units::format_size(floor);
+                let text = format!(
+                    "ready; the disk has less than {floor} free (`storage.floor`): apps only delete\n"
+                );
+                text.into()
+            }
         }
     }
 

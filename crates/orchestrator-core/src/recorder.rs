@@ -36,6 +36,8 @@ const TRIM_EVERY: u64 = 1_000;
 const TRIM_BATCH: i64 = 2_000;
 /// How long records are kept.
 const KEEP_FOR: Duration = Duration::from_hours(7 * 24);
+/// Bytes of an app's records that are kept; an eighth while the disk is nearly full.
+const KEEP_BYTES: i64 = 256 << 20;
 /// Lines a slow live tail may lag behind.
 const TAIL: usize = 1_024;
 
@@ -146,9 +148,11 @@ impl Recorder {
             return Ok(());
         }
         let batch = Arc::clone(&records);
+        // What is left of a disk that is nearly full is not for log lines.
+        let with_lines = self.store.is_low_on_space().is_none();
         let stored = self
             .store
-            .write(move |conn| executions::insert(conn, &batch))
+            .write(move |conn| executions::insert(conn, &batch, with_lines))
             .await;
         match stored {
             Ok(()) => self.trim(&records).await,
@@ -187,11 +191,14 @@ impl Recorder {
             due
         };
         let before = self.clock.now().minus(KEEP_FOR);
+        let low = self.store.is_low_on_space().is_some();
+        let most = if low { KEEP_BYTES / 8 } else { KEEP_BYTES };
         for app in due {
             self.store
                 .write(move |conn| {
                     executions::expire(conn, app, before, TRIM_BATCH)?;
-                    executions::trim(conn, app, TRIM_BATCH)
+                    executions::trim(conn, app, TRIM_BATCH)?;
+                    executions::trim_to(conn, app, most, TRIM_BATCH)
                 })
                 .await?;
         }

@@ -57,12 +57,12 @@ impl Platform {
         let services = Services::new(store.clone(), Arc::clone(&clock), Arc::clone(&memory));
         let host = ScriptHost::new(Arc::new(services));
         let door = HostDoor::new(Arc::clone(&host) as _);
-        let cached = ExecutorConfig {
-            cache_bytes: config.script_cache,
-            ..ExecutorConfig::with_workers(config.workers)
-        };
-        let executor =
-            LocalExecutor::new(cached, Arc::clone(&door) as _, Arc::clone(&clock), memory);
+        let executor = LocalExecutor::new(
+            executor_config(config),
+            Arc::clone(&door) as _,
+            Arc::clone(&clock),
+            memory,
+        );
         let orchestrator = Orchestrator::new(
             OrchestratorConfig {
                 ingress,
@@ -123,6 +123,14 @@ fn own_hosts(config: &Config) -> OwnHosts {
     OwnHosts::new(admin, public, node::machine::names())
 }
 
+/// How to run scripts.
+fn executor_config(config: &Config) -> ExecutorConfig {
+    ExecutorConfig {
+        cache_bytes: config.script_cache,
+        ..ExecutorConfig::with_workers(config.workers)
+    }
+}
+
 /// How to open the store.
 pub(crate) fn store_config(config: &Config) -> StoreConfig {
     StoreConfig {
@@ -136,6 +144,8 @@ pub(crate) fn store_config(config: &Config) -> StoreConfig {
             rows: config.events.backlog,
             bytes: config.events.backlog_bytes,
         },
+        storage: config.storage,
+        floor: config.floor,
         ..StoreConfig::sqlite(&config.data_dir)
     }
 }

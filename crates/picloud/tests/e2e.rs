@@ -45,6 +45,8 @@ mod schedules;
 mod sign_in;
 #[path = "e2e/stopping.rs"]
 mod stopping;
+#[path = "e2e/storage.rs"]
+mod storage;
 #[path = "e2e/support.rs"]
 mod support;
 #[path = "e2e/transactions.rs"]

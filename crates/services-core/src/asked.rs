@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use shared::event::{Destination, Effect, Message, ReadKey};
 use shared::id::EventId;
+use shared::kv::KvOp;
 use shared::memory::Held;
 use shared::seam::{Answered, HostAnswer};
 use shared::service::{HostError, Service};
@@ -82,7 +83,13 @@ impl Asked {
         effects: Vec<Effect>,
     ) -> Result<bool, HostError> {
         let sent = self.sent;
-        let write = self.store.write(move |conn| {
+        let frees = |effect: &Effect| matches!(effect, Effect::Kv(call) if matches!(call.op, KvOp::Delete(_)));
+        let store = if effects.iter().all(frees) {
+            self.store.clone()
+        } else {
+            self.store.clone().growing()
+        };
+        let write = store.write(move |conn| {
             let done = effects::commit(conn, sent, &reads, &effects);
             done.map_err(Undone::Failed)?
                 .then_some(())
@@ -102,9 +109,8 @@ impl Asked {
         messages: Vec<Message>,
     ) -> Result<Vec<EventId>, HostError> {
         let sent = self.sent;
-        let write = self
-            .store
-            .write(move |conn| effects::send(conn, sent, &to, &messages));
+        let store = self.store.clone().growing();
+        let write = store.write(move |conn| effects::send(conn, sent, &to, &messages));
         write.await.map_err(|error| error.as_host_error(S::KIND))
     }
 }

@@ -19,6 +19,21 @@ impl Failed for StoreError {
                 let text = format!("{service}: {self}");
                 HostError::new(service, HostErrorKind::Invalid, text)
             }
+            Self::StorageFull => {
+                let text = format!(
+                    "{service}: the app keeps as much as it may; delete something, or let the \
+                     server's owner raise its storage limit"
+                );
+                HostError::new(service, HostErrorKind::Full, text)
+            }
+            Self::DiskFull(_) => {
+                tracing::warn!(%service, error = %self, "a host call failed");
+                let text = format!(
+                    "{service}: the server's disk is nearly full, and only what deletes is done; \
+                     try again later"
+                );
+                HostError::new(service, HostErrorKind::Full, text)
+            }
             Self::NoRoom => HostError::over_memory(service),
             Self::NoMemory => HostError::no_room(service),
             Self::OutOfTime => {

@@ -26,9 +26,12 @@ pub(crate) fn call(asked: Asked, call: KvCall) -> HostAnswer {
     let (sent, room) = (asked.sent, asked.room);
     let KvAsk::Read(wanted) = call.op.asks() else {
         return later::<Kv, _>(asked, move |asked| async move {
-            let write = asked
-                .store
-                .write(move |conn| effects::change(conn, sent, &call));
+            let store = match call.op {
+                // A trigger of the app may make an event of it; that little is granted.
+                KvOp::Delete(_) => asked.store,
+                _ => asked.store.growing(),
+            };
+            let write = store.write(move |conn| effects::change(conn, sent, &call));
             write.await.map_err(|error| error.as_host_error(SELF))
         });
     };

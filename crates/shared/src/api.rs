@@ -45,8 +45,8 @@ pub(crate) mod releases;
 mod runs;
 
 pub use apps::{
-    App, ClaimDomainRequest, CreateAppRequest, Domain, EnvVar, MatchRequest, MatchResult, Route,
-    SetEnvRequest, UpdateAppRequest,
+    App, AppStorage, ClaimDomainRequest, CreateAppRequest, Domain, EnvVar, MatchRequest,
+    MatchResult, Route, ServiceStorage, SetEnvRequest, SetStorageRequest, UpdateAppRequest,
 };
 pub use events::{
     Attempt, DeadLetter, DeadLetterDetail, Delivery, Event, Purged, Queue, ReplayManyRequest,

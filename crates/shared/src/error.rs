@@ -13,7 +13,7 @@ pub mod code;
 
 pub use code::Code;
 
-/// What went wrong, in the eleven ways the platform distinguishes.
+/// What went wrong, in the twelve ways the platform distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// The input cannot be right, whatever the state of the system.
@@ -34,6 +34,8 @@ pub enum Kind {
     TooManyRequests,
     /// It took too long.
     Timeout,
+    /// There is no room to keep more; remove something first.
+    NoSpace,
     /// A part of the system is away; try later.
     Unavailable,
     /// A defect of the platform; details are in the log only.
@@ -53,6 +55,7 @@ impl Kind {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -70,6 +73,7 @@ impl Kind {
             Self::TooLarge => "Too large",
             Self::TooManyRequests => "Too many requests",
             Self::Timeout => "Timed out",
+            Self::NoSpace => "No room to keep more",
             Self::Unavailable => "Not available right now",
             Self::Internal => "Internal error",
         }

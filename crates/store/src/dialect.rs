@@ -42,6 +42,34 @@ pub(crate) fn byte_length(conn: &dyn Conn, column: &str) -> String {
     }
 }
 
+/// Adds to what an app keeps of a service: entries and bytes. On PostgreSQL each connection counts
+/// in a part of its own.
+pub(crate) fn count_storage(
+    conn: &mut dyn Conn,
+    app: AppId,
+    service: &str,
+    (entries, bytes): (i64, i64),
+) -> Result<(), StoreError> {
+    let params = [
+        app.as_bytes().into(),
+        service.into(),
+        entries.into(),
+        bytes.into(),
+    ];
+    match conn.dialect() {
+        Dialect::Sqlite => conn.execute(
+            "INSERT INTO storage (app_id, service, part, entries, bytes) \
+             VALUES (?1, ?2, 0, ?3, ?4) ON CONFLICT (app_id, service, part) \
+             DO UPDATE SET entries = entries + excluded.entries, bytes = bytes + excluded.bytes",
+            &params,
+        )?,
+        Dialect::Postgres => {
+            conn.execute("SELECT storage_count(?1, ?2, ?3, ?4, FALSE)", &params)?
+        }
+    };
+    Ok(())
+}
+
 /// What ends a `SELECT` whose rows are about to be changed: it locks them, in its order. SQLite has
 /// one writer anyway.
 pub(crate) fn locking(conn: &dyn Conn) -> &'static str {

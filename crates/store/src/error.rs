@@ -15,7 +15,13 @@ pub enum StoreError {
     /// A value that cannot be stored (U+0000 in text).
     #[error("text with the character U+0000 cannot be stored")]
     NulInText,
-    /// The database cannot be reached, or is full, or is closing.
+    /// An app keeps as much as it may.
+    #[error("the app keeps as much as it may")]
+    StorageFull,
+    /// The disk has no room left, or only what the platform itself needs.
+    #[error("the disk is full: {0}")]
+    DiskFull(String),
+    /// The database cannot be reached, or is closing.
     #[error("the database is not available: {0}")]
     Unavailable(String),
     /// The disk failed under a write. What it keeps of earlier writes is unknown until another
@@ -73,6 +79,11 @@ impl StoreError {
         Self::Engine("a statement failed, so the transaction was rolled back".to_owned())
     }
 
+    /// The disk has less free than is kept for the platform itself.
+    pub(crate) fn low() -> Self {
+        Self::DiskFull("less is free than is kept for the platform itself".to_owned())
+    }
+
     /// SQLite gave a whole transaction up by itself.
     pub(crate) fn given_up() -> Self {
         Self::Unavailable(
@@ -87,6 +98,8 @@ impl StoreError {
             Self::OwnerGone(text) => Self::OwnerGone(text.clone()),
             Self::NoSuchApp => Self::NoSuchApp,
             Self::NulInText => Self::NulInText,
+            Self::StorageFull => Self::StorageFull,
+            Self::DiskFull(text) => Self::DiskFull(text.clone()),
             Self::Unavailable(text) => Self::Unavailable(text.clone()),
             Self::DiskFailed(text) => Self::DiskFailed(text.clone()),
             Self::NoRoom => Self::NoRoom,
@@ -98,7 +111,10 @@ impl StoreError {
 
     /// Whether the same may succeed later.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::DiskFailed(_))
+        matches!(
+            self,
+            Self::Unavailable(_) | Self::DiskFailed(_) | Self::DiskFull(_)
+        )
     }
 
     /// Whether a unique key refused the write.

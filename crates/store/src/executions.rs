@@ -11,7 +11,9 @@ use shared::record::ExecutionRecord;
 
 use crate::apps;
 use crate::conn::{Conn, Param};
+use crate::dialect::byte_length;
 use crate::error::StoreError;
+use crate::storage;
 use crate::text::{storable, to_json};
 
 pub use list::{ExecutionFilter, ExecutionRow, get, list};
@@ -21,9 +23,14 @@ pub use logs::{LogFilter, LogRow, logs};
 pub const KEEP_PER_APP: i64 = 100_000;
 
 /// Stores a batch of records, without those of apps that were deleted meanwhile: nothing would
-/// ever remove them.
-pub fn insert(conn: &mut dyn Conn, records: &[ExecutionRecord]) -> Result<(), StoreError> {
+/// ever remove them; and without what they logged, unless `with_lines`.
+pub fn insert(
+    conn: &mut dyn Conn,
+    records: &[ExecutionRecord],
+    with_lines: bool,
+) -> Result<(), StoreError> {
     let mut known = BTreeMap::new();
+    let mut added: BTreeMap<AppId, (i64, i64)> = BTreeMap::new();
     for record in records {
         let app = record.app.id;
         let there = match known.get(&app) {
@@ -31,13 +38,23 @@ pub fn insert(conn: &mut dyn Conn, records: &[ExecutionRecord]) -> Result<(), St
             None => *known.entry(app).or_insert(apps::stays(conn, app)?),
         };
         if there {
-            insert_one(conn, record)?;
+            let mut bytes = insert_one(conn, record)?;
+            if with_lines {
+                bytes += insert_lines(conn, record)?;
+            }
+            let (entries, more) = added.entry(app).or_default();
+            *entries += 1;
+            *more += bytes as i64;
         }
+    }
+    for (app, (entries, bytes)) in added {
+        storage::count_records(conn, app, entries, bytes)?;
     }
     Ok(())
 }
 
-fn insert_one(conn: &mut dyn Conn, record: &ExecutionRecord) -> Result<(), StoreError> {
+/// Bytes it counts as.
+fn insert_one(conn: &mut dyn Conn, record: &ExecutionRecord) -> Result<usize, StoreError> {
     let usage = &record.completion.usage;
     let target = record
         .target
@@ -85,12 +102,16 @@ fn insert_one(conn: &mut dyn Conn, record: &ExecutionRecord) -> Result<(), Store
                 .into(),
         ],
     )?;
-    insert_lines(conn, record)
+    Ok(error.as_ref().map_or(0, String::len))
 }
 
-fn insert_lines(conn: &mut dyn Conn, record: &ExecutionRecord) -> Result<(), StoreError> {
+/// Bytes they count as.
+fn insert_lines(conn: &mut dyn Conn, record: &ExecutionRecord) -> Result<usize, StoreError> {
+    let mut bytes = 0;
     for (at, line) in record.completion.logs.iter().enumerate() {
         let fields = line.fields.as_deref().map(storable);
+        let message = storable(&line.message);
+        bytes += message.len() + fields.as_ref().map_or(0, String::len);
         conn.execute(
             "INSERT INTO log_lines (app_id, execution_id, line, at, level, script, message, \
              fields) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -101,12 +122,12 @@ fn insert_lines(conn: &mut dyn Conn, record: &ExecutionRecord) -> Result<(), Sto
                 line.at.as_micros().into(),
                 (line.level as i64).into(),
                 record.script.name.as_str().into(),
-                storable(&line.message).as_str().into(),
+                message.as_str().into(),
                 fields.as_deref().into(),
             ],
         )?;
     }
-    Ok(())
+    Ok(bytes)
 }
 
 /// Removes an app's oldest runs beyond [`KEEP_PER_APP`], at most `batch` at a time; how many went.
@@ -116,16 +137,46 @@ pub fn trim(conn: &mut dyn Conn, app: AppId, batch: i64) -> Result<u64, StoreErr
         &[app.as_bytes().into(), Param::Int(KEEP_PER_APP)],
     )?;
     let Some(cut) = cut else { return Ok(0) };
-    conn.execute(
-        "DELETE FROM log_lines WHERE app_id = ?1 AND execution_id IN (SELECT id FROM executions \
-         WHERE app_id = ?1 AND id <= ?2 ORDER BY id LIMIT ?3)",
-        &[app.as_bytes().into(), cut.blob("id")?.into(), batch.into()],
-    )?;
-    conn.execute(
-        "DELETE FROM executions WHERE id IN (SELECT id FROM executions WHERE app_id = ?1 \
-         AND id <= ?2 ORDER BY id LIMIT ?3)",
-        &[app.as_bytes().into(), cut.blob("id")?.into(), batch.into()],
-    )
+    let oldest = "SELECT id FROM executions WHERE app_id = ?1 AND id <= ?2 ORDER BY id LIMIT ?3";
+    let params = [app.as_bytes().into(), cut.blob("id")?.into(), batch.into()];
+    remove(conn, app, oldest, &params)
+}
+
+/// Removes an app's oldest runs while all of them have more than so many bytes, at most `batch` at a
+/// time; how many went.
+pub fn trim_to(conn: &mut dyn Conn, app: AppId, most: i64, batch: i64) -> Result<u64, StoreError> {
+    if storage::of_records(conn, app)? <= most {
+        return Ok(0);
+    }
+    let oldest = "SELECT id FROM executions WHERE app_id = ?1 ORDER BY id LIMIT ?2";
+    remove(conn, app, oldest, &[app.as_bytes().into(), batch.into()])
+}
+
+/// Removes runs of an app and what they logged.
+fn remove(
+    conn: &mut dyn Conn,
+    app: AppId,
+    these: &str,
+    params: &[Param<'_>],
+) -> Result<u64, StoreError> {
+    let number = |conn: &mut dyn Conn, bytes: &str, of: &str| {
+        let sql = format!("SELECT CAST(COALESCE(SUM({bytes}), 0) AS BIGINT) AS bytes FROM {of}");
+        let row = conn.query_one(&sql, params)?;
+        row.map_or(Ok(0), |row| row.int("bytes"))
+    };
+    let lines = format!("log_lines WHERE app_id = ?1 AND execution_id IN ({these})");
+    let runs = format!("executions WHERE id IN ({these})");
+    let (message, fields, error) = (
+        byte_length(conn, "message"),
+        byte_length(conn, "COALESCE(fields, '')"),
+        byte_length(conn, "COALESCE(error, '')"),
+    );
+    let logged = number(conn, &format!("{message} + {fields}"), &lines)?;
+    let failed = number(conn, &error, &runs)?;
+    conn.execute(&format!("DELETE FROM {lines}"), params)?;
+    let removed = conn.execute(&format!("DELETE FROM {runs}"), params)?;
+    storage::count_records(conn, app, -(removed as i64), -(logged + failed))?;
+    Ok(removed)
 }
 
 /// Removes an app's runs that started before a time, oldest first, at most `batch` at a time; how
@@ -141,12 +192,5 @@ pub fn expire(
     cut[..6].copy_from_slice(&before.as_millis().max(0).to_be_bytes()[2..]);
     let oldest = "SELECT id FROM executions WHERE app_id = ?1 AND id < ?2 ORDER BY id LIMIT ?3";
     let params = [app.as_bytes().into(), (&cut).into(), batch.into()];
-    conn.execute(
-        &format!("DELETE FROM log_lines WHERE app_id = ?1 AND execution_id IN ({oldest})"),
-        &params,
-    )?;
-    conn.execute(
-        &format!("DELETE FROM executions WHERE id IN ({oldest})"),
-        &params,
-    )
+    remove(conn, app, oldest, &params)
 }

@@ -94,6 +94,8 @@ pub(crate) struct Task {
     pub(crate) since: Instant,
     /// Who it is for; `None`: the platform itself.
     pub(crate) payer: Option<Payer>,
+    /// It makes the database larger.
+    pub(crate) grows: bool,
 }
 
 impl Task {

@@ -32,6 +32,7 @@ const MIGRATIONS: &[Migration] = migrations![
     7 "0007_order",
     8 "0008_one_default_app",
     9 "0009_keys_of_events",
+    10 "0010_storage",
 ];
 
 /// The newest schema this program knows.
@@ -89,8 +90,8 @@ mod tests {
 
     #[test]
     fn versions_count_up_and_match_their_names() {
-        for (at, migration) in MIGRATIONS.iter().enumerate() {
-            assert_eq!(migration.version, at as i64 + 1);
+        assert!(MIGRATIONS.is_sorted_by(|a, b| a.version < b.version));
+        for migration in MIGRATIONS {
             assert!(
                 migration
                     .name

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
@@ -18,7 +19,9 @@ use crate::error::StoreError;
 use crate::job::Access;
 use crate::migrate;
 use crate::postgres::{self, PostgresConn};
+use crate::space::Space;
 use crate::sqlite::{self, Session, SqliteConn};
+use crate::storage::{fold, set_default_limit};
 
 /// Backups taken before migrations that are kept.
 const BACKUPS: usize = 3;
@@ -79,8 +82,11 @@ pub enum OpenError {
 #[derive(Debug)]
 pub(crate) struct DirectoryLock(#[expect(dead_code, reason = "held, not read")] File);
 
-/// Makes and locks a data directory.
-pub(crate) fn lock_directory(path: &Path) -> Result<DirectoryLock, OpenError> {
+/// Makes and locks a data directory, of which `floor` bytes are to stay free.
+pub(crate) fn lock_directory(
+    path: &Path,
+    floor: Option<u64>,
+) -> Result<(DirectoryLock, Arc<Space>), OpenError> {
     let io = |source| OpenError::Directory {
         path: path.to_owned(),
         source,
@@ -109,9 +115,13 @@ pub(crate) fn lock_directory(path: &Path) -> Result<DirectoryLock, OpenError> {
             pid,
         });
     }
+    let space = Space::of(path, floor);
+    space.give_up_reserve();
+    space.look();
     file.set_len(0).and_then(|()| file.rewind()).map_err(io)?;
     writeln!(file, "{}", std::process::id()).map_err(io)?;
-    Ok(DirectoryLock(file))
+    space.take_reserve();
+    Ok((DirectoryLock(file), Arc::new(space)))
 }
 
 /// A name for a data directory that it keeps: made when it is new.
@@ -141,7 +151,11 @@ fn check_version(found: i64) -> Result<(), OpenError> {
 }
 
 /// Opens and migrates the SQLite database of a (locked) data directory.
-pub(crate) fn open_sqlite(directory: &Path, counters: &Counters) -> Result<Session, OpenError> {
+pub(crate) fn open_sqlite(
+    directory: &Path,
+    storage: u64,
+    counters: &Counters,
+) -> Result<Session, OpenError> {
     let path = sqlite::file_in(directory);
     let session = sqlite::connect(&path, Access::Write)?;
     let mut conn = SqliteConn::new(&session, counters, None);
@@ -161,6 +175,7 @@ pub(crate) fn open_sqlite(directory: &Path, counters: &Counters) -> Result<Sessi
             .execute_batch("COMMIT")
             .map_err(|e| sqlite::engine_error(&e))?;
     }
+    set_default_limit(&mut conn, storage)?;
     Ok(session)
 }
 
@@ -201,7 +216,7 @@ fn back_up(
 /// Connects to PostgreSQL, waiting for it up to `patience`, migrates it, and asks it for the time.
 pub(crate) fn open_postgres(
     url: &str,
-    patience: Duration,
+    (patience, storage): (Duration, u64),
     counters: &Counters,
 ) -> Result<(::postgres::Client, StoreClock), OpenError> {
     let mut client = wait_for_postgres(url, patience)?;
@@ -233,6 +248,8 @@ pub(crate) fn open_postgres(
         migrate::applied(&mut conn, version, name)?;
         conn.client.batch_execute("COMMIT").map_err(failure)?;
     }
+    set_default_limit(&mut conn, storage)?;
+    fold(&mut conn)?;
     let clock = StoreClock::of_database(&mut conn)?;
     client
         .execute("SELECT pg_advisory_unlock($1)", &[&MIGRATION_LOCK])

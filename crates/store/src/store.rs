@@ -19,6 +19,7 @@ use crate::job::{Access, Message, Task, job};
 use crate::open::{DirectoryLock, OpenError, lock_directory, open_postgres, open_sqlite, place_of};
 use crate::payer::Payer;
 use crate::postgres::Postgres;
+use crate::space::Space;
 use crate::sqlite::{Sqlite, file_in};
 
 /// Which database to use.
@@ -56,6 +57,11 @@ pub struct StoreConfig {
     pub durable: bool,
     /// How much may wait in one app's outbox.
     pub backlog: BacklogLimit,
+    /// Bytes an app may keep that has no limit of its own.
+    pub storage: u64,
+    /// Bytes of the embedded database's disk that stay free of what apps keep; `None`: a twentieth
+    /// of the disk, at most 256 MiB.
+    pub floor: Option<u64>,
 }
 
 impl StoreConfig {
@@ -69,6 +75,8 @@ impl StoreConfig {
             group_commit: true,
             durable: true,
             backlog: BacklogLimit::default(),
+            storage: u64::MAX,
+            floor: None,
         }
     }
 
@@ -92,6 +100,7 @@ struct Inner {
     handover: Arc<Handover>,
     place: [u8; 16],
     clock: Arc<StoreClock>,
+    space: Arc<Space>,
     _lock: DirectoryLock,
 }
 
@@ -100,6 +109,7 @@ struct Inner {
 pub struct Store {
     inner: Arc<Inner>,
     payer: Option<Payer>,
+    grows: bool,
 }
 
 impl std::fmt::Debug for Store {
@@ -113,7 +123,7 @@ impl std::fmt::Debug for Store {
 impl Store {
     /// Locks the data directory, opens and migrates the database, starts its threads. Blocks.
     pub fn open(config: &StoreConfig) -> Result<Self, OpenError> {
-        let lock = lock_directory(&config.directory)?;
+        let (lock, space) = lock_directory(&config.directory, config.floor)?;
         let counters = Arc::new(Counters::default());
         let place = place_of(&config.directory)?;
         let shared = matches!(config.database, Database::Postgres(_));
@@ -121,7 +131,7 @@ impl Store {
         let handover = Arc::new(Handover::new(node, shared, config.backlog));
         let (engine, clock) = match &config.database {
             Database::Sqlite => {
-                let connection = open_sqlite(&config.directory, &counters)?;
+                let connection = open_sqlite(&config.directory, config.storage, &counters)?;
                 if !config.durable {
                     crate::sqlite::relax(&connection)?;
                 }
@@ -130,12 +140,13 @@ impl Store {
                     connection,
                     Arc::clone(&counters),
                     config.group_commit,
-                    &handover,
+                    (&handover, &space),
                 )?;
                 (Engine::Sqlite(sqlite), StoreClock::of_machine())
             }
             Database::Postgres(url) => {
-                let (client, clock) = open_postgres(url, config.patience, &counters)?;
+                let (client, clock) =
+                    open_postgres(url, (config.patience, config.storage), &counters)?;
                 let postgres = Postgres::start(url, client, config.lanes, &counters, &handover)?;
                 (Engine::Postgres(postgres), clock)
             }
@@ -147,9 +158,11 @@ impl Store {
                 handover,
                 place,
                 clock: Arc::new(clock),
+                space,
                 _lock: lock,
             }),
             payer: None,
+            grows: false,
         })
     }
 
@@ -159,6 +172,21 @@ impl Store {
     pub fn paid_by(mut self, payer: Payer) -> Self {
         self.payer = Some(payer);
         self
+    }
+
+    /// The same store for writes that make the database larger: they are refused with
+    /// [`StoreError::DiskFull`] while its disk has less than the floor free.
+    #[must_use]
+    pub fn growing(mut self) -> Self {
+        self.grows = true;
+        self
+    }
+
+    /// Looks whether the embedded database's disk has less than the floor free, in bytes: only what
+    /// makes the database smaller is written then.
+    pub fn is_low_on_space(&self) -> Option<u64> {
+        let space = &self.inner.space;
+        (self.dialect() == Dialect::Sqlite && space.look()).then(|| space.floor())
     }
 
     /// The engine.
@@ -181,7 +209,7 @@ impl Store {
     {
         enqueue(
             self.queue(Access::Read),
-            self.payer.clone(),
+            (self.payer.clone(), false),
             Access::Read,
             work,
         )
@@ -201,7 +229,7 @@ impl Store {
     {
         enqueue(
             self.queue(Access::Write),
-            self.payer.clone(),
+            (self.payer.clone(), self.grows),
             Access::Write,
             work,
         )
@@ -299,7 +327,7 @@ impl Store {
 
 async fn enqueue<T, E>(
     queue: mpsc::Sender<Message>,
-    payer: Option<Payer>,
+    (payer, grows): (Option<Payer>, bool),
     access: Access,
     work: impl FnOnce(&mut dyn Conn) -> Result<T, E> + Send + 'static,
 ) -> Result<T, E>
@@ -315,6 +343,7 @@ where
         access,
         since,
         payer,
+        grows,
     };
     if queue.send(Message::Job(task)).await.is_err() {
         return Err(closed().into());

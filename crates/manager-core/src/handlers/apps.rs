@@ -79,7 +79,7 @@ pub(crate) async fn create(
     let (person, now) = (caller.principal, caller.manager.clock().now());
     let app = caller
         .manager
-        .change::<_, ApiError>(move |change| {
+        .add::<_, ApiError>(move |change| {
             let app = AppRow {
                 id: AppId::new(now),
                 slug: body.name,

@@ -88,7 +88,7 @@ pub(crate) async fn set(
     let id = caller.app.id;
     let (tag, row) = caller
         .manager
-        .change::<_, ApiError>(move |change| {
+        .add::<_, ApiError>(move |change| {
             let before = apps::env_to_change(change, id)?;
             if_match.check(&tag_of(&before), "the environment")?;
             let row = next_row(&before, name, body.value, now)?;

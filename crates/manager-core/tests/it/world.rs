@@ -363,7 +363,7 @@ impl World {
         let records = std::mem::take(&mut *self.runner.log.lock().unwrap());
         let stored = self
             .store
-            .write::<_, StoreError>(move |conn| executions::insert(conn, &records));
+            .write::<_, StoreError>(move |conn| executions::insert(conn, &records, true));
         stored.await.unwrap();
     }
 }

@@ -151,6 +151,16 @@ pub const KEYS: &[Key] = &[
         "auto",
         "Memory for bodies of requests, large answers and what scripts allocate; `auto`: three eighths of what the machine or its cgroup has",
     ),
+    key(
+        "storage.app",
+        "4GiB",
+        "What an app may keep in the database that has no limit of its own",
+    ),
+    key(
+        "storage.floor",
+        "auto",
+        "Space of the embedded database's disk below which apps only delete; `auto`: a twentieth of the disk, at most 256 MiB",
+    ),
     key("cache.scripts", "64MiB", "Memory for compiled scripts"),
     key(
         "ceiling.wall",

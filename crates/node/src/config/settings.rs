@@ -133,6 +133,10 @@ pub struct Config {
     pub events: Events,
     /// Memory for what is held for clients, in bytes.
     pub memory: u64,
+    /// Bytes an app may keep that has no limit of its own.
+    pub storage: u64,
+    /// Bytes of the disk that stay free of what apps keep; `None`: by its size.
+    pub floor: Option<u64>,
     /// Memory for compiled scripts, in bytes.
     pub script_cache: u64,
     /// The highest limits a script can ask for.
@@ -180,6 +184,8 @@ impl Config {
                 backlog_bytes: of.size("events.backlog_bytes")?,
             },
             memory,
+            storage: of.size("storage.app")?,
+            floor: of.floor()?,
             script_cache: of.size("cache.scripts")?,
             ceiling: Limits {
                 wall: of.duration("ceiling.wall")?,
@@ -293,6 +299,14 @@ impl<'a> Reader<'a> {
         match self.text(key) {
             "auto" => Ok(machine::memory() / 8 * 3),
             _ => self.size(key),
+        }
+    }
+
+    fn floor(&self) -> Result<Option<u64>, ConfigError> {
+        let key = "storage.floor";
+        match self.text(key) {
+            "auto" => Ok(None),
+            _ => Ok(Some(self.size(key)?)),
         }
     }
 

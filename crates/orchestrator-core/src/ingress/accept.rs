@@ -10,6 +10,7 @@ use shared::id::EventId;
 use shared::invocation::{HttpInput, TriggerKind};
 use shared::name::{EnvName, FunctionName};
 use shared::webhook::{self, Provider, WebhookError};
+use store::StoreError;
 use store::outbox::{self, OutboxError};
 
 use super::Ingress;
@@ -51,7 +52,7 @@ impl Ingress {
         let script = route.script.image.name.clone();
         let handler = route.handler.clone();
         let app = app.context.id;
-        let write = self.store.write(move |conn| {
+        let write = self.store.clone().growing().write(move |conn| {
             let request = outbox::Request {
                 app,
                 event,
@@ -127,6 +128,16 @@ fn refused(error: OutboxError) -> Error {
             "the app has as many undelivered events as it may have; try again later",
         ),
         OutboxError::TooDeep(_) | OutboxError::NoScript(_) => Error::internal(),
+        OutboxError::Store(StoreError::StorageFull) => Error::new(
+            Kind::NoSpace,
+            code::STORAGE_FULL,
+            "the app keeps as much as it may; its owner has to delete something",
+        ),
+        OutboxError::Store(StoreError::DiskFull(error)) => {
+            tracing::warn!(%error, "a request could not be stored");
+            let detail = "the server's disk is nearly full; try again later";
+            Error::new(Kind::NoSpace, code::DISK_FULL, detail)
+        }
         OutboxError::Store(error) => {
             tracing::warn!(%error, "a request could not be stored");
             let detail = "the request could not be stored; try again";

@@ -3,8 +3,11 @@
 use std::process::{Command, Stdio};
 
 use clap::{Args, Subcommand};
-use shared::api::{App, CreateAppRequest, UpdateAppRequest};
+use shared::api::{
+    App, AppStorage, CreateAppRequest, ServiceStorage, SetStorageRequest, UpdateAppRequest,
+};
 use shared::name::AppSlug;
+use shared::units::{format_size, parse_size};
 use ureq::http::Method;
 
 use crate::client::Client;
@@ -35,6 +38,14 @@ pub(crate) enum Apps {
     },
     /// Rename it, describe it, or make it the default
     Update(UpdateArgs),
+    /// Show what one keeps in the database, or set how much it may keep
+    Storage {
+        /// Its name
+        name: AppSlug,
+        /// How much it may keep, like 8GiB; `default`: what the server says
+        #[arg(long, value_name = "SIZE")]
+        limit: Option<String>,
+    },
     /// Delete one with its scripts, releases, data and logs
     #[command(visible_alias = "rm")]
     Delete {
@@ -87,6 +98,7 @@ pub(crate) fn run(context: &Context, command: &Apps) -> Outcome {
         }
         Apps::Show { name } => show(context, &get(&client, name)?),
         Apps::Update(args) => update(context, &client, args),
+        Apps::Storage { name, limit } => storage(context, &client, name, limit.as_deref()),
         Apps::Delete { name, yes } => {
             get(&client, name)?;
             prompt::confirm(
@@ -170,6 +182,40 @@ fn update(context: &Context, client: &Client, args: &UpdateArgs) -> Outcome {
     let path = format!("/apps/{}", args.name);
     let app: App = client.call(Method::PATCH, &path, &[], Some(&request))?;
     show(context, &app)
+}
+
+fn storage(context: &Context, client: &Client, name: &AppSlug, limit: Option<&str>) -> Outcome {
+    get(client, name)?;
+    let path = format!("/apps/{name}/storage");
+    let kept: AppStorage = match limit {
+        None => client.get(&path)?,
+        Some(limit) => {
+            let limit = match limit {
+                "default" => None,
+                size => Some(parse_size(size).map_err(|error| Failure::new(error.to_string()))?),
+            };
+            client.call(Method::PUT, &path, &[], Some(&SetStorageRequest { limit }))?
+        }
+    };
+    let ui = context.ui;
+    if ui.json {
+        return ui.answer(&kept);
+    }
+    let size = |bytes: i64| format_size(u64::try_from(bytes).unwrap_or(0));
+    let row =
+        |of: &ServiceStorage| vec![clean(&of.service), of.entries.to_string(), size(of.bytes)];
+    let rows: Vec<_> = kept.services.iter().map(row).collect();
+    ui.table(&["SERVICE", "ENTRIES", "BYTES"], &rows)?;
+    let limit = match kept.limit {
+        Some(limit) if kept.own_limit => format!("of {}, its own limit", size(limit)),
+        Some(limit) => format!("of {}, the server's limit for an app", size(limit)),
+        None => "without a limit".to_owned(),
+    };
+    ui.note(format!(
+        "{} {limit}; records of runs do not count",
+        size(kept.bytes)
+    ));
+    Ok(())
 }
 
 /// `pic open`.

@@ -61,6 +61,37 @@ wire! {
         updated_at: String,
     }
 
+    /// What an app keeps in the database, and how much it may.
+    struct AppStorage {
+        /// Bytes of what counts to the limit: all but the records of runs.
+        bytes: i64,
+        /// Bytes it may keep; null when nothing bounds it.
+        limit: Option<i64>,
+        /// Whether the limit is the app's own; otherwise it is the instance's.
+        own_limit: bool,
+        /// By service.
+        services: Vec<ServiceStorage>,
+    }
+
+    /// What an app keeps of one service.
+    struct ServiceStorage {
+        /// `kv`, `scripts`, `dead_letters` or `records`.
+        service: String,
+        /// Keys, sources, dead letters, or runs.
+        entries: i64,
+        /// Bytes of keys and values, sources, payloads, or errors and log lines.
+        bytes: i64,
+    }
+
+    /// `PUT /apps/{app}/storage`: sets how much an app may keep.
+    #[serde(deny_unknown_fields)]
+    struct SetStorageRequest {
+        /// Like `8GiB`; null: what the instance says.
+        #[serde(with = "crate::units::size")]
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "8GiB"))]
+        limit: Option<u64>,
+    }
+
     /// `POST /apps/{app}/domains`: claims a domain.
     #[serde(deny_unknown_fields)]
     struct ClaimDomainRequest {

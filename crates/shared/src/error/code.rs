@@ -49,6 +49,8 @@ codes! {
     CROSS_SITE = "cross_site";
     /// The database does not answer.
     DATABASE_AWAY = "database_away";
+    /// The disk has too little room left.
+    DISK_FULL = "disk_full";
     /// Other deploys of the app kept winning.
     DEPLOY_CONTENDED = "deploy_contended";
     /// A stored release cannot be served.
@@ -83,6 +85,8 @@ codes! {
     METHOD_NOT_ALLOWED = "method_not_allowed";
     /// No app answers on the host.
     NO_APP = "no_app";
+    /// An app keeps as much as it may.
+    STORAGE_FULL = "storage_full";
     /// The operation needs an owner account.
     NO_OWNER = "no_owner";
     /// No route has the path.

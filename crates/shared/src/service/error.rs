@@ -22,6 +22,8 @@ pub enum HostErrorKind {
     Unavailable,
     /// It is larger, longer or deeper than is allowed.
     Limit,
+    /// There is no room to keep more: remove something first.
+    Full,
     /// A defect of the platform.
     Internal,
     /// The answer does not fit into what the caller may still allocate. Ends the run with its
@@ -33,7 +35,7 @@ pub enum HostErrorKind {
 
 impl HostErrorKind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Invalid,
         Self::Conflict,
         Self::NotFound,
@@ -41,6 +43,7 @@ impl HostErrorKind {
         Self::Busy,
         Self::Unavailable,
         Self::Limit,
+        Self::Full,
         Self::Internal,
         Self::Memory,
         Self::NoRoom,
@@ -56,6 +59,7 @@ impl HostErrorKind {
             Self::Busy => "busy",
             Self::Unavailable => "unavailable",
             Self::Limit => "limit",
+            Self::Full => "full",
             Self::Internal => "internal",
             Self::Memory => "memory",
             Self::NoRoom => "no_room",

@@ -281,6 +281,11 @@ pub(crate) fn engine_error(error: &postgres::Error) -> StoreError {
     if *state == SqlState::FOREIGN_KEY_VIOLATION {
         return StoreError::OwnerGone(cause);
     }
+    match state.code() {
+        "PC507" => return StoreError::StorageFull,
+        "53100" => return StoreError::DiskFull(cause),
+        _ => {}
+    }
     match state.code().get(..2) {
         Some("23") => StoreError::Constraint(cause),
         // Connection, resources, shutdown, system errors, and locks that never came.

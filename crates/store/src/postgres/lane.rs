@@ -73,6 +73,8 @@ impl Lane {
             access,
             since,
             payer,
+            // PostgreSQL looks after its own disk.
+            grows: _,
         } = task;
         let most = payer.as_ref().map(Payer::left);
         if let Err(error) = self.begin(access, since, most) {

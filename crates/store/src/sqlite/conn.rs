@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY;
+use rusqlite::ffi::{SQLITE_CONSTRAINT_FOREIGNKEY, SQLITE_CONSTRAINT_TRIGGER};
 use rusqlite::hooks::Wal;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Statement};
@@ -300,15 +300,15 @@ pub(crate) fn engine_error(error: &rusqlite::Error) -> StoreError {
     if extended == Some(SQLITE_CONSTRAINT_FOREIGNKEY) {
         return StoreError::OwnerGone(error.to_string());
     }
+    if extended == Some(SQLITE_CONSTRAINT_TRIGGER) {
+        return StoreError::StorageFull;
+    }
     match error.sqlite_error_code() {
+        Some(Code::DiskFull) => StoreError::DiskFull(error.to_string()),
         Some(Code::ConstraintViolation) => StoreError::Constraint(error.to_string()),
-        Some(
-            Code::DiskFull
-            | Code::CannotOpen
-            | Code::DatabaseBusy
-            | Code::DatabaseLocked
-            | Code::ReadOnly,
-        ) => StoreError::Unavailable(error.to_string()),
+        Some(Code::CannotOpen | Code::DatabaseBusy | Code::DatabaseLocked | Code::ReadOnly) => {
+            StoreError::Unavailable(error.to_string())
+        }
         Some(Code::OperationInterrupted) => StoreError::OutOfTime,
         Some(Code::SystemIoFailure) => StoreError::DiskFailed(error.to_string()),
         _ => StoreError::Engine(error.to_string()),

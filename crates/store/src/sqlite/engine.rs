@@ -19,6 +19,7 @@ use crate::handover::Handover;
 use crate::intake::Intake;
 use crate::job::{Access, Message, Task};
 use crate::payer::ThreadWatch;
+use crate::space::Space;
 
 /// Writes waiting for the disk; more wait in line outside.
 const QUEUE: usize = 4_096;
@@ -53,11 +54,11 @@ impl Sqlite {
         session: Session,
         counters: Arc<Counters>,
         group_commit: bool,
-        handover: &Arc<Handover>,
+        (handover, space): (&Arc<Handover>, &Arc<Space>),
     ) -> Result<Self, StoreError> {
         let (writer, queue) = mpsc::channel(QUEUE);
         let for_thread = Arc::clone(&counters);
-        let handover = Arc::clone(handover);
+        let (handover, space) = (Arc::clone(handover), Arc::clone(space));
         let (fails, failure) = watch::channel(None);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
@@ -66,7 +67,7 @@ impl Sqlite {
                     &session,
                     &mut Intake::new(queue),
                     &for_thread,
-                    &handover,
+                    (&handover, &space),
                     group_commit,
                     &fails,
                 );

@@ -15,6 +15,7 @@ use crate::handover::{Handover, Notice};
 use crate::intake::Intake;
 use crate::job::{Job, Task};
 use crate::payer::ThreadWatch;
+use crate::space::Space;
 
 /// Closures in one transaction: bounds how long the first of them waits for its commit.
 const BATCH: usize = 256;
@@ -29,7 +30,7 @@ pub(super) fn run(
     session: &Session,
     intake: &mut Intake,
     counters: &Counters,
-    handover: &Handover,
+    (handover, space): (&Handover, &Space),
     group_commit: bool,
     failure: &Failure,
 ) {
@@ -39,6 +40,7 @@ pub(super) fn run(
         intake,
         counters,
         handover,
+        space,
         batch,
     };
     let Err(error) = writer.serve() else {
@@ -72,6 +74,7 @@ struct Writer<'w> {
     intake: &'w mut Intake,
     counters: &'w Counters,
     handover: &'w Handover,
+    space: &'w Space,
     /// Most closures in one transaction.
     batch: usize,
 }
@@ -88,6 +91,7 @@ impl Writer<'_> {
     /// Runs and answers some writes. Fails when the disk does.
     fn commit_batch(&mut self, first: Task) -> Result<(), StoreError> {
         let mut watch = ThreadWatch::start();
+        self.space.look();
         if let Err(error) = statement(self.session, "BEGIN IMMEDIATE") {
             first.job.finish(Err(error.again()));
             return only_the_disks(error);
@@ -108,6 +112,9 @@ impl Writer<'_> {
                 (Ok(()), Ok(())) => Ok(()),
                 (Err(error), Ok(())) => Err(error.again()),
             });
+        }
+        if matches!(commit, Err(StoreError::DiskFull(_))) {
+            self.space.give_up_reserve();
         }
         commit.or_else(only_the_disks)
     }
@@ -131,7 +138,11 @@ impl Writer<'_> {
 
     fn run_task(&mut self, mut task: Task, alone: bool, watch: &mut ThreadWatch) -> Ran {
         let cutoff = Cutoff::of(task.payer.as_ref());
-        let (outcome, notices) = self.run_job(task.job.as_mut(), alone);
+        let (outcome, notices) = if task.grows && self.space.is_low() {
+            (Err(StoreError::low()), Vec::new())
+        } else {
+            self.run_job(task.job.as_mut(), alone)
+        };
         drop(cutoff);
         let spent = watch.lap();
         self.intake.charge(task.party(), spent);

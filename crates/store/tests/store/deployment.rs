@@ -55,7 +55,7 @@ pub(crate) fn full(db: &Db, slug: &str) -> AppId {
     send_and_fail(db, id);
     set(db, id, "key", slug);
     let run = record(id, "hello", NOW);
-    db.write(move |conn| store::executions::insert(conn, &[run]));
+    db.write(move |conn| store::executions::insert(conn, &[run], true));
     id
 }
 

@@ -74,7 +74,7 @@ fn line(level: LogLevel, message: &str) -> LogLine {
 }
 
 fn insert(db: &Db, records: Vec<ExecutionRecord>) {
-    db.write(move |conn| executions::insert(conn, &records));
+    db.write(move |conn| executions::insert(conn, &records, true));
 }
 
 fn scripts(db: &Db, app: AppId, filter: ExecutionFilter) -> Vec<String> {

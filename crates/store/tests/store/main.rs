@@ -27,6 +27,7 @@ mod releases;
 mod schedules;
 mod schema;
 mod sent_again;
+mod storage;
 mod support;
 mod transactions;
 mod triggers;
