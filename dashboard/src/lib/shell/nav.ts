@@ -1,8 +1,10 @@
 // Every page that stands in the navigation, the palette and behind a chord. A page is added here when it is there.
 import Activity from '@lucide/svelte/icons/activity';
+import BookOpen from '@lucide/svelte/icons/book-open';
 import Box from '@lucide/svelte/icons/box';
 import Boxes from '@lucide/svelte/icons/boxes';
 import CalendarClock from '@lucide/svelte/icons/calendar-clock';
+import ClipboardList from '@lucide/svelte/icons/clipboard-list';
 import FileCode from '@lucide/svelte/icons/file-code';
 import Gauge from '@lucide/svelte/icons/gauge';
 import Globe from '@lucide/svelte/icons/globe';
@@ -12,6 +14,8 @@ import MailX from '@lucide/svelte/icons/mail-x';
 import Rocket from '@lucide/svelte/icons/rocket';
 import ScrollText from '@lucide/svelte/icons/scroll-text';
 import Signpost from '@lucide/svelte/icons/signpost';
+import Settings from '@lucide/svelte/icons/settings';
+import User from '@lucide/svelte/icons/user';
 import Variable from '@lucide/svelte/icons/variable';
 
 export interface NavItem {
@@ -29,6 +33,10 @@ export const INSTANCE: NavItem[] = [
   { title: 'Apps', path: '/apps', icon: Boxes, key: 'a' },
   { title: 'Logs of all apps', path: '/logs', icon: ScrollText, key: 'm' },
   { title: 'API tokens', path: '/tokens', icon: KeyRound, key: 'k' },
+  { title: 'Audit log', path: '/audit', icon: ClipboardList, key: 'i' },
+  { title: 'Settings', path: '/settings', icon: Settings, key: 'c' },
+  { title: 'API reference', path: '/reference', icon: BookOpen, key: 'p' },
+  { title: 'Account', path: '/account', icon: User, key: 'y' },
 ];
 
 /** Pages of an app. */
