@@ -5,9 +5,11 @@ mod follow;
 mod lasting;
 mod live;
 mod loads;
+mod warm;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -25,7 +27,8 @@ pub(crate) use live::{Bounds, Live, LiveApp, LiveMode, LiveRoute, LiveScript};
 
 use build::Prepared;
 use lasting::Lasting;
-use loads::Loads;
+use loads::{Begun, Loads};
+use warm::Warm;
 
 /// Loads deployments and swaps them in.
 pub struct LiveCatalog {
@@ -37,6 +40,7 @@ pub struct LiveCatalog {
     /// Held while what was loaded is swapped in, never while something is loaded or compiled.
     lasting: Mutex<Lasting>,
     loads: Loads,
+    warm: Warm,
     /// Counts changes, so that what was derived from older states can be told apart.
     generation: Arc<AtomicU64>,
 }
@@ -59,6 +63,7 @@ impl LiveCatalog {
             store,
             executor,
             metrics,
+            warm: Warm::new(bounds.warm_first),
             bounds,
             lasting: Mutex::default(),
             loads: Loads::default(),
@@ -144,12 +149,9 @@ impl LiveCatalog {
             let catalog = Arc::clone(self);
             #[expect(
                 clippy::disallowed_methods,
-                reason = "a load is carried out whoever stops waiting for it, and is short"
+                reason = "a load is carried out whoever stops waiting for it, and ends by itself"
             )]
-            tokio::spawn(async move {
-                let outcome = catalog.load(raised.app).await;
-                begun.end(outcome);
-            });
+            tokio::spawn(async move { catalog.load(raised.app, begun).await });
         }
         loading.ended().await
     }
@@ -160,49 +162,34 @@ impl LiveCatalog {
         live.app(app).is_some_and(|app| app.number >= number)
     }
 
-    /// Loads what is now deployed for an app, compiles what is new, and serves it.
-    async fn load(&self, app: AppId) -> Result<(), Error> {
-        if let Some(prepared) = self.prepare(app).await? {
-            return self.install(prepared);
+    /// Loads what is now deployed for an app, and serves it. What is new is compiled for a moment
+    /// before that, and the rest after it.
+    async fn load(&self, app: AppId, begun: Begun) {
+        let mut prepared = match self.prepare(app).await {
+            Ok(Some(prepared)) => prepared,
+            Ok(None) => {
+                self.remove(app);
+                return begun.end(Ok(()));
+            }
+            Err(error) => return begun.end(Err(error)),
+        };
+        let new = std::mem::take(&mut prepared.new);
+        let served = AtomicBool::new(false);
+        let mut warming = pin!(self.warming(&new, &served));
+        let all = tokio::time::timeout(self.warm.first, &mut warming).await;
+        begun.end(self.install(prepared));
+        served.store(true, Ordering::Relaxed);
+        if all.is_err() {
+            warming.await;
         }
-        self.remove(app);
-        Ok(())
     }
 
-    /// Loads what is now deployed for an app and compiles what is new; `None` when it is deleted. Of an
-    /// app that this process does not serve yet everything would be new: at a start that is all there
-    /// is, and most of it is called later or never, so it is compiled when it is called first.
+    /// What is now deployed for an app; `None` when it is deleted.
     async fn prepare(&self, app: AppId) -> Result<Option<Prepared>, Error> {
         let loaded = self.store.read(move |conn| deployment::load(conn, app));
         let loaded = loaded.await.map_err(|error| unreadable(app, &error))?;
-        let Some(deployment) = loaded else {
-            return Ok(None);
-        };
-        let (prepared, served) = {
-            let live = self.live.load();
-            let served = live.app(app);
-            (Prepared::new(deployment, served), served.is_some())
-        };
-        if served {
-            self.warm(&prepared).await;
-        }
-        Ok(Some(prepared))
-    }
-
-    /// Compiles what is new, so that the first request does not wait. A script that does not
-    /// compile answers with its error; it was checked before it got here.
-    async fn warm(&self, prepared: &Prepared) {
-        // Modules are compiled once for all scripts that import them.
-        let mut kept = Vec::new();
-        for image in &prepared.new {
-            match self.executor.warm(Arc::clone(image)).await {
-                Ok(modules) => kept.push(modules),
-                Err(error) => {
-                    let (app, script) = (&prepared.deployment.app.slug, &image.name);
-                    tracing::warn!(%app, %script, error = %error.message, "cannot be compiled");
-                }
-            }
-        }
+        let live = self.live.load();
+        Ok(loaded.map(|deployment| Prepared::new(deployment, live.app(app))))
     }
 
     /// Swaps an app in, unless a later state of it is served by now.

@@ -20,6 +20,7 @@ mod runs;
 mod tokens;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use shared::clock::SharedClock;
 use shared::limits::Limits;
@@ -57,6 +58,8 @@ pub struct OrchestratorConfig {
     pub app_concurrency: u32,
     /// Hosts that are no app's, whoever claimed them.
     pub own_hosts: Arc<OwnHosts>,
+    /// How long a change waits for what it brings to be compiled, before it is served.
+    pub warm_first: Duration,
     /// The program's version.
     pub version: String,
 }
@@ -91,6 +94,7 @@ impl Orchestrator {
             ceiling: config.ceiling,
             app_concurrency: config.app_concurrency,
             own_hosts: Arc::clone(&config.own_hosts),
+            warm_first: config.warm_first,
         };
         let catalog = LiveCatalog::new(
             store.clone(),

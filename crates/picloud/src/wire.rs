@@ -1,6 +1,7 @@
 //! The services of one process, put together.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use executor_core::{ExecutorConfig, LocalExecutor};
 use http::{Request, Response};
@@ -22,7 +23,7 @@ use shared::memory::Memory;
 use shared::origin::{Origin, OwnHosts};
 use shared::seam::BoxFuture;
 use store::handover::BacklogLimit;
-use store::{Database, Store, StoreConfig};
+use store::{Database, Store, StoreConfig, StoreError};
 use tokio::runtime::Handle;
 use tokio_stream::wrappers::WatchStream;
 use tokio_stream::{Stream, StreamExt as _};
@@ -33,6 +34,14 @@ use crate::listeners::Places;
 
 /// The program's version.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// How long a change waits for what it brings to be compiled: it is seen by all servers within a
+/// second.
+const WARM_FIRST: Duration = Duration::from_millis(200);
+
+fn unreadable(error: &StoreError) -> CommandError {
+    CommandError::Service(format!("cannot read what is deployed: {error}"))
+}
 
 /// The parts a running server needs hold of.
 pub(crate) struct Platform {
@@ -69,6 +78,7 @@ impl Platform {
                 ceiling: config.ceiling,
                 app_concurrency: config.admission.app_concurrency,
                 own_hosts: Arc::clone(&own_hosts),
+                warm_first: WARM_FIRST,
                 version: VERSION.to_owned(),
             },
             store.clone(),
@@ -79,9 +89,7 @@ impl Platform {
         door.show_in(&orchestrator.metrics());
         observe(&orchestrator.metrics(), store, &executor);
         let loaded = orchestrator.catalog().load_all().await;
-        loaded.map_err(|error| {
-            CommandError::Service(format!("cannot read what is deployed: {error}"))
-        })?;
+        loaded.map_err(|error| unreadable(&error))?;
         let parts = Parts {
             store: store.clone(),
             catalog: Arc::new(CatalogHandle(orchestrator.catalog())),

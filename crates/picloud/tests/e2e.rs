@@ -3,6 +3,8 @@
 
 #[path = "e2e/any_bytes.rs"]
 mod any_bytes;
+#[path = "e2e/big_releases.rs"]
+mod big_releases;
 #[path = "e2e/budgets.rs"]
 mod budgets;
 #[path = "e2e/caught.rs"]

@@ -1,5 +1,6 @@
 //! From what is stored to what is served.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,7 +23,9 @@ pub(super) struct Prepared {
     pub(super) deployment: Deployment,
     modules: Arc<ModuleSet>,
     images: BTreeMap<ScriptName, Arc<ScriptImage>>,
-    /// Those of them that were not served before.
+    /// Those of them that are to be compiled before they are called, what is called most first. Of an
+    /// app that this process does not serve yet there is none: at a start that would be all there is,
+    /// and most of it is called later or never.
     pub(super) new: Vec<Arc<ScriptImage>>,
 }
 
@@ -32,12 +35,8 @@ impl Prepared {
         let source = |hash: &ContentHash| Arc::<str>::from(deployment.sources[hash].as_str());
         let modules = Arc::new(module_set(&deployment, &source));
         let images = images(&deployment, &modules, &source, before);
-        let is_served = |image: &Arc<ScriptImage>| {
-            let served = before.and_then(|app| app.scripts.get(&image.name));
-            served.is_some_and(|script| Arc::ptr_eq(&script.image, image))
-        };
         Self {
-            new: images.values().filter(|i| !is_served(i)).cloned().collect(),
+            new: before.map_or_else(Vec::new, |app| new(&images, app)),
             images,
             modules,
             deployment,
@@ -138,6 +137,17 @@ fn images(
         images.insert(name.clone(), image);
     }
     images
+}
+
+/// The images that are not served, those first that have been called most under their name.
+fn new(images: &BTreeMap<ScriptName, Arc<ScriptImage>>, before: &LiveApp) -> Vec<Arc<ScriptImage>> {
+    let is_new = |image: &&Arc<ScriptImage>| !before.serves(image);
+    let mut new: Vec<_> = images.values().filter(is_new).cloned().collect();
+    new.sort_by_cached_key(|image| {
+        let served = before.scripts.get(&image.name);
+        Reverse(served.map_or(0, |script| script.metrics.answers()))
+    });
+    new
 }
 
 fn module_set(from: &Deployment, source: &impl Fn(&ContentHash) -> Arc<str>) -> ModuleSet {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use shared::id::AppId;
 use shared::invocation::{AppContext, ModuleSet, ScriptImage};
@@ -77,6 +78,14 @@ pub(crate) struct LiveApp {
     pub(super) is_default: bool,
 }
 
+impl LiveApp {
+    /// Whether an image is served, and not only one of its name.
+    pub(super) fn serves(&self, image: &Arc<ScriptImage>) -> bool {
+        let served = self.scripts.get(&image.name);
+        served.is_some_and(|script| Arc::ptr_eq(&script.image, image))
+    }
+}
+
 /// All apps.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
@@ -118,6 +127,8 @@ pub(crate) struct Bounds {
     pub(crate) app_concurrency: u32,
     /// Hosts that are no app's, whoever claimed them.
     pub(crate) own_hosts: Arc<OwnHosts>,
+    /// How long a change waits for what it brings to be compiled.
+    pub(crate) warm_first: Duration,
 }
 
 fn hosts_of(apps: &BTreeMap<AppId, Arc<LiveApp>>, default: Option<AppId>) -> Hosts<LiveApp> {

@@ -185,6 +185,12 @@ impl ScriptMetrics {
         self.0.duration.observe(elapsed);
     }
 
+    /// Answers counted so far.
+    pub(crate) fn answers(&self) -> u64 {
+        let counted = self.0.by_class.iter().filter_map(OnceLock::get);
+        counted.map(Counter::get).sum()
+    }
+
     /// Counts a run that ended this way.
     pub(crate) fn ran(&self, trigger: TriggerKind, outcome: &'static str) {
         if trigger != TriggerKind::Http {

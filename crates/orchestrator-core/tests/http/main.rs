@@ -17,3 +17,4 @@ mod records;
 mod responses;
 mod routing;
 mod server;
+mod warming;

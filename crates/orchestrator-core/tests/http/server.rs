@@ -44,6 +44,7 @@ pub(crate) struct Setup {
     pub(crate) ingress: IngressConfig,
     pub(crate) app_concurrency: u32,
     pub(crate) own_hosts: OwnHosts,
+    pub(crate) warm_first: Duration,
     pub(crate) control: Option<orchestrator_core::ControlHandler>,
 }
 
@@ -53,6 +54,8 @@ impl Default for Setup {
             ingress: IngressConfig::default(),
             app_concurrency: 1_000,
             own_hosts: OwnHosts::default(),
+            // All of it: what compiles slowly is served when the test lets it be compiled.
+            warm_first: Duration::MAX,
             control: None,
         }
     }
@@ -83,6 +86,7 @@ impl Server {
             ceiling: test_support::default_ceiling(),
             app_concurrency: setup.app_concurrency,
             own_hosts: Arc::new(setup.own_hosts),
+            warm_first: setup.warm_first,
             version: "1.2.3".to_owned(),
         };
         let executor = Arc::new(fake.clone());

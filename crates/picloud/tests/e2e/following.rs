@@ -296,7 +296,7 @@ fn every_operation_that_changes_something_is_here() {
 }
 
 /// Waits until a server shows something.
-fn wait_until(server: &Server, what: &str, mut shown: impl FnMut() -> bool) {
+pub(crate) fn wait_until(server: &Server, what: &str, mut shown: impl FnMut() -> bool) {
     let since = Instant::now();
     while !shown() {
         assert!(
@@ -309,7 +309,7 @@ fn wait_until(server: &Server, what: &str, mut shown: impl FnMut() -> bool) {
 
 /// Two servers on one database, which have met. While the table `swallowed` has a row, nobody is
 /// told anything.
-fn pair() -> (Server, Server, String) {
+pub(crate) fn pair() -> (Server, Server, String) {
     let database = Postgres::shared();
     let url = database.fresh();
     let name = url.rsplit('/').next().unwrap();
