@@ -15,6 +15,7 @@ pub(crate) mod panics;
 mod room;
 pub(crate) mod scheduler;
 pub(crate) mod signal;
+pub(crate) mod stacks;
 pub(crate) mod stats;
 pub(crate) mod wait;
 pub(crate) mod watchdog;

@@ -27,6 +27,16 @@ pub fn memory() -> u64 {
     group.chain(machine).min().unwrap_or(MEMORY)
 }
 
+/// Mappings of memory a process may have, if the machine does not tell.
+const MAPPINGS: usize = 65_530;
+
+/// Mappings of memory this process may have.
+pub fn mappings() -> usize {
+    let told = fs::read_to_string("/proc/sys/vm/max_map_count");
+    let told = told.ok().and_then(|told| told.trim().parse().ok());
+    told.unwrap_or(MAPPINGS)
+}
+
 /// `MemTotal` of `/proc/meminfo`.
 fn total_of(meminfo: &str) -> Option<u64> {
     let line = meminfo

@@ -135,6 +135,7 @@ fn own_hosts(config: &Config) -> OwnHosts {
 fn executor_config(config: &Config) -> ExecutorConfig {
     ExecutorConfig {
         cache_bytes: config.script_cache,
+        mappings: node::machine::mappings(),
         ..ExecutorConfig::with_workers(config.workers)
     }
 }

@@ -45,6 +45,8 @@ mod runs;
 mod schedules;
 #[path = "e2e/sign_in.rs"]
 mod sign_in;
+#[path = "e2e/stacks.rs"]
+mod stacks;
 #[path = "e2e/stopping.rs"]
 mod stopping;
 #[path = "e2e/storage.rs"]

@@ -27,9 +27,11 @@ use crate::language::compile::Compiler;
 use crate::language::compile::trees::Keep;
 use crate::language::program::Program;
 use crate::sandbox::context::Services;
+use crate::sandbox::coroutine::free_address_space;
 use crate::sandbox::defect::panicked_aside;
 use crate::sandbox::fault::install_fault_handler;
 use crate::sandbox::meter;
+use crate::sandbox::stacks::Stacks;
 use crate::sandbox::stats::{ExecutorStats, WorkerLoad};
 use crate::sandbox::watchdog::Heartbeat;
 use crate::sdk::state;
@@ -46,6 +48,8 @@ pub struct ExecutorConfig {
     pub cache_bytes: u64,
     /// How long a script may run before others get a turn.
     pub slice: Duration,
+    /// Mappings the kernel lets a process have (`vm.max_map_count`): each stack takes two.
+    pub mappings: usize,
 }
 
 impl ExecutorConfig {
@@ -55,6 +59,7 @@ impl ExecutorConfig {
             workers,
             cache_bytes: 64 << 20,
             slice: Duration::from_micros(250),
+            mappings: 65_530,
         }
     }
 }
@@ -87,6 +92,7 @@ pub struct LocalExecutor {
     clock: SharedClock,
     memory: Arc<Memory>,
     pub(super) leaks: Arc<Leaks>,
+    stacks: Arc<Stacks>,
     slice: Duration,
     cache_hits: AtomicU64,
     cache_misses: AtomicU64,
@@ -131,6 +137,7 @@ impl LocalExecutor {
             clock,
             memory,
             leaks: Arc::default(),
+            stacks: Stacks::new(free_address_space(), config.mappings),
             slice: config.slice,
             cache_hits: AtomicU64::new(0),
             cache_misses: AtomicU64::new(0),
@@ -162,7 +169,7 @@ impl LocalExecutor {
                 clock: Arc::clone(&self.clock),
                 memory: Arc::clone(&self.memory),
             },
-            Arc::clone(&self.leaks),
+            (Arc::clone(&self.leaks), Arc::clone(&self.stacks)),
             self.slice,
         );
         tokio::task::spawn_local(Rc::clone(&worker.scheduler).grant());

@@ -1,6 +1,6 @@
 //! One worker thread's share of the executor: its engine, its stacks, its turns.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +13,10 @@ use tokio::sync::Notify;
 use super::leaks::Leaks;
 use super::scopes::Scopes;
 use crate::sandbox::context::Services;
-use crate::sandbox::coroutine::{Stack, stack_bytes};
+use crate::sandbox::coroutine::Stack;
 use crate::sandbox::meter::give_back;
 use crate::sandbox::scheduler::Scheduler;
+use crate::sandbox::stacks::Stacks;
 use crate::sandbox::stats::WorkerLoad;
 use crate::sandbox::watchdog::Heartbeat;
 
@@ -38,6 +39,10 @@ pub(super) struct Worker {
     pub(super) slice: Duration,
     pub(super) scopes: Scopes,
     stacks: RefCell<Vec<Stack>>,
+    /// What bounds the stacks of all workers.
+    most: Arc<Stacks>,
+    /// There was none for the last script that asked.
+    crowded: Cell<bool>,
     /// Told when a run has ended that used much memory.
     pub(super) freed_much: Notify,
     /// What runs of all workers have left.
@@ -51,7 +56,7 @@ impl Worker {
         load: Arc<WorkerLoad>,
         heartbeat: Arc<Heartbeat>,
         services: Services,
-        leaks: Arc<Leaks>,
+        (leaks, most): (Arc<Leaks>, Arc<Stacks>),
         slice: Duration,
     ) -> Rc<Self> {
         Rc::new(Self {
@@ -64,6 +69,8 @@ impl Worker {
             slice,
             scopes: Scopes::default(),
             stacks: RefCell::default(),
+            most,
+            crowded: Cell::new(false),
             freed_much: Notify::new(),
             leaks,
         })
@@ -71,20 +78,39 @@ impl Worker {
 
     /// A stack for a script that may allocate `memory` bytes.
     pub(super) fn stack(&self, memory: u64) -> Result<Stack, ScriptError> {
-        let bytes = stack_bytes(memory);
-        let usual = bytes == stack_bytes(0);
-        let pooled = usual.then(|| self.stacks.borrow_mut().pop()).flatten();
-        let stack = pooled.map_or_else(|| Stack::new(bytes), Ok);
-        stack.map_err(|error| {
-            tracing::error!(%error, "cannot map a stack; raise vm.max_map_count");
-            ScriptError::new(ScriptErrorKind::Overloaded, "the server has no stack left")
-        })
+        let bytes = self.most.bytes_for(memory);
+        if bytes == self.most.usual()
+            && let Some(pooled) = self.stacks.borrow_mut().pop()
+        {
+            return Ok(pooled);
+        }
+        let mapped = self.most.take(bytes).map(Stack::new);
+        let was_crowded = self.crowded.replace(!matches!(mapped, Some(Ok(_))));
+        match mapped {
+            Some(Ok(stack)) => Ok(stack),
+            failed => {
+                if !was_crowded {
+                    let error = failed.and_then(Result::err);
+                    tracing::warn!(
+                        ?error,
+                        "no room for another stack: scripts that cannot begin are refused; raise \
+                         vm.max_map_count or the limit of the address space"
+                    );
+                }
+                Err(ScriptError::new(
+                    ScriptErrorKind::Overloaded,
+                    "the server has no stack left for another script: too many run or wait at \
+                     this moment; try again",
+                ))
+            }
+        }
     }
 
     /// Takes back the stack of a script that has ended.
     pub(super) fn recycle(&self, mut stack: Stack, operations: u64) {
         let mut stacks = self.stacks.borrow_mut();
-        if stacks.len() < POOLED_STACKS && stack.is_usual() {
+        let usual = stack.bytes() == self.most.usual();
+        if stacks.len() < POOLED_STACKS && usual && !self.most.is_scarce() {
             if operations > COOL_AFTER_OPERATIONS {
                 stack.cool();
             }

@@ -26,36 +26,43 @@ use corosensei::{CoroutineResult, Yielder};
 use super::defect::Defect;
 use super::meter::unmetered;
 use super::signal::{Resumed, Yielded};
+use super::stacks::Place;
 
-/// Address space of one stack, at least; only touched pages cost memory.
-const STACK_BYTES: usize = 256 << 20;
-/// Address space for each byte a script may allocate: dropping the most deeply nested values it can
-/// make of it (functions that capture functions) takes 2.3.
-const STACK_PER_BYTE: u64 = 4;
 /// A stack that grew beyond this gives pages back when its script ends.
 const KEPT_BYTES: usize = 256 << 10;
 /// What it keeps then.
 const WARM_BYTES: usize = 64 << 10;
 
-/// Address space of a stack whose script may allocate `memory` bytes.
-pub(crate) fn stack_bytes(memory: u64) -> usize {
-    let wanted = memory.saturating_mul(STACK_PER_BYTE);
-    let wanted = usize::try_from(wanted).unwrap_or(usize::MAX / 2);
-    wanted.next_multiple_of(page_size()).max(STACK_BYTES)
+/// Most of the address space in one piece that is free, about: the largest power of two.
+pub(crate) fn free_address_space() -> usize {
+    const LARGEST: u32 = 46;
+    const SMALLEST: u32 = 24;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    let is_free = |size: &usize| {
+        // SAFETY: a fresh anonymous mapping at an address the kernel chooses, which nobody can touch
+        // and which is taken away at once.
+        unsafe {
+            let at = libc::mmap(ptr::null_mut(), *size, libc::PROT_NONE, flags, -1, 0);
+            at != libc::MAP_FAILED && libc::munmap(at, *size) == 0
+        }
+    };
+    let mut sizes = (SMALLEST..=LARGEST).rev().map(|bits| 1_usize << bits);
+    sizes.find(is_free).unwrap_or_default()
 }
 
 /// A stack with a guard page.
 pub(crate) struct Stack {
     lowest: NonNull<u8>,
     length: usize,
+    place: Place,
 }
 
 impl Stack {
-    /// Maps a new stack of [`stack_bytes`]. Fails when the process has too many mappings
-    /// (`vm.max_map_count`), or no address space left.
-    pub(crate) fn new(bytes: usize) -> io::Result<Self> {
+    /// Maps a new stack. Fails when the process has too many mappings (`vm.max_map_count`), or no
+    /// address space left.
+    pub(crate) fn new(place: Place) -> io::Result<Self> {
         let page = page_size();
-        let length = bytes + page;
+        let length = place.bytes() + page;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK;
         // SAFETY: a fresh anonymous mapping at an address the kernel chooses.
         let at = unsafe {
@@ -72,7 +79,11 @@ impl Stack {
             return Err(io::Error::last_os_error());
         }
         let lowest = NonNull::new(at.cast::<u8>()).ok_or_else(io::Error::last_os_error)?;
-        let stack = Self { lowest, length };
+        let stack = Self {
+            lowest,
+            length,
+            place,
+        };
         // SAFETY: both calls stay inside the mapping just made. Huge pages would make every small
         // script cost 2 MiB; the advice may fail on kernels without them, which is fine.
         let guarded = unsafe {
@@ -86,9 +97,9 @@ impl Stack {
         }
     }
 
-    /// Whether it is one for any script with the usual limits.
-    pub(crate) fn is_usual(&self) -> bool {
-        self.length == STACK_BYTES + page_size()
+    /// Bytes of it, without the guard page.
+    pub(crate) fn bytes(&self) -> usize {
+        self.place.bytes()
     }
 
     /// Gives back the pages of a stack that grew large; the top stays warm.
@@ -260,10 +271,16 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
+    use crate::sandbox::stacks::Stacks;
+
+    fn new_stack() -> Stack {
+        let stacks = Stacks::new(free_address_space(), 65_530);
+        Stack::new(stacks.take(stacks.usual()).unwrap()).unwrap()
+    }
 
     #[test]
     fn it_suspends_resumes_and_gives_its_stack_back() {
-        let mut one = Coroutine::new(Stack::new(STACK_BYTES).unwrap(), || {
+        let mut one = Coroutine::new(new_stack(), || {
             assert!(matches!(suspend(Yielded::Preempted), Resumed::Go));
             7
         });
@@ -282,7 +299,7 @@ mod tests {
     #[test]
     fn interleaved_coroutines_keep_their_own_yielders() {
         let start = |n: i32| {
-            Coroutine::new(Stack::new(STACK_BYTES).unwrap(), move || {
+            Coroutine::new(new_stack(), move || {
                 let mut sum = 0;
                 for i in 0..n {
                     suspend(Yielded::Preempted);
@@ -302,8 +319,7 @@ mod tests {
 
     #[test]
     fn a_panic_stays_inside_and_the_next_script_runs() {
-        let mut bad =
-            Coroutine::<()>::new(Stack::new(STACK_BYTES).unwrap(), || panic!("on purpose"));
+        let mut bad = Coroutine::<()>::new(new_stack(), || panic!("on purpose"));
         assert!(matches!(bad.resume(Resumed::Go), Step::Panicked(_)));
         let mut good = Coroutine::new(bad.into_stack(), || 1);
         assert!(matches!(good.resume(Resumed::Go), Step::Done(1)));
@@ -319,7 +335,7 @@ mod tests {
         }
         let dropped = Rc::new(Cell::new(false));
         let flag = Flag(Rc::clone(&dropped));
-        let mut waiting = Coroutine::new(Stack::new(STACK_BYTES).unwrap(), move || {
+        let mut waiting = Coroutine::new(new_stack(), move || {
             let _flag = flag;
             suspend(Yielded::Preempted);
         });
