@@ -1,0 +1,1 @@
+import"./D6I-ej96.js";import{F as e,L as t,O as n,bt as r,tt as i}from"./Dtd26xAQ.js";var a=t(`<dl class="card svelte-1al47x1"><!></dl>`);function o(t,o){var s=a(),c=i(s);n(c,()=>o.children),r(s),e(t,s)}export{o as t};

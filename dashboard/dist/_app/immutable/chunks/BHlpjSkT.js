@@ -1,0 +1,1 @@
+import"./D6I-ej96.js";import{F as e,L as t,O as n,S as r,X as i,bt as a,i as o,tt as s,x as c}from"./Dtd26xAQ.js";var l=t(`<span><!></span>`);function u(t,u){let d=o(u,`tone`,3,`plain`);var f=l(),p=s(f);n(p,()=>u.children),a(f),i(()=>c(f,1,r(d()),`svelte-eex7hx`)),e(t,f)}export{u as t};

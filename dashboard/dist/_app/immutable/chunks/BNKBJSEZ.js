@@ -1,1 +1,0 @@
-import"./D6I-ej96.js";import{F as e,J as t,N as n,ft as r,j as i,p as a,pt as o,tt as s}from"./DyO7Mtdr.js";import{i as c,r as l}from"./CX71titz.js";var u=e(`<span class="number"> </span>`);function d(e,d){o(d,!0);var f=u(),p=s(f,!0);t((e,t)=>{a(f,`title`,`${e??``} bytes`),i(p,t)},[()=>c(d.value),()=>l(d.value)]),n(e,f),r()}export{d as t};

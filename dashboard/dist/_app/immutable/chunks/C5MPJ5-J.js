@@ -1,1 +1,0 @@
-import"./D6I-ej96.js";import{$ as e,E as t,F as n,J as r,N as i,b as a,i as o,vt as s,y as c}from"./DyO7Mtdr.js";var l=n(`<span><!></span>`);function u(n,u){let d=o(u,`tone`,3,`plain`);var f=l(),p=e(f);t(p,()=>u.children),s(f),r(()=>c(f,1,a(d()),`svelte-eex7hx`)),i(n,f)}export{u as t};

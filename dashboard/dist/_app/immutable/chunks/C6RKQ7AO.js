@@ -1,0 +1,1 @@
+import"./D6I-ej96.js";import{F as e,I as t,O as n,nt as r}from"./Dtd26xAQ.js";function i(i,a){var o=t(),s=r(o);n(s,()=>a.children),e(i,o)}export{i as t};

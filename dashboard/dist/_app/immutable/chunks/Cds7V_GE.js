@@ -1,0 +1,1 @@
+import"./D6I-ej96.js";import{F as e,L as t,N as n,X as r,h as i,ht as a,mt as o,rt as s}from"./Dtd26xAQ.js";import{n as c,t as l}from"./CD5wt8KA.js";var u=t(`<span class="number"> </span>`);function d(t,d){a(d,!0);var f=u(),p=s(f,!0);r((e,t)=>{i(f,`title`,`${e??``} bytes`),n(p,t)},[()=>c(d.value),()=>l(d.value)]),e(t,f),o()}export{d as t};

@@ -1,0 +1,1 @@
+import"./D6I-ej96.js";import{F as e,L as t,O as n,U as r,X as i,bt as a,h as o,tt as s}from"./Dtd26xAQ.js";var c=t(`<form role="search" class="svelte-15xbbo1"><!></form>`);function l(t,l){var u=c(),d=s(u);n(d,()=>l.children),a(u),i(()=>o(u,`aria-label`,l.label)),r(`submit`,u,e=>e.preventDefault()),e(t,u)}export{l as t};

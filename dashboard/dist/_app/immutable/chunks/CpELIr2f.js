@@ -1,1 +1,0 @@
-import{H as e,at as t,st as n}from"./DyO7Mtdr.js";var r=new class{#e=n(null);get asked(){return e(this.#e)}set asked(e){t(this.#e,e)}#t=null;ask(e){return this.settle(!1),this.asked=e,new Promise(e=>this.#t=e)}settle(e){this.#t?.(e),this.#t=null,this.asked=null}};export{r as t};

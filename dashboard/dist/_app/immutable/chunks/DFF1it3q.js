@@ -1,0 +1,1 @@
+import{W as e,lt as t,st as n}from"./Dtd26xAQ.js";var r=new class{#e=t(null);get asked(){return e(this.#e)}set asked(e){n(this.#e,e)}#t=null;ask(e){return this.settle(!1),this.asked=e,new Promise(e=>this.#t=e)}settle(e){this.#t?.(e),this.#t=null,this.asked=null}};export{r as t};

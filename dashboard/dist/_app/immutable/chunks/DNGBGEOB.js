@@ -1,0 +1,1 @@
+import"./BKDOKHjl.js";

@@ -1,1 +1,0 @@
-import"./_iJ6q8iB.js";

@@ -1,0 +1,1 @@
+import{wt as e}from"../chunks/Dtd26xAQ.js";import{i as t,t as n}from"../chunks/Bua2HPbh.js";import{t as r}from"../chunks/C6RKQ7AO.js";var i=e({load:()=>a}),a=async({params:e,depends:r})=>{r(`picloud:app`);let{data:i,tag:a}=await t(n.GET(`/api/v1/apps/{app}`,{params:{path:e}}));return{app:i,appTag:a}};export{r as component,i as universal};

@@ -1,0 +1,1 @@
+import{wt as e}from"../chunks/Dtd26xAQ.js";import{n as t,t as n}from"../chunks/Bua2HPbh.js";import{t as r}from"../chunks/C6RKQ7AO.js";var i=e({load:()=>a}),a=async()=>({document:await t(n.GET(`/api/v1/openapi.json`))});export{r as component,i as universal};
