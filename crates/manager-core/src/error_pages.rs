@@ -23,7 +23,7 @@ pages! {
     "expectation_failed" "head_too_large" "head_unreadable" "idempotency_key_reused" "internal" "invalid_json"
     "invalid_query" "invalid_release" "invalid_routes" "invalid_triggers" "invalid_value"
     "limit_out_of_range"
-    "method_not_allowed" "no_app" "no_owner" "no_route" "not_found" "not_live"
+    "method_not_allowed" "no_app" "no_owner" "no_route" "not_found" "not_live" "not_waiting"
     "outbox_full" "overloaded"
     "precondition_failed" "release_too_large" "run_ended" "scope_required" "script_busy" "script_failed"
     "script_limit" "script_timeout" "setup_token_wrong" "sign_in_failed" "storage_full" "thrown" "token_required"

@@ -2,7 +2,9 @@
 //! shapes the answer.
 
 pub(crate) mod apps;
+pub(crate) mod by_hand;
 pub(crate) mod dead_letters;
+pub(crate) mod deliveries;
 pub(crate) mod domains;
 pub(crate) mod env;
 pub(crate) mod event_tail;
@@ -11,6 +13,7 @@ pub(crate) mod executions;
 pub(crate) mod logs;
 pub(crate) mod modules;
 mod payload;
+pub(crate) mod queues;
 pub(crate) mod releases;
 pub(crate) mod routes;
 pub(crate) mod runs;

@@ -17,8 +17,9 @@ use utoipa_axum::routes;
 use crate::auth::{Decided, Decision};
 use crate::error::invalid_query;
 use crate::handlers::{
-    apps, dead_letters, domains, env, event_tail, events, executions, logs, modules, releases,
-    routes as route_list, runs, scripts, sessions, setup, storage, system, tokens, triggers,
+    apps, by_hand, dead_letters, deliveries, domains, env, event_tail, events, executions, logs,
+    modules, queues, releases, routes as route_list, runs, scripts, sessions, setup, storage,
+    system, tokens, triggers,
 };
 use crate::manager::Manager;
 use crate::openapi;
@@ -53,15 +54,20 @@ where
 }
 
 macro_rules! operations {
-    ($described:expr; $($handler:path),+ $(,)?) => {{
-        let mut all = Operations::new($described);
-        $(all.add(decision($handler), routes!($handler));)+
-        all
-    }};
+    ($all:expr; $($handler:path),+ $(,)?) => {
+        $($all.add(decision($handler), routes!($handler));)+
+    };
 }
 
 fn all(described: Described) -> Operations {
-    operations![described;
+    let mut all = Operations::new(described);
+    of_apps(&mut all);
+    of_events(&mut all);
+    all
+}
+
+fn of_apps(all: &mut Operations) {
+    operations![all;
         setup::state,
         setup::create_owner,
         sessions::sign_in,
@@ -98,18 +104,6 @@ fn all(described: Described) -> Operations {
         modules::get,
         route_list::list,
         route_list::preview,
-        triggers::list,
-        triggers::preview,
-        events::deliveries,
-        events::queues,
-        events::get,
-        event_tail::tail,
-        dead_letters::list,
-        dead_letters::get,
-        dead_letters::replay,
-        dead_letters::replay_many,
-        dead_letters::delete,
-        dead_letters::purge,
         env::list,
         env::set,
         env::delete,
@@ -120,7 +114,34 @@ fn all(described: Described) -> Operations {
         system::instance,
         system::audit,
         system::document,
-    ]
+    ];
+}
+
+fn of_events(all: &mut Operations) {
+    operations![all;
+        triggers::list,
+        triggers::preview,
+        triggers::pause,
+        triggers::resume,
+        by_hand::fire,
+        deliveries::list,
+        deliveries::get,
+        deliveries::run,
+        deliveries::delay,
+        deliveries::cancel,
+        deliveries::purge,
+        queues::list,
+        queues::get,
+        queues::send,
+        events::get,
+        event_tail::tail,
+        dead_letters::list,
+        dead_letters::get,
+        dead_letters::replay,
+        dead_letters::replay_many,
+        dead_letters::delete,
+        dead_letters::purge,
+    ];
 }
 
 impl Operations {

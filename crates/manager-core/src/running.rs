@@ -9,9 +9,10 @@ use std::sync::Arc;
 use axum::response::Response;
 use bytes::Bytes;
 use http::request::Parts;
-use shared::api::{RunRequest, RunResult, ValidateRequest, Validation};
+use shared::api::{RunHttp, RunRequest, RunResult, ValidateRequest, Validation};
 use shared::error::{Kind, code};
 use shared::id::ContentHash;
+use shared::invocation::HttpInput;
 use shared::limits::fixed;
 use shared::name::ScriptName;
 use shared::script_error::Severity;
@@ -21,7 +22,7 @@ use store::deployment::{self, Deployment};
 
 use crate::auth::{CanDeploy, CanInvoke, InApp};
 use crate::error::{ApiError, ApiResult};
-use crate::manager::Manager;
+use crate::manager::{Manager, PeerInfo};
 
 async fn load(manager: &Manager, app: &AppRow) -> ApiResult<Deployment> {
     let id = app.id;
@@ -100,6 +101,11 @@ pub(crate) async fn validate(
         ok: diagnostics.iter().all(|d| d.severity != Severity::Error),
         diagnostics,
     })
+}
+
+/// The request a caller describes.
+pub(crate) fn described(request: RunHttp, app: &AppRow, peer: &PeerInfo) -> ApiResult<HttpInput> {
+    input::described(request, app, peer)
 }
 
 /// Runs a draft, or what is served, with the request the caller describes.

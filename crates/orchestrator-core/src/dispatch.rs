@@ -9,6 +9,7 @@ mod cron;
 mod judge;
 mod nodes;
 mod parts;
+mod pauses;
 mod plan;
 mod settling;
 mod state;
@@ -130,14 +131,23 @@ impl State {
                 if self.plan.holds(delivery.seq) {
                     // It was looked up before it was told of, and its place taken once more.
                     self.parts.store.handover().release(&delivery.line());
-                } else if let Some(back) = self.plan.add_new(*delivery, now) {
-                    self.settling.back(back);
+                } else {
+                    let line = delivery.line();
+                    if let Some(back) = self.plan.add_new(*delivery, now) {
+                        self.settling.back(back);
+                    }
+                    self.hold_back(&line);
                 }
             }
-            Event::Notice(Notice::Waiting { line, due_at, .. }) => {
+            Event::Notice(Notice::Waiting { line, due_at, .. } | Notice::Due { line, due_at }) => {
+                let starts = !self.waiting.pauses.hold(&line);
                 self.waiting.expect(line, due_at);
-                self.concerns_others(Fact::Waits);
+                if starts {
+                    self.concerns_others(Fact::Waits);
+                }
             }
+            Event::Notice(Notice::Paused(line, paused)) => self.paused(line, paused),
+            Event::Notice(Notice::Pauses) => self.waiting.pauses.want(),
             Event::Notice(Notice::Removed(app)) => self.waiting.forget(app),
             Event::Notice(Notice::Unsure(doubt)) => self.concerns_others(Fact::Doubt(doubt)),
             Event::Notice(Notice::Activated(woken)) => {
@@ -152,13 +162,15 @@ impl State {
                 self.look();
             }
             Event::Notice(Notice::Unheard) => self.look(),
-            // The catalog hears of it by itself.
-            Event::Notice(Notice::Raised(_)) => {}
+            // The catalog hears of it by itself, what is cancelled is only counted, and what was
+            // withdrawn is a lapse.
+            Event::Notice(Notice::Raised(_) | Notice::Cancelled { .. } | Notice::Withdrawn) => {}
             Event::Finished(finished) => self.finished(*finished, now),
             Event::Settled(settled) => self.settled(settled, now),
             Event::Claimed(claimed) => self.claimed(claimed, now),
             Event::Cron(fired) => self.fired(fired),
             Event::Nodes(seen) => self.seen(seen, now),
+            Event::Pauses(read) => self.pauses_read(read),
             Event::Broken(step) => self.broken = Some(step),
         }
     }
@@ -187,6 +199,8 @@ impl State {
         let now = self.now();
         self.watch_clock(now);
         self.poll();
+        self.read_pauses();
+        self.resume(now);
         self.plan.wake(now);
         self.start_attempts(now);
         self.start_settling(now);
@@ -214,7 +228,11 @@ impl State {
             self.parts.config.concurrency
         };
         let live = self.parts.catalog.live();
+        let pauses = &self.waiting.pauses;
         let limit = |app: AppId, trigger: &str| {
+            if pauses.hold_trigger(app, trigger) {
+                return 0;
+            }
             let app = live.app(app);
             let trigger = app.and_then(|app| app.triggers.get(trigger));
             trigger.map_or(shared::trigger::DEFAULT_CONCURRENCY, |t| {

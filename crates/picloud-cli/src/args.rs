@@ -85,11 +85,8 @@ pub(crate) enum Command {
     /// Queues of an app
     #[command(subcommand)]
     Queues(queues::Queues),
-    /// Events that wait for their handlers
-    #[command(subcommand)]
-    Deliveries(queues::Deliveries),
-    /// What becomes of events
-    #[command(subcommand)]
+    /// Events: what waits for its handler, and what became of one
+    #[command(subcommand, visible_alias = "deliveries")]
     Events(events::Events),
     /// Events that were given up
     #[command(subcommand, visible_alias = "dlq")]
@@ -156,7 +153,6 @@ impl Command {
             Self::Triggers(command) => triggers::run(context, command),
             Self::Cron(command) => triggers::cron(context, command),
             Self::Queues(command) => queues::run(context, command),
-            Self::Deliveries(command) => queues::deliveries(context, command),
             Self::Events(command) => events::run(context, command),
             Self::DeadLetters(command) => dead_letters::run(context, command),
             Self::Apps(command) => apps::run(context, command),

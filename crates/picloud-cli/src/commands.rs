@@ -1,6 +1,7 @@
 //! The commands.
 
 pub(crate) mod apps;
+mod by_hand;
 pub(crate) mod check;
 pub(crate) mod dead_letters;
 pub(crate) mod deploy;
@@ -23,3 +24,4 @@ pub(crate) mod setup;
 pub(crate) mod system;
 pub(crate) mod tokens;
 pub(crate) mod triggers;
+pub(crate) mod waiting;

@@ -7,6 +7,8 @@ mod any_bytes;
 mod big_releases;
 #[path = "e2e/budgets.rs"]
 mod budgets;
+#[path = "e2e/by_hand.rs"]
+mod by_hand;
 #[path = "e2e/caught.rs"]
 mod caught;
 #[path = "e2e/dashboard.rs"]
@@ -35,6 +37,8 @@ mod killed;
 mod metrics;
 #[path = "e2e/order.rs"]
 mod order;
+#[path = "e2e/pausing.rs"]
+mod pausing;
 #[path = "e2e/reads.rs"]
 mod reads;
 #[path = "e2e/recorded.rs"]

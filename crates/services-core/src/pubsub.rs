@@ -1,7 +1,7 @@
 //! `pubsub`: messages for everybody who asked for their topic.
 //!
 //! Store: `outbox.rs`.
-//! API: `events::deliveries`.
+//! API: `deliveries::list`.
 //! pic: `events.rs`.
 
 use shared::event::Destination;

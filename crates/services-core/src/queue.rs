@@ -1,7 +1,7 @@
 //! `queue`: messages that are handled one by one, each by one consumer.
 //!
 //! Store: `outbox.rs`.
-//! API: `events::queues`.
+//! API: `queues::list`.
 //! pic: `queues.rs`.
 
 use shared::event::limits::EFFECTS;

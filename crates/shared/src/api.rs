@@ -43,14 +43,16 @@ mod observe;
 mod people;
 pub(crate) mod releases;
 mod runs;
+mod waiting;
 
 pub use apps::{
     App, AppStorage, ClaimDomainRequest, CreateAppRequest, Domain, EnvVar, MatchRequest,
     MatchResult, Route, ServiceStorage, SetEnvRequest, SetStorageRequest, UpdateAppRequest,
 };
 pub use events::{
-    Attempt, DeadLetter, DeadLetterDetail, Delivery, Event, Purged, Queue, ReplayManyRequest,
-    ReplayRequest, Replayed, ReplayedMany, SchedulePreview, SchedulePreviewRequest, Trigger,
+    Attempt, DeadLetter, DeadLetterDetail, Event, Purged, ReplayManyRequest, ReplayRequest,
+    Replayed, ReplayedMany, RunTriggerRequest, SchedulePreview, SchedulePreviewRequest, Trigger,
+    TriggerRequest, TriggerState,
 };
 pub use observe::{Execution, ExecutionDetail, LogEntry, System, TimeZones};
 pub use people::{
@@ -63,3 +65,7 @@ pub use releases::{
     Version, VersionDetail,
 };
 pub use runs::{RunHttp, RunRequest, RunResponse, RunResult, ValidateRequest, Validation};
+pub use waiting::{
+    Cancelled, DelayRequest, Delivery, DeliveryDetail, Queue, QueueDetail, QueueStates,
+    SendRequest, SentEvent,
+};

@@ -17,6 +17,26 @@ pub(crate) fn announce(conn: &mut dyn Conn, raised: Raised) -> Result<(), StoreE
     notify(conn, SERVED_CHANNEL, &format!("{app} {number}"))
 }
 
+/// What is told with the name of the process that tells: lines were paused, or go on.
+pub(crate) const PAUSED: &str = "paused";
+/// Deliveries were taken out of processes' hands.
+pub(crate) const WITHDRAWN: &str = "withdrawn";
+
+/// Lets the commit tell the other processes something, and who tells, so that a process does not
+/// follow itself.
+pub(crate) fn tell_others(
+    conn: &mut dyn Conn,
+    channel: &str,
+    what: &str,
+) -> Result<(), StoreError> {
+    let own = conn.handover().map(|handover| handover.node().to_string());
+    notify(
+        conn,
+        channel,
+        &format!("{} {what}", own.unwrap_or_default()),
+    )
+}
+
 /// Lets the commit tell the processes that share the database something. With SQLite there are none.
 pub(crate) fn notify(conn: &mut dyn Conn, channel: &str, what: &str) -> Result<(), StoreError> {
     if conn.dialect() == Dialect::Postgres {

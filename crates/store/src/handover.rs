@@ -145,14 +145,7 @@ impl Handover {
 
     /// A delivery has left an app's outbox.
     pub fn settled(&self, app: AppId, bytes: u64) {
-        let mut state = self.lock();
-        if let Some(backlog) = state.backlog.get_mut(&app) {
-            backlog.rows = backlog.rows.saturating_sub(1);
-            backlog.bytes = backlog.bytes.saturating_sub(bytes);
-            if backlog.rows == 0 {
-                state.backlog.remove(&app);
-            }
-        }
+        shrink(&mut self.lock(), app, 1, bytes);
     }
 
     /// What waits in an app's outbox: exact where one process uses the database.
@@ -202,21 +195,21 @@ impl Handover {
         state.lease.renewed(at);
     }
 
-    /// Whether what is held may be worked on: the lease was never over while something was held, and
-    /// is good for a while yet.
+    /// Whether what is held may be worked on: nothing of it was withdrawn, the lease was never over
+    /// while something was held, and is good for a while yet.
     pub fn holds(&self) -> bool {
-        if !self.shared {
-            return true;
-        }
         let mut state = self.lock();
+        if !self.shared {
+            return state.lease.lapse().is_none();
+        }
         let held = state.memory.taken() > 0;
         let now = Steady::now();
         state.lease.look(held, now);
         state.lease.is_good(now.plus(MARGIN))
     }
 
-    /// Whether the lease was over while something was held: another process may have taken that over,
-    /// and nothing of it is begun until it has been looked up. The reason to look, if there is one.
+    /// Whether the lease was over while something was held, or something was withdrawn: others may have
+    /// that, and nothing is begun until it has been looked up. The reason to look, if there is one.
     pub fn lapse(&self) -> Option<Lapse> {
         let mut state = self.lock();
         let held = state.memory.taken() > 0;
@@ -290,6 +283,12 @@ impl Handover {
         state.certain = state.certain.max(of);
     }
 
+    /// Another process has taken deliveries out of this one's hands.
+    pub(crate) fn withdrawn(&self) {
+        self.lock().lease.withdrawn();
+        self.tell(Notice::Withdrawn);
+    }
+
     /// Tells the dispatcher something that no transaction noted.
     pub(crate) fn tell(&self, notice: Notice) {
         if let Some(dispatcher) = &self.lock().dispatcher {
@@ -360,6 +359,15 @@ impl Handover {
                 state.counted.remove(app);
                 state.memory.forget(*app);
             }
+            Notice::Cancelled { app, rows, bytes } => {
+                if sure {
+                    shrink(state, *app, *rows, *bytes);
+                }
+                return false;
+            }
+            // Before the dispatcher can start one more of them.
+            Notice::Withdrawn if committed != Some(false) => state.lease.withdrawn(),
+            Notice::Paused(line, true) if sure => state.memory.wait(line),
             Notice::Raised(raised) => {
                 if committed != Some(false) {
                     self.news.tell(*raised);
@@ -373,6 +381,17 @@ impl Handover {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn shrink(state: &mut State, app: AppId, rows: u64, bytes: u64) {
+    let Some(backlog) = state.backlog.get_mut(&app) else {
+        return;
+    };
+    backlog.rows = backlog.rows.saturating_sub(rows);
+    backlog.bytes = backlog.bytes.saturating_sub(bytes);
+    if backlog.rows == 0 {
+        state.backlog.remove(&app);
     }
 }
 

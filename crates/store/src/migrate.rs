@@ -33,6 +33,7 @@ const MIGRATIONS: &[Migration] = migrations![
     8 "0008_one_default_app",
     9 "0009_keys_of_events",
     10 "0010_storage",
+    11 "0011_paused",
 ];
 
 /// The newest schema this program knows.

@@ -8,6 +8,7 @@ use shared::trigger::CronSource;
 
 use crate::conn::Conn;
 use crate::error::StoreError;
+use crate::outbox::line::SCHEDULE_LANE;
 use crate::outbox::{Event, Tick, tell};
 use crate::row::Row;
 use crate::text::{json, to_json};
@@ -15,8 +16,6 @@ use crate::triggers;
 
 /// A schedule with no time left.
 const NEVER: Timestamp = Timestamp(i64::MAX);
-/// The runs of one schedule are one lane; its name is the trigger's.
-const LANE: &str = "schedule";
 
 /// A schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -213,7 +212,7 @@ pub fn fire(conn: &mut dyn Conn, row: &ScheduleRow, now: Timestamp) -> Result<Fi
             fired.skipped += 1;
             continue;
         }
-        let lane = (row.overlap != Overlap::Allow || one.missed).then_some(LANE);
+        let lane = (row.overlap != Overlap::Allow || one.missed).then_some(SCHEDULE_LANE);
         let tick = Tick {
             schedule: &row.schedule,
             timezone: &row.timezone,
@@ -251,7 +250,7 @@ fn is_busy(conn: &mut dyn Conn, row: &ScheduleRow) -> Result<bool, StoreError> {
         &[
             row.app.as_bytes().into(),
             row.key.as_str().into(),
-            LANE.into(),
+            SCHEDULE_LANE.into(),
             (most as i64 - 1).into(),
         ],
     )?;

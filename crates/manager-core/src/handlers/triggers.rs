@@ -1,15 +1,20 @@
-//! Triggers: the list, and when a schedule would run.
+//! Triggers: the list, when a schedule would run, and pausing them.
 
 use std::collections::BTreeMap;
 
-use shared::api::{Page, SchedulePreview, SchedulePreviewRequest, Trigger};
+use shared::api::{
+    Page, SchedulePreview, SchedulePreviewRequest, Trigger, TriggerRequest, TriggerState,
+};
 use shared::clock::Timestamp;
-use shared::name::AppSlug;
+use shared::name::{AppSlug, QueueName};
 use shared::schedule::Schedule;
 use shared::trigger::{Source, TriggerSpec};
+use store::Conn;
+use store::apps::AppRow;
+use store::outbox::{self, Line, Paused};
 use store::schedules::{self, ScheduleRow};
 
-use crate::auth::{CanRead, InApp};
+use crate::auth::{CanDeploy, CanRead, InApp, audit};
 use crate::error::{ApiError, ApiResult};
 use crate::extract::Json;
 use crate::model::{active_snapshot, time};
@@ -22,7 +27,12 @@ fn runs(schedule: &Schedule, now: Timestamp) -> Vec<String> {
     next.into_iter().map(time).collect()
 }
 
-fn view(spec: TriggerSpec, rows: &BTreeMap<String, ScheduleRow>, now: Timestamp) -> Trigger {
+fn view(
+    spec: TriggerSpec,
+    rows: &BTreeMap<String, ScheduleRow>,
+    paused: &[Paused],
+    now: Timestamp,
+) -> Trigger {
     let key = spec.key();
     let row = rows.get(&key);
     let schedule = match &spec.source {
@@ -33,6 +43,10 @@ fn view(spec: TriggerSpec, rows: &BTreeMap<String, ScheduleRow>, now: Timestamp)
         next_run: row.and_then(|row| row.next_due_at).map(time),
         next_runs: schedule.map_or_else(Vec::new, |schedule| runs(&schedule, now)),
         skipped: row.map(|row| row.skipped),
+        paused_at: paused
+            .iter()
+            .find(|p| p.trigger == key)
+            .map(|p| time(p.since)),
         key,
         spec,
     }
@@ -50,14 +64,16 @@ fn view(spec: TriggerSpec, rows: &BTreeMap<String, ScheduleRow>, now: Timestamp)
             "next_runs": ["2026-02-02T05:00:00.000000Z", "2026-02-03T05:00:00.000000Z",
                 "2026-02-04T05:00:00.000000Z", "2026-02-05T05:00:00.000000Z",
                 "2026-02-06T05:00:00.000000Z"],
-            "skipped": 0}], "next_cursor": null}))))]
+            "skipped": 0, "paused_at": null}], "next_cursor": null}))))]
 pub(crate) async fn list(caller: InApp<CanRead>) -> ApiResult<Json<Page<Trigger>>> {
     let app = caller.app;
-    let (snapshot, schedules) = caller
+    let (snapshot, schedules, paused) = caller
         .manager
         .store()
         .read::<_, ApiError>(move |conn| {
-            Ok((active_snapshot(conn, &app)?, schedules::list(conn, app.id)?))
+            let schedules = schedules::list(conn, app.id)?;
+            let paused = outbox::paused(conn, app.id)?;
+            Ok((active_snapshot(conn, &app)?, schedules, paused))
         })
         .await?;
     let schedules = schedules.into_iter().map(|row| (row.key.clone(), row));
@@ -65,7 +81,9 @@ pub(crate) async fn list(caller: InApp<CanRead>) -> ApiResult<Json<Page<Trigger>
     let now = caller.manager.clock().now();
     let triggers = snapshot.triggers.into_iter();
     Ok(Json(Page {
-        items: triggers.map(|spec| view(spec, &schedules, now)).collect(),
+        items: triggers
+            .map(|spec| view(spec, &schedules, &paused, now))
+            .collect(),
         next_cursor: None,
     }))
 }
@@ -90,4 +108,88 @@ pub(crate) async fn preview(
     Ok(Json(SchedulePreview {
         next_runs: runs(&schedule, caller.manager.clock().now()),
     }))
+}
+
+pub(super) fn no_trigger() -> ApiError {
+    ApiError::not_found("the active release has no such trigger; its list tells their keys")
+}
+
+/// Pauses a trigger or lets it go on.
+async fn set_paused(
+    caller: InApp<CanDeploy>,
+    key: String,
+    paused: bool,
+) -> ApiResult<Json<TriggerState>> {
+    let (person, now) = (caller.principal, caller.manager.clock().now());
+    let (app, trigger) = (caller.app, key.clone());
+    let changed = caller
+        .manager
+        .store()
+        .write::<_, ApiError>(move |conn| {
+            // What is paused may go on after its trigger has gone.
+            if paused && !is_known(conn, &app, &trigger)? {
+                return Err(no_trigger());
+            }
+            let line = Line::new(app.id, trigger.as_str());
+            let changed = outbox::pause(conn, &line, paused, now)?;
+            if changed {
+                let action = if paused {
+                    "triggers.pause"
+                } else {
+                    "triggers.resume"
+                };
+                audit(
+                    conn,
+                    &person,
+                    now,
+                    action,
+                    &format!("{} {trigger}", app.slug),
+                )?;
+            }
+            Ok(changed)
+        })
+        .await?;
+    Ok(Json(TriggerState {
+        trigger: key,
+        paused,
+        changed,
+    }))
+}
+
+/// Whether a key is that of a trigger, or of a queue, which needs no consumer to be one.
+fn is_known(conn: &mut dyn Conn, app: &AppRow, key: &str) -> ApiResult<bool> {
+    let queue = key.strip_prefix("queue/");
+    if queue.is_some_and(|name| name.parse::<QueueName>().is_ok()) {
+        return Ok(true);
+    }
+    let snapshot = active_snapshot(conn, app)?;
+    Ok(snapshot.triggers.iter().any(|spec| spec.key() == key))
+}
+
+/// Pause a trigger or queue: what happens waits, and nothing of it is started. What runs goes on.
+#[utoipa::path(post, path = "/apps/{app}/triggers/pause", operation_id = "pauseTrigger",
+    tag = "triggers",
+    params(("app" = AppSlug, Path, description = "The app's name.")),
+    request_body(content = TriggerRequest, example = json!({"trigger": "queue/emails"})),
+    responses((status = 200, description = "It is paused.", body = TriggerState,
+        example = json!({"trigger": "queue/emails", "paused": true, "changed": true}))))]
+pub(crate) async fn pause(
+    caller: InApp<CanDeploy>,
+    Json(body): Json<TriggerRequest>,
+) -> ApiResult<Json<TriggerState>> {
+    set_paused(caller, body.trigger, true).await
+}
+
+/// Let a trigger or queue go on.
+#[utoipa::path(post, path = "/apps/{app}/triggers/resume", operation_id = "resumeTrigger",
+    tag = "triggers",
+    params(("app" = AppSlug, Path, description = "The app's name.")),
+    request_body(content = TriggerRequest, example = json!({"trigger": "queue/emails"})),
+    responses((status = 200, description = "It goes on.", body = TriggerState,
+        example = json!({"trigger": "queue/emails", "paused": false, "changed": true}))))]
+pub(crate) async fn resume(
+    caller: InApp<CanDeploy>,
+    Json(body): Json<TriggerRequest>,
+) -> ApiResult<Json<TriggerState>> {
+    set_paused(caller, body.trigger, false).await
 }

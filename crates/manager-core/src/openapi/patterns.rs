@@ -27,6 +27,7 @@ pub(super) const FORMATS: &[&str] = &[
     "last_used_at",
     "next_run",
     "oldest_at",
+    "paused_at",
     "started_at",
     "time",
     "updated_at",
@@ -42,6 +43,11 @@ pub(super) fn closed_sets() -> Vec<(&'static str, &'static str, Vec<&'static str
             vec!["script", "module", "route", "trigger"],
         ),
         ("System", "database", vec!["sqlite", "postgres"]),
+        (
+            "Delivery",
+            "state",
+            vec!["in_flight", "due", "delayed", "retrying", "unconsumed"],
+        ),
     ];
     for execution in ["Execution", "ExecutionDetail"] {
         sets.push((execution, "outcome", Completion::OUTCOMES.to_vec()));

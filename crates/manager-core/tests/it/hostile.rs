@@ -52,6 +52,24 @@ fn triggers() -> Value {
     Value::Array(all)
 }
 
+/// A body for each operation on events that takes one.
+fn event_bodies() -> Vec<(&'static str, Value)> {
+    vec![
+        ("delayDelivery", json!({"delay": "10m"})),
+        ("pauseTrigger", json!({"trigger": "queue/emails"})),
+        ("resumeTrigger", json!({"trigger": "queue/emails"})),
+        (
+            "runTrigger",
+            json!({"trigger": "queue/emails", "event": {"message": [1], "key": "k"}}),
+        ),
+        (
+            "sendMessage",
+            json!({"message": {"a": 1}, "key": "k", "delay": "1s", "idempotency_key": "i",
+                "attempts": 2}),
+        ),
+    ]
+}
+
 /// A good body for every operation that takes one.
 fn bodies() -> Vec<(&'static str, Value)> {
     let source = json!({"source": "1", "hash": null, "description": "d",
@@ -180,7 +198,7 @@ async fn send(world: &World, ask: Ask) {
 async fn bodies_of_the_wrong_shape() {
     let world = world().await;
     let mut sent = 0;
-    for (id, body) in bodies() {
+    for (id, body) in bodies().into_iter().chain(event_bodies()) {
         let all = operations();
         let operation = all
             .iter()

@@ -58,6 +58,8 @@ pub(crate) fn filled(path: &str) -> String {
         ("token", "tok_00000000000000000000000000000000"),
         ("domain", "shop.example.com"),
         ("dead_letter", "ded_00000000000000000000000000000000"),
+        ("delivery", "1"),
+        ("queue", "emails"),
         ("event", "evt_00000000000000000000000000000000"),
     ]
     .iter()

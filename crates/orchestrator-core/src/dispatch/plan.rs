@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use shared::clock::Timestamp;
 use shared::id::AppId;
 use shared::schedule::GRACE;
-use store::outbox::Delivery;
+use store::outbox::{Delivery, Line};
 
 /// Deliveries that ran when a process ended and may run at the same time again. One of them may be
 /// why it ended: the fewer run beside it, the fewer are under suspicion after the next time.
@@ -46,8 +46,8 @@ pub(crate) struct Plan {
     lanes: HashMap<Lane, InTime>,
     /// Lanes whose first waits in the database until then, so that nothing of them may be held.
     closed: HashMap<Lane, Timestamp>,
-    /// Those behind it, on their way back to the database.
-    returning: BTreeSet<i64>,
+    /// Those that are on their way back to the database: those behind it, and those of paused lines.
+    returning: BTreeMap<i64, Line>,
     /// What was taken again before its last attempt had left: its end was written, but not told yet.
     early: HashMap<i64, Delivery>,
     /// What waits for its time although this process holds it.
@@ -97,7 +97,7 @@ impl Plan {
             return None;
         }
         self.note(&delivery);
-        self.returning.insert(delivery.seq);
+        self.returning.insert(delivery.seq, delivery.line());
         Some(delivery)
     }
 
@@ -272,8 +272,44 @@ impl Plan {
         };
         let behind = self.lanes.remove(&lane).unwrap_or_default();
         self.closed.insert(lane, until);
-        self.returning.extend(behind.keys().map(|(_, seq)| seq));
-        behind.into_values().collect()
+        self.return_all(behind.into_values().collect())
+    }
+
+    fn return_all(&mut self, all: Vec<Delivery>) -> Vec<Delivery> {
+        let returning = all.iter().map(|delivery| (delivery.seq, delivery.line()));
+        self.returning.extend(returning);
+        all
+    }
+
+    /// Whether something of a line is on its way back to the database.
+    pub(crate) fn is_returning(&self, line: &Line) -> bool {
+        self.returning.values().any(|of| of == line)
+    }
+
+    /// Takes everything of a line out that is not running: the line is paused. It is on its way back
+    /// to the database.
+    pub(crate) fn hold_back(&mut self, line: &Line) -> Vec<Delivery> {
+        let is_of = |app: AppId, trigger: &str| app == line.app && trigger == line.trigger;
+        let delayed = self
+            .delayed
+            .extract_if(.., |_, d| is_of(d.app, &d.trigger))
+            .map(|(_, delivery)| delivery);
+        let mut all: Vec<Delivery> = delayed.collect();
+        let queue = self.apps.get_mut(&line.app);
+        if let Some(queue) = queue.and_then(|app| app.triggers.get_mut(&line.trigger)) {
+            all.extend(std::mem::take(&mut queue.waiting).into_values());
+        }
+        // A lane whose first is running stays.
+        for lane in all.iter().filter_map(lane_of).collect::<Vec<_>>() {
+            let behind = self.lanes.remove(&lane).unwrap_or_default();
+            all.extend(behind.into_values());
+        }
+        for ((app, trigger, _), behind) in &mut self.lanes {
+            if is_of(*app, trigger) {
+                all.extend(std::mem::take(behind).into_values());
+            }
+        }
+        self.return_all(all)
     }
 
     /// A delivery leaves this process's hands; the next of its lane may go. Whether it had a lane
@@ -288,7 +324,7 @@ impl Plan {
 
     fn leave_lane(&mut self, delivery: &Delivery, now: Timestamp) -> bool {
         self.forget(delivery.seq);
-        if self.returning.remove(&delivery.seq) {
+        if self.returning.remove(&delivery.seq).is_some() {
             return false;
         }
         let Some(lane) = lane_of(delivery) else {

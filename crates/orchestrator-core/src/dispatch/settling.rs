@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::clock::Timestamp;
 use store::StoreError;
-use store::outbox::{Delivery, Failed};
+use store::outbox::{Delivery, Failed, Stale};
 
 /// Ends in one transaction: many share a commit, and nobody waits for it long.
 const BATCH: usize = 512;
@@ -26,7 +26,7 @@ pub(super) struct Settling {
 pub(super) struct Settled {
     pub(super) done: Vec<Delivery>,
     pub(super) failed: Vec<Failed>,
-    pub(super) result: Result<u64, StoreError>,
+    pub(super) result: Result<Stale, StoreError>,
 }
 
 impl Settling {

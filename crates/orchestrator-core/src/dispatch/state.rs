@@ -5,6 +5,7 @@ mod attempts;
 mod claims;
 mod ends;
 mod others;
+mod paused;
 mod ticks;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tokio::sync::mpsc;
 
 use super::attempt::Finished;
 use super::parts::Dispatcher;
+use super::pauses::PausesRead;
 use super::plan::Plan;
 use super::{cron, nodes, settling, waiting};
 
@@ -27,6 +29,7 @@ pub(super) enum Event {
     Claimed(waiting::Claimed),
     Cron(cron::Fired),
     Nodes(nodes::Seen),
+    Pauses(PausesRead),
     /// A step of delivering has panicked: what it was to tell is never told.
     Broken(&'static str),
 }

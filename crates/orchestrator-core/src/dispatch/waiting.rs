@@ -14,6 +14,7 @@ use store::outbox::{self, Delivery, Due, Line};
 use store::triggers::PARKED;
 
 use super::parts::Dispatcher;
+use super::pauses::Pauses;
 
 /// Deliveries taken at once: a transaction for many, and no long one.
 pub(super) const CLAIM: usize = 256;
@@ -67,6 +68,8 @@ pub(super) struct Waiting {
     /// Lines with deliveries behind others with the same key, and when the first was due.
     blocked: HashMap<Line, Timestamp>,
     turns: Turns,
+    /// Lines of which nothing is taken.
+    pub(super) pauses: Pauses,
     /// Whether a transaction is under way.
     pub(super) claiming: bool,
     /// Whether all lines are to be looked at, and not before when.
@@ -130,7 +133,10 @@ pub(super) enum Claimed {
 
 impl Waiting {
     pub(super) async fn load(parts: &Dispatcher) -> Result<Self, StoreError> {
-        let mut waiting = Self::default();
+        let mut waiting = Self {
+            pauses: Pauses::new(parts.store.read(outbox::all_paused).await?),
+            ..Self::default()
+        };
         for due in parts.store.read(outbox::lines).await? {
             waiting.expect(due.line, due.at);
         }
@@ -179,14 +185,21 @@ impl Waiting {
         }
     }
 
-    /// When the first of all is due, as far as is known.
+    /// When the first of all that may start is due, as far as is known.
     pub(super) fn first_due(&self) -> Option<Timestamp> {
-        let due = self.due.values().map(|next| next.at);
+        let due = self.free().map(|(_, next)| next.at);
         due.chain(self.late.values().copied()).min()
+    }
+
+    /// Lines in which something waits, but for those that are paused.
+    fn free(&self) -> impl Iterator<Item = (&Line, &Next)> {
+        let all = self.due.iter();
+        all.filter(|(line, _)| !self.pauses.hold(line))
     }
 
     /// An app is gone.
     pub(super) fn forget(&mut self, app: AppId) {
+        self.pauses.forget(app);
         self.due.retain(|line, _| line.app != app);
         self.late.retain(|line, _| line.app != app);
         self.blocked.retain(|line, _| line.app != app);
@@ -196,7 +209,7 @@ impl Waiting {
 
     /// Whether something is due.
     pub(super) fn wants(&self, now: Timestamp) -> bool {
-        self.due.values().any(|next| next.at <= now)
+        self.due_now(now).next().is_some()
     }
 
     /// Whether something is being taken.
@@ -207,6 +220,7 @@ impl Waiting {
     /// All lines are to be looked at.
     pub(super) fn look(&mut self) {
         self.look = true;
+        self.pauses.want();
     }
 
     /// The clock was set back: all lines are to be looked at, and now.
@@ -217,7 +231,7 @@ impl Waiting {
 
     /// Lines in which something is due.
     pub(super) fn due_now(&self, now: Timestamp) -> impl Iterator<Item = &Line> {
-        let due = self.due.iter().filter(move |(_, next)| next.at <= now);
+        let due = self.free().filter(move |(_, next)| next.at <= now);
         due.map(|(line, _)| line)
     }
 
@@ -232,7 +246,7 @@ impl Waiting {
             return look;
         }
         let room = |line: &Line| handover.room(line) >= WORTH;
-        let due = self.due.iter().filter(|(line, _)| room(line));
+        let due = self.free().filter(|(line, _)| room(line));
         due.map(|(_, next)| next.at).chain(look).min()
     }
 
@@ -250,8 +264,7 @@ impl Waiting {
         room: &dyn Fn(&Line) -> bool,
     ) -> Option<(Line, Next)> {
         let due = self
-            .due
-            .iter()
+            .free()
             .filter(|(line, next)| next.at <= now && room(line));
         let first = due.min_by_key(|(line, next)| (self.turns.of(line), next.at));
         let line = first?.0.clone();

@@ -1,12 +1,12 @@
-//! `pic events`: what became of one, and all of them live.
+//! `pic events`: what waits, what became of one, and all of them live.
 
 use clap::{Args, Subcommand};
 use shared::api::Attempt;
-use shared::id::EventId;
 use shared::name::ScriptName;
 
 use super::logs::{self, Item, Tail, short_time};
 use super::triggers::handler;
+use super::waiting::{self, Which};
 use crate::client::encode;
 use crate::context::Context;
 use crate::error::Outcome;
@@ -18,10 +18,35 @@ mod tree;
 /// What becomes of events.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Events {
-    /// Show what became of one: handlers, attempts, and what followed from them
+    /// List those that wait for their handlers, oldest first
+    #[command(visible_alias = "list")]
+    Ls(waiting::ListArgs),
+    /// Show what became of one: handlers, attempts, and what followed from them; of one on its way,
+    /// by its number, the contents
     Show {
-        /// Its id
-        id: EventId,
+        /// Its id, or its number
+        #[arg(value_name = "ID|NUMBER")]
+        which: Which,
+    },
+    /// Run one now that waits for its time
+    Run {
+        /// Its number, or its id for all its handlers
+        #[arg(value_name = "NUMBER|ID")]
+        which: Which,
+    },
+    /// Let one wait, from now
+    Delay {
+        /// Its number, or its id for all its handlers
+        #[arg(value_name = "NUMBER|ID")]
+        which: Which,
+        /// How long, like 10m
+        delay: String,
+    },
+    /// Cancel one: nobody handles it
+    Cancel {
+        /// Its number, or its id for all its handlers
+        #[arg(value_name = "NUMBER|ID")]
+        which: Which,
     },
     /// Show every attempt at an event as it ends
     Tail(TailArgs),
@@ -37,7 +62,14 @@ pub(crate) struct TailArgs {
 /// `pic events …`.
 pub(crate) fn run(context: &Context, command: &Events) -> Outcome {
     match command {
-        Events::Show { id } => tree::show(context, *id),
+        Events::Ls(args) => waiting::list(context, args),
+        Events::Show { which } => match which {
+            Which::Event(id) => tree::show(context, *id),
+            Which::Number(number) => waiting::show(context, *number),
+        },
+        Events::Run { which } => waiting::run(context, *which),
+        Events::Delay { which, delay } => waiting::delay(context, *which, delay),
+        Events::Cancel { which } => waiting::cancel(context, *which),
         Events::Tail(args) => tail(context, args),
     }
 }

@@ -1,14 +1,16 @@
 //! `pic triggers` and `pic cron`.
 
 use clap::Subcommand;
-use shared::api::{Page, SchedulePreview, Trigger};
+use shared::api::{Page, RunTriggerRequest, SchedulePreview, SentEvent, Trigger};
 use shared::clock::{Clock as _, SystemClock};
 use shared::moment::Precision;
-use shared::name::FunctionName;
+use shared::name::{AppSlug, FunctionName};
 use shared::schedule::Schedule;
+use shared::suggest::closest;
 use shared::trigger::{Source, TriggerSpec};
 use shared::zone::ZoneData;
 
+use super::by_hand::{self, paused, set_paused, told};
 use super::logs::short_time;
 use crate::context::Context;
 use crate::error::{Failure, Outcome};
@@ -19,6 +21,24 @@ pub(crate) enum Triggers {
     /// List them, with their next runs
     #[command(visible_alias = "list")]
     Ls,
+    /// Run one by hand
+    Run {
+        /// Its key; or its script, queue, topic or path, if no other trigger has that
+        trigger: String,
+        /// The event's fields: a file with JSON, the JSON itself, or - for standard input
+        #[arg(long, value_name = "FILE|JSON|-")]
+        event: Option<String>,
+    },
+    /// Pause one: what happens waits, and nothing of it is started; what runs goes on
+    Pause {
+        /// Its key; or its script, queue, topic or path, if no other trigger has that
+        trigger: String,
+    },
+    /// Let one go on
+    Resume {
+        /// Its key; or its script, queue, topic or path, if no other trigger has that
+        trigger: String,
+    },
 }
 
 /// Schedules.
@@ -64,12 +84,71 @@ pub(crate) fn handler(script: &str, function: Option<&str>) -> String {
 
 /// `pic triggers …`.
 pub(crate) fn run(context: &Context, command: &Triggers) -> Outcome {
-    let Triggers::Ls = command;
     let client = context.client()?;
     let app = context.app(&client)?;
     let page: Page<Trigger> = client.get(&format!("/apps/{app}/triggers"))?;
+    match command {
+        Triggers::Ls => list(context, &app, &page),
+        Triggers::Run { trigger, event } => {
+            let request = RunTriggerRequest {
+                trigger: meant(&page.items, trigger)?,
+                event: event.as_deref().map(by_hand::event).transpose()?,
+            };
+            let sent: SentEvent = client.post(&format!("/apps/{app}/triggers/run"), &request)?;
+            told(context, &sent)
+        }
+        Triggers::Pause { trigger } => {
+            set_paused(context, &client, &meant(&page.items, trigger)?, true)
+        }
+        Triggers::Resume { trigger } => {
+            // What was paused may go on after its trigger has gone.
+            let key = meant(&page.items, trigger).unwrap_or_else(|_gone| trigger.clone());
+            set_paused(context, &client, &key, false)
+        }
+    }
+}
+
+/// The key of the trigger that is meant.
+fn meant(triggers: &[Trigger], text: &str) -> Outcome<String> {
+    let is_queue = text.starts_with("queue/");
+    if is_queue || triggers.iter().any(|trigger| trigger.key == text) {
+        return Ok(text.to_owned());
+    }
+    let names = |trigger: &Trigger| {
+        let spec = &trigger.spec;
+        let function = spec.handler.as_ref().map(FunctionName::as_str);
+        [
+            spec.source.subject(),
+            spec.script.to_string(),
+            handler(spec.script.as_str(), function),
+        ]
+    };
+    let found = triggers
+        .iter()
+        .filter(|trigger| names(trigger).iter().any(|name| name == text));
+    let found: Vec<&str> = found.map(|trigger| trigger.key.as_str()).collect();
+    match found.as_slice() {
+        [one] => Ok((*one).to_owned()),
+        [] => {
+            let known = triggers.iter().map(|trigger| trigger.key.as_str());
+            let near = closest(text, known);
+            let failure = Failure::new(format!("no trigger is called `{text}`"));
+            Err(match near {
+                Some(near) => failure.next(format!("did you mean `{near}`?")),
+                None => failure.next("`pic triggers ls` shows their keys"),
+            })
+        }
+        several => Err(Failure::new(format!(
+            "`{text}` may be several triggers: {}",
+            several.join(", ")
+        ))
+        .next("give the key of the one you mean")),
+    }
+}
+
+fn list(context: &Context, app: &AppSlug, page: &Page<Trigger>) -> Outcome {
     if context.ui.json {
-        return context.ui.answer(&page);
+        return context.ui.answer(page);
     }
     if page.items.is_empty() {
         context.ui.note(format!("{app} has no triggers"));
@@ -89,12 +168,21 @@ pub(crate) fn run(context: &Context, command: &Triggers) -> Outcome {
             handler(spec.script.as_str(), function),
             next,
             trigger.skipped.map_or_else(String::new, |n| n.to_string()),
+            paused(trigger.paused_at.as_deref()),
+            trigger.key.clone(),
         ]
     };
     let rows: Vec<_> = page.items.iter().map(row).collect();
-    let head = ["KIND", "WAITS FOR", "SCRIPT", "NEXT RUN (UTC)", "SKIPPED"];
-    context.ui.table(&head, &rows)?;
-    Ok(())
+    let head = [
+        "KIND",
+        "WAITS FOR",
+        "SCRIPT",
+        "NEXT RUN (UTC)",
+        "SKIPPED",
+        "PAUSED SINCE (UTC)",
+        "KEY",
+    ];
+    context.ui.table(&head, &rows)
 }
 
 /// `pic cron …`.

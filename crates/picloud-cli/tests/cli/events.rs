@@ -208,7 +208,7 @@ fn an_event_is_followed_to_its_end() {
     );
     person.pic(&["queues", "ls"]).expect(0).says("emails");
     person
-        .pic(&["deliveries", "ls"])
+        .pic(&["events", "ls"])
         .expect(0)
         .says("nothing waits");
     let nothing = "evt_00000000000000000000000000000000";
@@ -231,7 +231,7 @@ fn messages_wait_for_a_consumer_and_are_counted() {
         .expect(0)
         .says("nobody; messages wait");
     person
-        .pic(&["deliveries", "ls"])
+        .pic(&["events", "ls"])
         .expect(0)
         .says("when somebody consumes it");
     assert_eq!(server.metric("picloud_events_waiting"), 1);
@@ -407,4 +407,104 @@ fn dead_letters_are_replayed_and_removed_together() {
         let done = person.pic(&["dead-letters", "purge", "--yes"]).expect(0);
         done.says(removed);
     }
+}
+
+/// The number of the only delivery.
+fn number(person: &Person) -> String {
+    let page = person.pic(&["events", "ls", "--json"]).expect(0).json();
+    let items = page["items"].as_array().unwrap();
+    assert_eq!(items.len(), 1, "{page}");
+    items[0]["seq"].to_string()
+}
+
+/// An app with a queue and a schedule.
+fn two_triggers(person: &Person) {
+    let manifest = "manifest = 1\napp = \"default\"\n[scripts.orders]\nfile = \"o.rhai\"\n
+        [[triggers]]\nkind = \"queue\"\nqueue = \"later\"\nscript = \"orders\"\nhandler = \"on_order\"\n
+        [[triggers]]\nkind = \"cron\"\nschedule = \"@yearly\"\nscript = \"orders\"\nhandler = \"on_time\"\n";
+    person.write("picloud.toml", manifest);
+    person.write(
+        "o.rhai",
+        "fn on_order(event) { print(event.message) } fn on_time(event) {}",
+    );
+    person.pic(&["deploy"]).expect(0);
+}
+
+#[test]
+fn what_waits_is_in_peoples_hands() {
+    let server = server();
+    let person = Person::of(&server);
+    two_triggers(&person);
+    person
+        .pic(&["queues", "pause", "later"])
+        .expect(0)
+        .says("queue/later is paused");
+    person
+        .pic(&["triggers", "pause", "later"])
+        .expect(0)
+        .says("was paused already");
+    person
+        .pic(&["queues", "send", "later", "{\"to\": \"ada\"}", "--key", "k"])
+        .expect(0)
+        .says("waits: its trigger is paused");
+    person
+        .pic(&["events", "ls", "--queue", "later"])
+        .expect(0)
+        .says("due, paused");
+    let one = number(&person);
+    let shown = person.pic(&["events", "show", &one]).expect(0);
+    assert!(shown.stdout.contains("\"to\": \"ada\""), "{}", shown.stdout);
+    person
+        .pic(&["events", "delay", &one, "1h"])
+        .expect(0)
+        .says("its trigger is paused");
+    person.pic(&["events", "run", &one]).expect(0).says(&one);
+    person
+        .pic(&["queues", "show", "later"])
+        .expect(0)
+        .says("1 due");
+    person
+        .pic(&["events", "cancel", &one])
+        .expect(0)
+        .says("1 event is cancelled");
+    person.pic(&["events", "cancel", &one]).expect(1);
+}
+
+#[test]
+fn triggers_run_by_hand() {
+    let server = server();
+    let person = Person::of(&server);
+    two_triggers(&person);
+    person.pic(&["queues", "pause", "later"]).expect(0);
+    let mut tail = person.start(&["events", "tail"]);
+    tail.line("following");
+    person.write("event.json", "{\"message\": \"by hand\"}");
+    person
+        .pic(&["triggers", "run", "later", "--event", "event.json"])
+        .expect(0);
+    person
+        .pic(&["queues", "resume", "later"])
+        .expect(0)
+        .says("goes on");
+    tail.line("queue later orders::on_order attempt 1 handled");
+    person
+        .pic(&["triggers", "run", "orders::on_time"])
+        .expect(0);
+    tail.line("cron @yearly orders::on_time attempt 1 handled");
+    person
+        .pic(&["triggers", "run", "orders"])
+        .expect(1)
+        .says("several triggers: ");
+    person
+        .pic(&["triggers", "run", "latr"])
+        .expect(1)
+        .says("no trigger is called `latr`");
+    person
+        .pic(&["triggers", "run", "later", "--event", "[1]"])
+        .expect(1);
+    person
+        .pic(&["queues", "send", "later", "hello"])
+        .expect(1)
+        .says("quotes of its own");
+    nothing_waits(&server);
 }

@@ -196,7 +196,7 @@ fn what_others_wrote_forges_no_line() {
     server.get("/x").expect(500);
     person.pic(&["env", "set", "NAME", FORGED]).expect(0);
     harmless(&person.pic(&["env", "ls", "--values"]).expect(0));
-    harmless(&person.pic(&["deliveries", "ls"]).expect(0));
+    harmless(&person.pic(&["events", "ls"]).expect(0));
     let end = std::time::Instant::now() + crate::support::PATIENCE;
     let runs = loop {
         let runs = person.pic(&["executions", "ls", "--json"]).expect(0).json();

@@ -220,7 +220,7 @@ const CHANGES: [Change; 12] = [
 ];
 
 /// What changes nothing that is served, and why it does not.
-const NOTHING: [(&str, &str); 19] = [
+const NOTHING: [(&str, &str); 27] = [
     ("createOwner", "people are looked up in the database"),
     ("signIn", "sessions are looked up in the database"),
     ("signOut", "sessions are looked up in the database"),
@@ -243,6 +243,20 @@ const NOTHING: [(&str, &str); 19] = [
     ("invokePatch", "it runs what is served"),
     ("invokeDelete", "it runs what is served"),
     ("replayDeadLetter", "events are followed by the dispatchers"),
+    ("runDelivery", "events are followed by the dispatchers"),
+    ("delayDelivery", "events are followed by the dispatchers"),
+    ("cancelDelivery", "events are followed by the dispatchers"),
+    ("cancelDeliveries", "events are followed by the dispatchers"),
+    (
+        "pauseTrigger",
+        "the dispatchers follow it, see `pausing.rs`",
+    ),
+    (
+        "resumeTrigger",
+        "the dispatchers follow it, see `pausing.rs`",
+    ),
+    ("runTrigger", "it writes an event"),
+    ("sendMessage", "it writes an event"),
     (
         "replayDeadLetters",
         "events are followed by the dispatchers",

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::observe::Execution;
+use super::waiting::Delivery;
 use crate::event::FailedAttempt;
 use crate::id::{DeadLetterId, EventId, ExecutionId, RootId};
-use crate::name::ScriptName;
 use crate::trigger::TriggerSpec;
 
 wire! {
@@ -21,6 +21,38 @@ wire! {
         next_runs: Vec<String>,
         /// `cron`: how many times were skipped because the last run went on; null for other kinds.
         skipped: Option<u64>,
+        /// Since when it is paused: what happens waits, and nothing of it is started. Null: it is not.
+        paused_at: Option<String>,
+    }
+
+    /// `POST /apps/{app}/triggers/pause` and `…/resume`: which trigger.
+    #[serde(deny_unknown_fields)]
+    struct TriggerRequest {
+        /// Its key, as the list of triggers tells it; `queue/NAME` for any queue.
+        trigger: String,
+    }
+
+    /// Whether a trigger is paused.
+    struct TriggerState {
+        /// Its key.
+        trigger: String,
+        /// Whether it is paused.
+        paused: bool,
+        /// Whether the request has changed that.
+        changed: bool,
+    }
+
+    /// `POST /apps/{app}/triggers/run`: an event by hand.
+    #[serde(deny_unknown_fields)]
+    struct RunTriggerRequest {
+        /// The trigger's key, as the list of triggers tells it.
+        trigger: String,
+        /// Fields of the event, at most 256 KiB; those that follow from the trigger may be absent. Of
+        /// a queue `message` and perhaps `key`, of a key `key`, `value`, `old` and `op`, of a webhook
+        /// `body`, `headers`, `path` and `method`.
+        #[serde(default)]
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+        event: Option<serde_json::Map<String, serde_json::Value>>,
     }
 
     /// `POST /apps/{app}/triggers/preview`: when a schedule would run.
@@ -37,30 +69,6 @@ wire! {
     struct SchedulePreview {
         /// The next five times.
         next_runs: Vec<String>,
-    }
-
-    /// An event on its way to a handler.
-    struct Delivery {
-        /// Its number; later ones are larger.
-        seq: i64,
-        /// The event.
-        event: EventId,
-        /// What happened: `kv`, `queue`, `cron` …
-        kind: String,
-        /// The queue, topic, collection, schedule or path.
-        subject: String,
-        /// The trigger; null when the event names its script.
-        trigger: Option<String>,
-        /// The script; null while nobody consumes the queue.
-        script: Option<String>,
-        /// Attempts made.
-        attempt: u32,
-        /// When it may be handled; null while nobody consumes the queue.
-        due_at: Option<String>,
-        /// When it happened.
-        created_at: String,
-        /// Deliveries with the same key are handled one after the other.
-        order_key: Option<String>,
     }
 
     /// An attempt at handling an event, in the live tail.
@@ -90,20 +98,6 @@ wire! {
         duration_ms: Option<f64>,
         /// When it ended.
         at: String,
-    }
-
-    /// A queue.
-    struct Queue {
-        /// Its name.
-        name: String,
-        /// Messages that are not handled yet.
-        depth: u64,
-        /// When the oldest of them was sent.
-        oldest_at: Option<String>,
-        /// How many milliseconds ago that was.
-        oldest_age_ms: Option<i64>,
-        /// The script that consumes it; null: messages wait until one does.
-        consumer: Option<ScriptName>,
     }
 
     /// `GET /apps/{app}/events/{event}`: what became of an event.

@@ -93,6 +93,8 @@ codes! {
     NO_ROUTE = "no_route";
     /// The thing is not there.
     NOT_FOUND = "not_found";
+    /// A delivery that does not wait for its time was given another.
+    NOT_WAITING = "not_waiting";
     /// A change is stored but this server could not load it.
     NOT_LIVE = "not_live";
     /// The server is at its limit.

@@ -41,6 +41,11 @@ impl Lease {
         }
     }
 
+    /// Something of what is held was taken out of this process's hands.
+    pub(super) fn withdrawn(&mut self) {
+        self.lapsed.0 += 1;
+    }
+
     /// It was renewed at this time.
     pub(super) fn renewed(&mut self, at: Steady) {
         let until = at.plus(LEASE);

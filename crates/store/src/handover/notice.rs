@@ -29,6 +29,28 @@ pub enum Notice {
     Removed(AppId),
     /// An app's triggers and schedules may have changed; in these lines something is due now.
     Activated(Vec<Line>),
+    /// Deliveries of an app that waited in the database were removed: nobody is to handle them.
+    Cancelled {
+        /// The app.
+        app: AppId,
+        /// How many.
+        rows: u64,
+        /// Bytes of their payloads.
+        bytes: u64,
+    },
+    /// A delivery that waits in the database has another time.
+    Due {
+        /// Its line.
+        line: Line,
+        /// When it may start.
+        due_at: Timestamp,
+    },
+    /// Deliveries were taken out of processes' hands: what is held is looked up.
+    Withdrawn,
+    /// A line is paused (`true`), or goes on.
+    Paused(Line, bool),
+    /// Another process has paused lines, or lets them go on.
+    Pauses,
     /// What is served for an app has changed; for the catalog.
     Raised(Raised),
     /// Another process is there, and may have written something.

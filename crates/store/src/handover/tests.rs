@@ -34,6 +34,7 @@ fn delivery(app: AppId, seq: i64, key: Option<&str>) -> Notice {
         crashes: 0,
         suspect: false,
         history: "[]".to_owned(),
+        held: true,
     }))
 }
 

@@ -55,6 +55,8 @@ pub struct Delivery {
     pub suspect: bool,
     /// The last attempts, as a JSON array.
     pub history: String,
+    /// Whether a process holds it: it runs, or is about to.
+    pub held: bool,
 }
 
 impl Delivery {
@@ -63,16 +65,33 @@ impl Delivery {
         Line::new(self.app, self.trigger.as_str())
     }
 
+    /// The name of its lane, under which one transaction at a time changes the lane's order.
+    pub(crate) fn lane_name(&self) -> Option<String> {
+        let key = self.order_key.as_deref()?;
+        Some(lane_name(self.app, &self.trigger, key))
+    }
+
+    /// Whether an attempt was made: it holds up those with its key.
+    pub fn has_begun(&self) -> bool {
+        self.attempt > 0 || self.snoozes > 0
+    }
+
     /// Its place among those with its key.
     pub fn place(&self) -> (Timestamp, i64) {
         (self.order_at, self.seq)
     }
 }
 
+/// The name of a trigger's deliveries with one key.
+pub(crate) fn lane_name(app: AppId, trigger: &str, key: &str) -> String {
+    format!("order/{app}/{trigger}/{key}")
+}
+
 /// Its columns.
 pub(crate) const COLUMNS: &str = "seq, epoch, app_id, event_id, kind, trigger_key, script, handler, subject, \
                        order_key, payload, root, parent, depth, created_at, due_at, order_at, \
-                       attempt, snoozes, max_attempts, crashes, suspect, history";
+                       attempt, snoozes, max_attempts, crashes, suspect, history, \
+                       CAST(CASE WHEN node IS NULL THEN 0 ELSE 1 END AS BIGINT) AS held";
 
 /// A row with those columns.
 pub(crate) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
@@ -101,6 +120,7 @@ pub(crate) fn delivery(row: &Row) -> Result<Delivery, StoreError> {
         crashes: row.int("crashes")?,
         suspect: row.flag("suspect")?,
         history: row.text("history")?.to_owned(),
+        held: row.flag("held")?,
     })
 }
 

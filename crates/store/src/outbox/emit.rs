@@ -7,7 +7,8 @@ mod outside;
 
 use std::collections::BTreeMap;
 
-use shared::id::AppId;
+use shared::clock::Timestamp;
+use shared::id::{AppId, EventId};
 
 use super::insert::{New, OutboxError, admit, insert};
 use super::once::known;
@@ -19,7 +20,7 @@ use crate::triggers::{self, PARKED, Target};
 pub(crate) use change::{Key, change, listeners};
 pub use event::{Emitted, Event, Once, To};
 pub use message::{Sent, message};
-pub use outside::{Release, Request};
+pub use outside::{ByHand, Release, Request};
 pub(crate) use outside::{Tick, death};
 
 /// Whether the queues of one transaction have consumers, asked once for each.
@@ -40,6 +41,18 @@ impl Consumers {
 /// Writes an event an app causes, if it may cause one more, and has not caused this one already.
 pub fn emit(conn: &mut dyn Conn, event: &Event<'_>) -> Result<Emitted, OutboxError> {
     emit_among(conn, event, &mut Consumers::default())
+}
+
+/// Writes an event for one trigger by hand; `None`: there is no such trigger.
+pub fn fire(
+    conn: &mut dyn Conn,
+    by_hand: ByHand<'_>,
+    now: Timestamp,
+) -> Result<Option<EventId>, OutboxError> {
+    let Some(target) = triggers::get(conn, by_hand.app, by_hand.trigger)? else {
+        return Ok(None);
+    };
+    Ok(Some(emit(conn, &by_hand.event(&target, now))?.id()))
 }
 
 /// Writes an event an app causes beside others in one transaction.

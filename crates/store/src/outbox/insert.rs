@@ -6,7 +6,7 @@ use shared::event::Cause;
 use shared::id::{AppId, EventId, ExecutionId, NodeId};
 use shared::invocation::TriggerKind;
 
-use super::delivery::Delivery;
+use super::delivery::{Delivery, lane_name};
 use super::line::Line;
 use super::recover::hold_lease;
 use super::waiting::backlog;
@@ -159,8 +159,7 @@ fn queue_behind(conn: &mut dyn Conn, new: &New<'_>) -> Result<Place, StoreError>
     let Some(key) = new.order_key else {
         return Ok(place);
     };
-    let name = format!("order/{}/{}/{key}", new.app, new.trigger);
-    lock_name(conn, &name)?;
+    lock_name(conn, &lane_name(new.app, new.trigger, key))?;
     // Held at its birth or claimed, a delivery is behind others of the same holder only. So the last
     // one tells about all of them.
     let last = conn.query_one(
@@ -270,5 +269,6 @@ fn of_new(new: &New<'_>, order_at: Timestamp, seq: i64) -> Delivery {
         crashes: 0,
         suspect: false,
         history: new.history.to_owned(),
+        held: true,
     }
 }

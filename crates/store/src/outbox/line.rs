@@ -2,6 +2,9 @@
 
 use shared::id::AppId;
 
+/// The runs of one schedule are one lane; its name is the trigger's.
+pub(crate) const SCHEDULE_LANE: &str = "schedule";
+
 /// What waits for one trigger of an app. Within a line what is due first is handled first; lines
 /// take turns.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

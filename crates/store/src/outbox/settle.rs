@@ -1,5 +1,7 @@
 //! How attempts end: done, to be tried again, dead. Every write is conditioned on the epoch.
 
+use std::collections::BTreeSet;
+
 use shared::clock::Timestamp;
 use shared::id::NodeId;
 use shared::invocation::TriggerKind;
@@ -36,6 +38,11 @@ pub enum Failed {
 }
 
 impl Failed {
+    /// Whether it only leaves the process's hands.
+    fn is_as_it_was(&self) -> bool {
+        matches!(self, Self::Back { delivery, due_at } if delivery.due_at == *due_at)
+    }
+
     /// What it is about.
     pub fn delivery(&self) -> &Delivery {
         match self {
@@ -46,22 +53,61 @@ impl Failed {
     }
 }
 
-/// Ends attempts, in one transaction. How many had changed hands meanwhile, so that nothing was
-/// written for them.
+/// Ends that were not written: what they are about has changed hands, or was cancelled.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stale {
+    /// How many of those that were handled.
+    pub done: u64,
+    /// The numbers of those that failed.
+    pub failed: BTreeSet<i64>,
+}
+
+/// Ends attempts, in one transaction. Those for which nothing was written.
 pub fn settle(
     conn: &mut dyn Conn,
     done: &[(i64, i64)],
     failed: &[Failed],
     now: Timestamp,
-) -> Result<u64, StoreError> {
+) -> Result<Stale, StoreError> {
     if !failed.is_empty() {
         lock(conn, done, failed)?;
     }
-    let mut stale = complete(conn, done)?;
+    let mut stale = Stale {
+        done: complete(conn, done)?,
+        ..Stale::default()
+    };
+    let (back, failed): (Vec<&Failed>, Vec<&Failed>) =
+        failed.iter().partition(|one| one.is_as_it_was());
+    stale.failed = give_back(conn, &back)?;
     for one in failed {
-        stale += u64::from(!fail(conn, one, now)?);
+        if !fail(conn, one, now)? {
+            stale.failed.insert(one.delivery().seq);
+        }
     }
     Ok(stale)
+}
+
+/// Gives deliveries back as they are, which are many when their line is paused; those that were not
+/// there any more under their epoch.
+fn give_back(conn: &mut dyn Conn, back: &[&Failed]) -> Result<BTreeSet<i64>, StoreError> {
+    let all = back.iter().map(|one| one.delivery());
+    let list: Vec<(i64, i64)> = all.map(|delivery| (delivery.seq, delivery.epoch)).collect();
+    let mut left: BTreeSet<i64> = list.iter().map(|(seq, _)| *seq).collect();
+    if list.is_empty() {
+        return Ok(left);
+    }
+    let found = is_one_of(conn, "seq", 2);
+    let sql = format!(
+        "UPDATE deliveries SET node = NULL, started = 0 WHERE {found} AND (seq, epoch) IN ({}) \
+         RETURNING seq",
+        pairs(conn, 1)
+    );
+    let seqs = serde_json::json!(left).to_string();
+    let list = serde_json::json!(list).to_string();
+    for row in conn.query(&sql, &[list.as_str().into(), seqs.as_str().into()])? {
+        left.remove(&row.int("seq")?);
+    }
+    Ok(left)
 }
 
 /// Locks what several statements are about to change, in the order of the numbers: an app that is

@@ -12,7 +12,7 @@ use shared::seam::Raised;
 
 use super::conn::connect;
 use super::lane::pause_thread;
-use crate::dialect::{SERVED_CHANNEL, WORK_CHANNEL};
+use crate::dialect::{PAUSED, SERVED_CHANNEL, WITHDRAWN, WORK_CHANNEL};
 use crate::handover::{Handover, Notice};
 
 /// Between two attempts to connect.
@@ -59,10 +59,16 @@ fn hear(url: &str, handover: &Weak<Handover>) -> Option<()> {
         if heard.unknown {
             handover.news().tell_all();
         }
-        if heard.foreign {
-            if handover.news().meet() {
-                say_hello(&mut client, &own)?;
-            }
+        if heard.others && handover.news().meet() {
+            say_hello(&mut client, &own)?;
+        }
+        if heard.withdrawn {
+            handover.withdrawn();
+        }
+        if heard.paused {
+            handover.tell(Notice::Pauses);
+        }
+        if heard.work {
             handover.tell(Notice::Foreign);
         }
     }
@@ -79,8 +85,14 @@ fn say_hello(client: &mut Client, own: &str) -> Option<()> {
 /// What came at once.
 #[derive(Default)]
 struct Heard {
-    /// Another process has told that there is work.
-    foreign: bool,
+    /// Another process has told something.
+    others: bool,
+    /// There is work.
+    work: bool,
+    /// Deliveries were taken out of this process's hands.
+    withdrawn: bool,
+    /// Lines were paused, or go on.
+    paused: bool,
     raised: Vec<Raised>,
     /// Something of a program that tells in another way.
     unknown: bool,
@@ -89,7 +101,12 @@ struct Heard {
 impl Heard {
     fn add(&mut self, channel: &str, payload: &str, own: &str) {
         if channel == WORK_CHANNEL {
-            self.foreign |= payload != own;
+            let (node, what) = payload.split_once(' ').unwrap_or((payload, ""));
+            let others = node != own;
+            self.others |= others;
+            self.withdrawn |= others && what == WITHDRAWN;
+            self.paused |= others && what == PAUSED;
+            self.work |= others && what != WITHDRAWN && what != PAUSED;
             return;
         }
         match raised(payload) {

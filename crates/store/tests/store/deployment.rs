@@ -90,6 +90,8 @@ fn send_and_fail(db: &Db, app: AppId) {
         .remove(0);
     let dead = Box::new(DeadLetter::of(&delivery, "{}".to_owned(), NOW));
     db.write(move |conn| outbox::settle(conn, &[], &[Failed::Dead(dead, delivery)], NOW));
+    let line = outbox::Line::new(app, "queue/second");
+    db.write(move |conn| outbox::pause(conn, &line, true, NOW));
 }
 
 fn an_app_without_a_release_serves_nothing(db: &Db) {

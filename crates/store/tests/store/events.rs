@@ -102,9 +102,12 @@ pub(crate) fn send(db: &Db, app: AppId, message: Message) -> EventId {
 pub(crate) fn all(db: &Db, app: AppId) -> Vec<Delivery> {
     let every = outbox::Pending {
         after: 0,
+        up_to: i64::MAX,
         limit: 1_000,
+        filter: outbox::Filter::default(),
+        now: NOW,
     };
-    let mut all = db.read(move |conn| outbox::list(conn, app, every));
+    let mut all = db.read(move |conn| outbox::list(conn, app, &every));
     // Lists leave the payloads out.
     let payloads = db.rows("SELECT seq, payload FROM deliveries");
     for row in payloads {
@@ -128,7 +131,8 @@ pub(crate) fn claim(db: &Db, app: AppId, node: NodeId, now: Timestamp) -> Vec<De
 }
 
 pub(crate) fn settle(db: &Db, done: Vec<(i64, i64)>, failed: Vec<Failed>) -> u64 {
-    db.write(move |conn| outbox::settle(conn, &done, &failed, NOW))
+    let stale = db.write(move |conn| outbox::settle(conn, &done, &failed, NOW));
+    stale.done + stale.failed.len() as u64
 }
 
 /// Makes this process one that holds what it writes.
@@ -220,10 +224,20 @@ fn what_another_process_took_over_cannot_be_settled_by_the_first(db: &Db) {
     );
     let back = Failed::Back {
         delivery: mine.clone(),
-        due_at: NOW,
+        due_at: after(1),
     };
-    let stale = settle(db, vec![(mine.seq, mine.epoch)], vec![retry, dead, back]);
-    assert_eq!(stale, 4, "every way to end it is fenced");
+    assert_eq!(settle(db, vec![(mine.seq, mine.epoch)], vec![]), 1);
+    let early = Failed::Back {
+        delivery: mine.clone(),
+        due_at: mine.due_at,
+    };
+    for end in [retry, dead, back, early] {
+        assert_eq!(
+            settle(db, vec![], vec![end]),
+            1,
+            "every way to end it is fenced"
+        );
+    }
     assert_eq!(all(db, app).remove(0), theirs);
     assert!(
         db.read(move |conn| dead_letters::list(conn, app, 10, &mut Room::of(u64::MAX)))

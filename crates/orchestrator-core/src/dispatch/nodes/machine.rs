@@ -127,6 +127,11 @@ impl Nodes {
         }
     }
 
+    /// Whether nobody has been met who could hold what this process held.
+    pub(crate) fn is_alone(&self) -> bool {
+        matches!(self.company, Company::Own | Company::Alone)
+    }
+
     fn is_shared(&self) -> bool {
         self.company != Company::Own
     }

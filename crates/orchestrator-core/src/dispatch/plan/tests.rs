@@ -38,6 +38,7 @@ fn delivery(seq: i64, of: u8, key: Option<&str>) -> Delivery {
         crashes: 0,
         suspect: false,
         history: "[]".to_owned(),
+        held: true,
     }
 }
 
@@ -168,6 +169,36 @@ fn what_is_taken_again_before_it_has_left_comes_when_it_leaves() {
         finish(&mut plan, &started[0]);
         assert_eq!(plan.held(), 0);
     }
+}
+
+#[test]
+fn a_line_that_is_paused_goes_back_but_for_what_runs() {
+    let mut plan = Plan::default();
+    for (seq, key) in [(1, None), (2, Some("x")), (3, Some("x")), (4, Some("y"))] {
+        plan.add(delivery(seq, 1, key), NOW);
+    }
+    let later = Delivery {
+        due_at: NOW.plus(Duration::from_secs(1)),
+        ..delivery(5, 1, None)
+    };
+    plan.add(later, NOW);
+    plan.add(delivery(6, 2, None), NOW);
+    let running: Vec<Delivery> = (0..2).filter_map(|_| plan.next(100, &free)).collect();
+    let line = Line::new(app(1), "queue/q");
+    let mut back = seqs(&plan.hold_back(&line));
+    back.sort_unstable();
+    let ran = seqs(&running);
+    let expected: Vec<i64> = (1..=5).filter(|seq| !ran.contains(seq)).collect();
+    assert_eq!(back, expected, "{ran:?} run");
+    assert!(plan.is_returning(&line));
+    for seq in back {
+        assert!(!plan.leave(&delivery(seq, 1, None), NOW));
+    }
+    assert!(!plan.is_returning(&line));
+    for one in &running {
+        finish(&mut plan, one);
+    }
+    assert!(seqs(&start(&mut plan, 100)).iter().all(|seq| *seq == 6));
 }
 
 #[test]

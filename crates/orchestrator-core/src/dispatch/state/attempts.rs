@@ -34,7 +34,7 @@ impl State {
             // It stays here, first in its lane: those behind it would have to follow it to the
             // database.
             End::NotYet(due_at) if due_at != PARKED && delivery.order_key.is_some() => {
-                self.plan.again(Delivery { due_at, ..delivery }, now);
+                self.again(Delivery { due_at, ..delivery }, now);
             }
             End::NotYet(due_at) => self.settling.failed(Failed::Back { delivery, due_at }),
             // Somebody else holds it and writes its end.

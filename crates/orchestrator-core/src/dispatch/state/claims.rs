@@ -92,7 +92,7 @@ impl State {
                 turned_away,
                 result: Ok(taken),
             } => {
-                let shared = handover.is_shared();
+                let (shared, of) = (handover.is_shared(), line.clone());
                 handover.adopt(&line, taken.deliveries.len());
                 if !taken.more {
                     handover.caught_up(&line, turned_away);
@@ -104,6 +104,8 @@ impl State {
                 for delivery in taken.deliveries {
                     self.plan.add_claimed(delivery, now);
                 }
+                // It may have been paused meanwhile.
+                self.hold_back(&of);
             }
             Claimed::Line {
                 line,

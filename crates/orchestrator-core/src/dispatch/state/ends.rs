@@ -47,17 +47,27 @@ impl State {
                 return;
             }
         };
-        self.parts.metrics.settled(settled.done.len() as u64, stale);
+        let number = stale.done + stale.failed.len() as u64;
+        self.parts
+            .metrics
+            .settled(settled.done.len() as u64, number);
         for delivery in &settled.done {
             self.left(delivery, true, now);
         }
+        // Then what is in no hands any more was cancelled.
+        let alone = self.nodes.is_alone();
         for failed in settled.failed {
+            let is_stale = stale.failed.contains(&failed.delivery().seq);
             match failed {
+                // It was written before it was tried again, or is in other hands, or was cancelled.
+                Failed::Retry { delivery, .. } | Failed::Back { delivery, .. } if is_stale => {
+                    self.left(&delivery, alone, now);
+                }
                 Failed::Retry {
                     delivery,
                     due_at,
                     keep: true,
-                } => self.plan.again(Delivery { due_at, ..delivery }, now),
+                } => self.again(Delivery { due_at, ..delivery }, now),
                 Failed::Retry {
                     delivery, due_at, ..
                 } => {

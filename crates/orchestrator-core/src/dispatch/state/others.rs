@@ -79,8 +79,11 @@ impl State {
             if same || !known && !lapsed {
                 mine.insert(delivery.place(), delivery);
             } else {
-                // Another process has taken it over.
+                // Another process has taken it over, or it was cancelled.
                 handover.release(&delivery.line());
+                if self.nodes.is_alone() {
+                    handover.settled(delivery.app, delivery.payload.len() as u64);
+                }
             }
         }
         for delivery in held {
@@ -95,6 +98,9 @@ impl State {
         }
         for delivery in mine.into_values() {
             self.plan.add_claimed(delivery, now);
+        }
+        for line in self.waiting.pauses.all().cloned().collect::<Vec<_>>() {
+            self.hold_back(&line);
         }
     }
 }

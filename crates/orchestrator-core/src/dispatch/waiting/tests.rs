@@ -47,6 +47,7 @@ fn due(due_at: Timestamp) -> Delivery {
         crashes: 0,
         suspect: false,
         history: "[]".to_owned(),
+        held: true,
     }
 }
 
@@ -112,6 +113,19 @@ fn an_apps_long_line_does_not_keep_its_others_waiting() {
     turns.sort();
     turns.dedup();
     assert_eq!(turns.len(), 3, "and so do the lines of an app");
+}
+
+#[test]
+fn a_line_that_is_paused_is_left_out() {
+    let mut waiting = Waiting::default();
+    waiting.expect(line(1), at(0));
+    waiting.pauses.set(line(1), true);
+    assert_eq!(waiting.begin(at(100), &|_| true), None);
+    assert!(!waiting.wants(at(100)), "and is no reason to stay awake");
+    assert_eq!(waiting.first_due(), None);
+    waiting.pauses.set(line(1), false);
+    waiting.pauses.resume(|_| false);
+    assert_eq!(begin(&mut waiting).0, line(1));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use shared::name::ScriptName;
 use super::event::{Event, Once, To};
 use crate::dead_letters::DeadLetter;
 use crate::error::StoreError;
+use crate::outbox::line::SCHEDULE_LANE;
 use crate::text::to_json;
 use crate::triggers::Target;
 
@@ -55,6 +56,36 @@ impl<'a> Request<'a> {
                 within: IDEMPOTENCY,
             }),
             ..first(self.app, self.event, self.kind, now)
+        }
+    }
+}
+
+/// An event for one trigger, by hand.
+#[derive(Clone, Copy, Debug)]
+pub struct ByHand<'a> {
+    /// The app.
+    pub app: AppId,
+    /// What is said to have happened.
+    pub kind: TriggerKind,
+    /// The trigger's key.
+    pub trigger: &'a str,
+    /// The event's fields: a JSON text; of a webhook the request, encoded.
+    pub fields: &'a [u8],
+    /// The event's key, where what happens has one: changes of one key are one lane.
+    pub order_key: Option<&'a str>,
+}
+
+impl<'a> ByHand<'a> {
+    /// The event for the trigger.
+    pub(crate) fn event(self, target: &'a Target, now: Timestamp) -> Event<'a> {
+        // The runs of a schedule are one lane, also those by hand.
+        let lane = (self.kind == TriggerKind::Cron).then_some(SCHEDULE_LANE);
+        Event {
+            subject: &target.subject,
+            fields: self.fields.into(),
+            order_key: lane.or(self.order_key).map(Into::into),
+            to: To::Those(std::slice::from_ref(target)),
+            ..first(self.app, EventId::new(now), self.kind, now)
         }
     }
 }
