@@ -160,6 +160,29 @@ fn ends_caller(error: Option<&ScriptError>) -> Option<EndsCaller> {
     }
 }
 
+/// What the caller gets of a run that failed: how it ended, by the name of its outcome, and where.
+fn failure(name: &ScriptName, error: &ScriptError) -> HostError {
+    let kind = match error.kind {
+        ScriptErrorKind::Compile => HostErrorKind::Compile,
+        ScriptErrorKind::Runtime => HostErrorKind::Runtime,
+        ScriptErrorKind::Thrown => HostErrorKind::Thrown,
+        ScriptErrorKind::Limit(_) => HostErrorKind::Limit,
+        ScriptErrorKind::Host => HostErrorKind::Host,
+        ScriptErrorKind::Overloaded => HostErrorKind::Overloaded,
+        ScriptErrorKind::Suspended => HostErrorKind::Suspended,
+        // Its caller ends with it.
+        ScriptErrorKind::Cancelled => HostErrorKind::Unavailable,
+        ScriptErrorKind::Internal => HostErrorKind::Internal,
+    };
+    let frame = error.frames.iter().find(|frame| frame.line > 0);
+    let place = frame.map_or_else(String::new, |frame| {
+        let script = frame.script.split('@').next().unwrap_or_default();
+        format!(" at {script}:{}:{}", frame.line, frame.column)
+    });
+    let text = format!("script `{name}` failed{place}: {}", error.message);
+    failed(kind, text)
+}
+
 /// What a run returned.
 fn value(
     name: &ScriptName,
@@ -167,14 +190,7 @@ fn value(
     error: Option<&ScriptError>,
 ) -> Result<Bytes, HostError> {
     if let Some(error) = error {
-        let kind = match error.kind {
-            ScriptErrorKind::Limit(_) => HostErrorKind::Limit,
-            ScriptErrorKind::Internal => HostErrorKind::Internal,
-            ScriptErrorKind::Overloaded => HostErrorKind::Busy,
-            _ => HostErrorKind::Conflict,
-        };
-        let text = format!("script `{name}` failed: {}", error.message);
-        return Err(failed(kind, text));
+        return Err(failure(name, error));
     }
     let response = response.ok_or_else(|| HostError::internal(ServiceKind::Invoke))?;
     if response.status == http::StatusCode::NO_CONTENT {

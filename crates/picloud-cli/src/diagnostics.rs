@@ -23,11 +23,11 @@ pub(crate) fn drawn(colours: Colours, finding: &Finding) -> String {
         .with_color(colours.shown())
         .with_index_type(IndexType::Char);
     let hint = finding.hint.as_deref().map(clean);
-    let label = hint.clone().unwrap_or_else(|| "here".to_owned());
+    // A hint is said once, below the source.
     let mut report = Report::build(kind, (file.as_str(), span.clone()))
         .with_config(config)
         .with_message(&message)
-        .with_label(Label::new((file.as_str(), span)).with_message(label));
+        .with_label(Label::new((file.as_str(), span)).with_message("here"));
     if let Some(hint) = hint {
         report = report.with_help(hint);
     }

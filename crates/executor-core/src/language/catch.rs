@@ -8,7 +8,7 @@
 use rhai::{Dynamic, Engine, EvalAltResult, EvalContext, Expression, Position};
 
 use super::caught::Caught;
-use super::ended::{Ended, FRAMES, ends, noted_in};
+use super::ended::{Ended, FRAMES, ends, exits, noted_in, with_bare_exit};
 use super::places::{BODY, KEYWORD};
 use super::program::{Program, Running};
 use super::report::{describe, frames_of, message_of};
@@ -40,6 +40,9 @@ fn block(
     value
         .unwrap_or_else(|stopped| Err(stopped.into()))
         .map_err(|error| {
+            if exits(&error) {
+                return with_bare_exit(error);
+            }
             if error.is_pseudo_error() || !(catches || ends(&error)) {
                 return error;
             }

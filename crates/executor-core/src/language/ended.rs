@@ -31,6 +31,27 @@ pub(crate) fn has_place(error: &EvalAltResult) -> bool {
     placed(error) || placed(inner) || noted_in(inner).is_some_and(|it| !it.frames.is_empty())
 }
 
+/// `exit` as the language knows it, without the functions of the platform's that it left: they would
+/// make an error of it that a script can catch. Other errors stay as they are.
+pub(crate) fn with_bare_exit(error: Box<EvalAltResult>) -> Box<EvalAltResult> {
+    if !exits(&error) {
+        return error;
+    }
+    let mut bare = error;
+    loop {
+        bare = match *bare {
+            EvalAltResult::ErrorInFunctionCall(_, _, inner, _)
+            | EvalAltResult::ErrorInModule(_, inner, _) => inner,
+            exit => return exit.into(),
+        };
+    }
+}
+
+/// Whether an error is `exit`, in whatever it is wrapped.
+pub(crate) fn exits(error: &EvalAltResult) -> bool {
+    matches!(error.unwrap_inner(), EvalAltResult::Exit(..))
+}
+
 /// What was noted in an error.
 pub(super) fn noted_in(error: &EvalAltResult) -> Option<Ended> {
     let EvalAltResult::ErrorTerminated(token, _) = error else {

@@ -6,8 +6,8 @@ use rhai::{AST, ASTNode, Expr, ImmutableString, Position};
 
 use super::small::Small;
 
-/// What frames call a function without a name, whose name in the language is a number.
-const CLOSURE: &str = "closure";
+/// What frames, texts and signatures call a function without a name, whose name in the language is a number.
+pub(super) const CLOSURE: &str = "closure";
 
 /// The functions of a source, as far as they have braces.
 #[derive(Clone, Debug, Default)]

@@ -37,7 +37,13 @@ fn own_name(path: &str) -> String {
 
 /// A list of types of the language, like a signature, in the terms of scripts.
 pub(super) fn in_script_terms(text: &str) -> String {
-    let text = text.replace("&str | ImmutableString | String", "string");
+    let text = text
+        .replace("&str | ImmutableString | String", "string")
+        // Of a variable that closures share the language knows no more here.
+        .replace(
+            "alloc::sync::Arc<std::sync::poison::rwlock::RwLock<rhai::types::dynamic::Dynamic>>",
+            "shared",
+        );
     let mut out = String::with_capacity(text.len());
     let mut word = String::new();
     for character in text.chars().chain(['\0']) {

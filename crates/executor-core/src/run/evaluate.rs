@@ -5,7 +5,7 @@ use shared::invocation::{Input, ResponseBody, ScriptResponse, TriggerKind};
 use shared::script_error::ScriptError;
 
 use super::scopes::{Scopes, scope_with};
-use crate::language::ended::has_place;
+use crate::language::ended::{has_place, with_bare_exit};
 use crate::language::program::{Program, frame_name};
 use crate::language::report::script_error;
 use crate::sandbox::context;
@@ -118,7 +118,15 @@ fn evaluate(
     if keep {
         scopes.give_back(scope, context::with(|c| c.budget.operations()));
     }
-    result
+    result.or_else(exited)
+}
+
+/// The value with which a script ended itself, also in a function that one of the platform's called.
+fn exited(error: Box<EvalAltResult>) -> Result<Dynamic, Box<EvalAltResult>> {
+    match *with_bare_exit(error) {
+        EvalAltResult::Exit(value, _) => Ok(value),
+        error => Err(error.into()),
+    }
 }
 
 /// Who gets the value of a run.
@@ -155,10 +163,9 @@ fn deliver(engine: &Engine, value: Dynamic) -> Result<RunOutput, Box<EvalAltResu
                 status: head.status,
                 headers: head.headers,
             })?;
-            match writer.call(engine).map(drop).map_err(|error| *error) {
-                Ok(()) | Err(EvalAltResult::Exit(..)) => Ok(RunOutput::Streamed),
-                Err(error) => Err(error.into()),
-            }
+            // What the writer returns has no use: its output is what it wrote.
+            drop(writer.call(engine).or_else(exited)?);
+            Ok(RunOutput::Streamed)
         }
     }
 }

@@ -8,6 +8,7 @@ use shared::service::{HostError, HostErrorKind, ServiceKind};
 
 use super::retry::can_be_caught;
 use super::transaction;
+use crate::language::ended::exits;
 use crate::language::error::{Result, host_error};
 use crate::sandbox::wait;
 
@@ -17,15 +18,19 @@ const ATTEMPTS: u32 = 5;
 /// only one succeeds at a time, so they must not come back together.
 const PAUSE: Duration = Duration::from_millis(4);
 
-/// Runs the function once. `None`: what it read has changed meanwhile, and nothing was done.
-fn attempt(call: &NativeCallContext<'_>, work: &FnPtr) -> Result<Option<Dynamic>> {
+/// Runs the function once; how it ended. `None`: what it read has changed meanwhile, and nothing was
+/// done. `exit` in it ends the function well, and then the run.
+fn attempt(call: &NativeCallContext<'_>, work: &FnPtr) -> Result<Option<RhaiResult>> {
     let _open = transaction::begin()?;
     let result = work.call_within_context::<Dynamic>(call, ());
-    if transaction::is_stale() && result.as_ref().err().is_none_or(|e| can_be_caught(e)) {
+    let failure = result.as_ref().err().filter(|error| !exits(error));
+    if transaction::is_stale() && failure.is_none_or(|error| can_be_caught(error)) {
         return Ok(None);
     }
-    let value = result?;
-    Ok(transaction::commit()?.then_some(value))
+    if failure.is_some() {
+        return Ok(Some(result));
+    }
+    Ok(transaction::commit()?.then_some(result))
 }
 
 fn pause(tried: u32) -> Duration {
@@ -41,12 +46,12 @@ pub(super) mod functions {
     /// Nothing is done before the function ends. Reads see the transaction's own writes. When
     /// something that was read has changed by then, the function runs again, at most 5 times;
     /// what it does besides, like changing captured variables, happens each time. An error ends
-    /// it, and nothing was done.
+    /// it, and nothing was done; `exit` in it ends it well, and the script then.
     #[rhai_fn(return_raw, volatile)]
     pub fn run(call: NativeCallContext<'_>, work: FnPtr) -> RhaiResult {
         for tried in 1..=ATTEMPTS {
-            if let Some(value) = attempt(&call, &work)? {
-                return Ok(value);
+            if let Some(ended) = attempt(&call, &work)? {
+                return ended;
             }
             if tried < ATTEMPTS {
                 wait::sleep(pause(tried))?;

@@ -248,3 +248,82 @@ fn what_ends_a_loop_or_a_function_is_no_error() {
         assert_eq!(answer(rig, source).await, "[7,3,\"runtime\"]");
     });
 }
+
+/// `exit` ends the run with its value, also from a function that one of the platform's calls, and
+/// nothing catches it.
+#[test]
+fn a_callback_can_end_the_run() {
+    on_worker(1, async |rig| {
+        for call in [
+            "[3, 1].map(|x| exit(x))",
+            "[3, 1].map(|x, at| exit(x))",
+            "[3, 1].for_each(|| exit(this))",
+            "[3, 1].filter(|x| exit(x))",
+            "[3, 1].reduce(|sum, x| exit(x), 0)",
+            "[3, 1].some(|x| exit(x))",
+            "[3, 1].all(|x| exit(x))",
+            "[3, 1].find(|x| exit(x))",
+            "[3, 1].index_of(|x| exit(x))",
+            "[3, 1].drain(|x| exit(x))",
+            "[3, 1].retain(|x| exit(x))",
+            "[3, 1].sort(|a, b| exit(3))",
+            "[3, 1].sorted(|a, b| exit(3))",
+            "[3, 1].dedup(|a, b| exit(3))",
+            "[3, 1].group_by(|x| exit(x))",
+            "#{ a: 3 }.filter(|k, v| exit(3))",
+            "[3].map(|x| [x].map(|y| exit(y)))",
+            "(|x| exit(x)).call(3)",
+            "retry::run(#{ attempts: 2 }, || exit(3))",
+            "tx::run(|| exit(3))",
+            "tx::run(|| [3].map(|x| exit(x)))",
+        ] {
+            for source in [
+                call.to_owned(),
+                format!("try {{ {call}; }} catch (e) {{ 5 }}"),
+                format!("fn f() {{ {call}; 6 }} let y = f(); 7"),
+                format!(
+                    "fn f() {{ try {{ {call}; }} catch (e) {{ throw e; }} 6 }} try {{ f(); }} catch (e) {{ }} 7"
+                ),
+                format!("[1].map(|n| {{ try {{ {call}; }} catch (e) {{ }} n }})"),
+            ] {
+                let outcome = rig.run(&source).await;
+                let error = &outcome.completion.error;
+                assert!(error.is_none(), "{source}: {error:?}");
+                assert_eq!(body(&outcome), "3", "{source}");
+            }
+        }
+    });
+}
+
+/// What a script throws is itself, so it has no fields of an error; what to do is said.
+#[test]
+fn the_fields_of_an_error_are_not_those_of_what_was_thrown() {
+    on_worker(1, async |rig| {
+        for (thrown, field) in [
+            ("\"no\"", "kind"),
+            ("\"no\"", "message"),
+            ("7", "kind"),
+            ("1.5", "status"),
+            ("true", "line"),
+            ("['a']", "service"),
+        ] {
+            let source = format!("try {{ throw {thrown}; }} catch (e) {{ e.{field} }}");
+            let error = rig.run(&source).await.completion.error.unwrap();
+            let hint = "what a script throws is itself in `catch (e)`";
+            assert!(error.message.contains(hint), "{source}: {}", error.message);
+            let map = format!("throw #{{ {field}: … }}");
+            assert!(error.message.contains(&map), "{source}: {}", error.message);
+        }
+        // Where it is no field of an error, nothing of errors is said.
+        let error = rig
+            .run("let e = \"no\"; e.size")
+            .await
+            .completion
+            .error
+            .unwrap();
+        assert!(!error.message.contains("catch"), "{}", error.message);
+        let caught =
+            "let kind = (); try { throw #{ kind: \"mine\" }; } catch (e) { kind = e.kind; } kind";
+        assert_eq!(body(&rig.run(caught).await), "mine");
+    });
+}

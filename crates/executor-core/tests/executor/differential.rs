@@ -108,7 +108,7 @@ const DIFFERENCES: [Difference; 4] = [
         explains: |seen| {
             let theirs = seen.theirs.as_deref().unwrap_or_default();
             let ours = seen.ours.as_deref().unwrap_or_default();
-            theirs.contains("Fn(anon$") && ours.contains("Fn(closure)")
+            theirs.contains("anon$") && ours.contains("closure")
         },
     },
 ];

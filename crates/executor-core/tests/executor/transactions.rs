@@ -423,3 +423,26 @@ fn a_key_that_changes_while_it_runs_makes_it_run_again() {
         assert_eq!(rig.host.applied().len(), 1);
     });
 }
+
+/// `exit` ends the function well and then the run: nothing that was said to be done is lost.
+#[test]
+fn what_was_done_before_exit_is_done() {
+    on_worker(1, async |rig| {
+        for exit in [
+            "exit(\"early\")",
+            "[1].map(|x| exit(\"early\"))",
+            "try { [1].map(|x| exit(\"early\")); } catch (e) { }",
+        ] {
+            let source = format!("tx::run(|| {{ c.set(\"a\", 1); {exit}; c.set(\"b\", 2); }}); 7");
+            assert_eq!(run(rig, &source).await, "early");
+            let (_reads, effects) = rig.host.applied().pop().unwrap();
+            assert_eq!(ops(&effects), ["set a 1 bytes"], "{exit}");
+        }
+        assert_eq!(rig.host.applied().len(), 3);
+        // What fails does nothing, also when `exit` stands behind it.
+        let source = "let told = (); try { tx::run(|| { c.set(\"a\", 1); throw \"no\"; exit(3); }); } \
+                      catch (e) { told = e; } told";
+        assert_eq!(run(rig, source).await, "no");
+        assert_eq!(rig.host.applied().len(), 3);
+    });
+}

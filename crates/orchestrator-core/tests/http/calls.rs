@@ -12,8 +12,8 @@ use shared::invocation::{HttpInput, ResponseBody};
 use shared::limits::Limits;
 use shared::memory::Order;
 use shared::seam::{Caller, DirectOutcome, DirectRun, Host, HostAnswer};
-use shared::service::invoke::{InvokeCall, InvokeReply, ScriptCall};
-use shared::service::{HostCall, HostError, HostReply, Invoke, Service as _};
+use shared::service::invoke::{EndsCaller, InvokeCall, InvokeReply, ScriptCall};
+use shared::service::{HostCall, HostError, HostErrorKind, HostReply, Invoke, Service as _};
 use tokio::task::JoinHandle;
 
 use crate::records::stored;
@@ -99,6 +99,46 @@ fn failed_ones_have_a_bound_of_their_own() {
         assert!(matches!(reply, InvokeReply::Failed { .. }), "{reply:?}");
     }
     assert_eq!(stored(&server, app).len(), 2_000);
+}
+
+/// How a script ended is what its caller is told, by the name its record has for it.
+#[test]
+fn a_caller_is_told_how_its_callee_ended() {
+    for (how, kind, ends) in [
+        ("thrown", HostErrorKind::Thrown, None),
+        ("public", HostErrorKind::Thrown, None),
+        ("runtime", HostErrorKind::Runtime, None),
+        ("compile", HostErrorKind::Compile, None),
+        ("host", HostErrorKind::Host, None),
+        ("wall", HostErrorKind::Limit, None),
+        ("memory", HostErrorKind::Limit, None),
+        ("overloaded", HostErrorKind::Overloaded, None),
+        ("suspended", HostErrorKind::Suspended, None),
+        ("internal", HostErrorKind::Internal, None),
+        (
+            "cancelled",
+            HostErrorKind::Unavailable,
+            Some(EndsCaller::Cancelled),
+        ),
+    ] {
+        let server = Server::start();
+        let app = server.shop(&format!("fail {how}"));
+        let InvokeReply::Failed {
+            error, ends_caller, ..
+        } = answer(&server, app)
+        else {
+            panic!("{how} is no failure");
+        };
+        assert_eq!((error.kind, ends_caller), (kind, ends), "{how}");
+        assert!(
+            error.message.starts_with("script `main` failed: "),
+            "{error}"
+        );
+        let outcome = stored(&server, app).remove(0).outcome;
+        if ends.is_none() {
+            assert_eq!(error.kind.as_str(), outcome, "one word for one thing");
+        }
+    }
 }
 
 /// Gives a call up when its script has begun.

@@ -162,6 +162,12 @@ fn failure(what: &str) -> ScriptError {
         "wall" => ScriptErrorKind::Limit(LimitKind::Wall),
         "memory" => ScriptErrorKind::Limit(LimitKind::Memory),
         "internal" => ScriptErrorKind::Internal,
+        "compile" => ScriptErrorKind::Compile,
+        "runtime" => ScriptErrorKind::Runtime,
+        "host" => ScriptErrorKind::Host,
+        "cancelled" => ScriptErrorKind::Cancelled,
+        "overloaded" => ScriptErrorKind::Overloaded,
+        "suspended" => ScriptErrorKind::Suspended,
         _ => ScriptErrorKind::Thrown,
     };
     let mut error = ScriptError::new(kind, "secret detail in line 7");

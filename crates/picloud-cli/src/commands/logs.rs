@@ -19,7 +19,7 @@ use crate::client::{Client, encode};
 use crate::context::Context;
 use crate::error::{Failure, Outcome};
 use crate::sse;
-use crate::text::clean;
+use crate::text::{clean, clean_line};
 use crate::ui::{Colours, Paint};
 
 /// Between two attempts to reach a server that went away.
@@ -69,6 +69,16 @@ pub(crate) fn short_time(text: &str) -> String {
     short.replace('T', " ")
 }
 
+/// The message of a line with a mark before each line after its first, so that none of them looks
+/// like a line of the log.
+fn message(text: &str) -> String {
+    let mut lines = text.trim_end().split('\n');
+    let first = clean(lines.next().unwrap_or_default());
+    lines.fold(first, |shown, line| {
+        format!("{shown}\n  | {}", clean_line(line))
+    })
+}
+
 /// A line of a log for people.
 pub(crate) fn line_text(line: &LogEntry, colours: Colours) -> String {
     let paint = |paint, text: &str| colours.paint(paint, text);
@@ -85,7 +95,7 @@ pub(crate) fn line_text(line: &LogEntry, colours: Colours) -> String {
         paint(Paint::Dim, &clean(&time)),
         paint(level, &format!("{:<5}", line.level.as_str())),
         paint(Paint::Bold, line.script.as_str()),
-        clean(&line.message),
+        message(&line.message),
         paint(Paint::Dim, &clean(&fields.unwrap_or_default())),
     )
 }
@@ -269,6 +279,23 @@ impl Tail {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_of_several_lines_is_shown_as_such_and_forges_no_line_of_the_log() {
+        for (text, shown) in [
+            ("plain", "plain"),
+            ("", ""),
+            (
+                "boom\n  3 | let x;\n    | ^\n",
+                "boom\n  |   3 | let x;\n  |     | ^",
+            ),
+            ("a\n\nb", "a\n  | \n  | b"),
+            ("a\r\n12:00 ERROR b", "a\\r\n  | 12:00 ERROR b"),
+            ("tab\n\there\u{1b}[2J", "tab\n  | \there\\u{1b}[2J"),
+        ] {
+            assert_eq!(message(text), shown, "{text:?}");
+        }
+    }
 
     #[test]
     fn moments_are_ages_or_times() {

@@ -1,10 +1,14 @@
 //! `pic routes`.
 
 use clap::Subcommand;
-use shared::api::{MatchRequest, MatchResult, Page, Route};
+use shared::api::{App, MatchRequest, MatchResult, Page, Route, Trigger};
+use shared::name::{AppSlug, FunctionName};
 use shared::release::{Cors, RouteAuth, RouteMode, RouteSpec};
 use shared::routing::Method;
+use shared::trigger::{Source, TriggerSpec, WebhookSource};
 
+use super::triggers::handler;
+use crate::client::Client;
 use crate::context::Context;
 use crate::error::{Failure, Outcome};
 use crate::text::clean;
@@ -41,10 +45,7 @@ const HEAD: [&str; 6] = ["METHOD", "PATH", "SCRIPT", "FOR", "ANSWER", "CORS"];
 
 /// A route as a row.
 fn row(route: &RouteSpec) -> Vec<String> {
-    let script = match &route.handler {
-        Some(handler) => format!("{}::{handler}", route.script),
-        None => route.script.to_string(),
-    };
+    let function = route.handler.as_ref().map(FunctionName::as_str);
     let auth = match route.auth {
         RouteAuth::Public => "everybody",
         RouteAuth::Token => "token holders",
@@ -52,7 +53,7 @@ fn row(route: &RouteSpec) -> Vec<String> {
     vec![
         route.method.to_string(),
         route.path.to_string(),
-        script,
+        handler(route.script.as_str(), function),
         auth.to_owned(),
         match route.mode {
             RouteMode::Sync => "the script's",
@@ -81,6 +82,32 @@ pub(crate) fn run(context: &Context, command: &Routes) -> Outcome {
     }
 }
 
+/// The webhooks of an app, which answer requests too.
+fn webhooks(client: &Client, app: &AppSlug) -> Outcome<Vec<(TriggerSpec, WebhookSource)>> {
+    let page: Page<Trigger> = client.get(&format!("/apps/{app}/triggers"))?;
+    let found = page.items.into_iter().filter_map(|trigger| {
+        let spec = trigger.spec;
+        match &spec.source {
+            Source::Webhook(webhook) => Some((spec.clone(), webhook.clone())),
+            _ => None,
+        }
+    });
+    Ok(found.collect())
+}
+
+/// A webhook as a row, like [`row`].
+fn webhook_row(spec: &TriggerSpec, webhook: &WebhookSource) -> Vec<String> {
+    let function = spec.handler.as_ref().map(FunctionName::as_str);
+    vec![
+        Method::Post.to_string(),
+        webhook.path.to_string(),
+        handler(spec.script.as_str(), function),
+        format!("signed calls ({})", webhook.provider().as_str()),
+        "202 when stored".to_owned(),
+        String::new(),
+    ]
+}
+
 fn list(context: &Context) -> Outcome {
     let client = context.client()?;
     let app = context.app(&client)?;
@@ -88,19 +115,26 @@ fn list(context: &Context) -> Outcome {
     if context.ui.json {
         return context.ui.answer(&page);
     }
-    if page.items.is_empty() {
+    let webhooks = webhooks(&client, &app)?;
+    if page.items.is_empty() && webhooks.is_empty() {
         context.ui.note(format!("{app} has no routes"));
         return Ok(());
     }
-    let rows: Vec<Vec<String>> = page
-        .items
-        .iter()
-        .map(|route| {
-            let mut row = row(&route.route);
-            row.push(route.url.clone());
+    let routes = page.items.iter().map(|route| {
+        let mut row = row(&route.route);
+        row.push(route.url.clone());
+        row
+    });
+    let mut rows: Vec<Vec<String>> = routes.collect();
+    if !webhooks.is_empty() {
+        let url = client.get::<App>(&format!("/apps/{app}"))?.url;
+        let base = url.trim_end_matches('/');
+        rows.extend(webhooks.iter().map(|(spec, webhook)| {
+            let mut row = webhook_row(spec, webhook);
+            row.push(format!("{base}{}", webhook.path));
             row
-        })
-        .collect();
+        }));
+    }
     let head: Vec<&str> = HEAD.into_iter().chain(["URL"]).collect();
     context.ui.table(&head, &rows)?;
     Ok(())
@@ -117,9 +151,23 @@ fn preview(context: &Context, method: Method, path: &str) -> Outcome {
     let ui = context.ui;
     if ui.json {
         ui.answer(&result)?;
-        return result.route.map(drop).ok_or(Failure::Answered);
+        let answers = result.route.is_some() || result.trigger.is_some();
+        return if answers {
+            Ok(())
+        } else {
+            Err(Failure::Answered)
+        };
     }
-    let Some(route) = &result.route else {
+    let found = match (&result.route, &result.trigger) {
+        (Some(route), _) => Some(row(route)),
+        (None, Some(trigger)) => {
+            let mut webhooks = webhooks(&client, &app)?.into_iter();
+            let called = webhooks.find(|(spec, _)| spec.key() == *trigger);
+            called.map(|(spec, webhook)| webhook_row(&spec, &webhook))
+        }
+        (None, None) => None,
+    };
+    let Some(found) = found else {
         let failure = Failure::new(format!("no route of {app} answers {method} {path}"));
         let names: Vec<_> = result.allow.iter().map(|method| method.as_str()).collect();
         return Err(if names.is_empty() {
@@ -128,7 +176,7 @@ fn preview(context: &Context, method: Method, path: &str) -> Outcome {
             failure.next(format!("the path answers {}", names.join(", ")))
         });
     };
-    ui.table(&HEAD, &[row(route)])?;
+    ui.table(&HEAD, &[found])?;
     for (name, value) in &result.params {
         let line = format!("  {name} = {}", clean(value));
         ui.line(ui.out.paint(Paint::Note, &line))?;

@@ -280,13 +280,34 @@ fn routes_show_when_they_answer_and_who_may_read_it() {
     let more = "[[routes]]\npath = \"/later\"\nscript = \"orders\"\nmode = \"async\"\n\
                 [[routes]]\npath = \"/wide\"\nscript = \"orders\"\ncors = { origins = [\"*\"] }\n\
                 [[routes]]\npath = \"/pages\"\nscript = \"orders\"\n\
-                cors = { origins = [\"https://a.example\", \"https://b.example\"], credentials = true }\n";
+                cors = { origins = [\"https://a.example\", \"https://b.example\"], credentials = true }\n\
+                [[triggers]]\nkind = \"webhook\"\npath = \"/hook/:of\"\nprovider = \"github\"\n\
+                secret = \"S\"\nscript = \"orders\"\n";
     person.write("picloud.toml", format!("{MANIFEST}{more}"));
     person.write("src/orders.rhai", "1");
     person.pic(&["deploy"]).expect(0);
     let listed = person.pic(&["routes", "ls"]).expect(0).stdout;
     let lines: Vec<&str> = listed.lines().collect();
-    assert_eq!(lines.len(), 5, "{listed}");
+    assert_eq!(lines.len(), 6, "{listed}");
+    let hook = lines.iter().find(|line| line.contains("/hook/:of "));
+    let hook = hook.unwrap_or_else(|| panic!("the webhook is not in {listed}"));
+    for shown in [
+        "POST",
+        "orders",
+        "signed calls (github)",
+        "202 when stored",
+        "localhost",
+    ] {
+        assert!(hook.contains(shown), "{shown} is not in {hook}");
+    }
+    let matched = person
+        .pic(&["routes", "match", "POST", "/hook/7"])
+        .expect(0);
+    matched.shows("signed calls (github)").shows("of = 7");
+    person
+        .pic(&["routes", "match", "GET", "/hook/7"])
+        .expect(1)
+        .says("the path answers POST");
     assert!(
         lines[0].contains("ANSWER") && lines[0].contains("CORS"),
         "{listed}"

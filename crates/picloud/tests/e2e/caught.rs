@@ -43,8 +43,8 @@ const NO_INTEGER: Expected = (
 );
 const EXPECTED: [Expected; 13] = [
     (
-        "script `callee` failed: no such order",
-        "conflict",
+        "script `callee` failed at callee:1:1: no such order",
+        "thrown",
         "invoke",
     ),
     ("the app has no script `nobody`", "not_found", "invoke"),
@@ -133,6 +133,102 @@ fn the_record_names_the_place_and_the_client_learns_nothing() {
             "{record}"
         );
         assert!(error["excerpt"].as_str().unwrap().contains('^'), "{record}");
+    }
+}
+
+/// A callee, and what its caller catches: the kind, the beginning of the message, a part of it.
+const CALLEES: [(&str, &str, &str, &str, &str); 7] = [
+    (
+        "throws",
+        "\nthrow \"boom\"",
+        "thrown",
+        "script `throws` failed at throws:2:1: ",
+        "boom",
+    ),
+    (
+        "throws-map",
+        "fn f() { throw #{ message: \"m\" } }\nf()",
+        "thrown",
+        "script `throws-map` failed at throws-map:1:10: ",
+        "m",
+    ),
+    (
+        "divides",
+        "let a = 0;\n1 / a",
+        "runtime",
+        "script `divides` failed at divides:2:3: ",
+        "zero",
+    ),
+    (
+        "misuses",
+        "json::parse(\"{\")",
+        "runtime",
+        "script `misuses` failed at misuses:1:",
+        "JSON",
+    ),
+    (
+        "conflicts",
+        "let c = kv::collection(\"c\"); c.set(\"k\", \"t\");\nc.incr(\"k\")",
+        "host",
+        "script `conflicts` failed at conflicts:2:3: ",
+        "integer",
+    ),
+    (
+        "in-a-module",
+        "import \"lib\" as lib;\nlib::fails()",
+        "thrown",
+        "script `in-a-module` failed at lib:2:14: ",
+        "deep",
+    ),
+    (
+        "nobody",
+        "",
+        "not_found",
+        "the app has no script `nobody`",
+        "pic scripts ls",
+    ),
+];
+
+/// However a script ends that was called: its caller is told how and where, in the words that its
+/// record has.
+#[test]
+fn a_caller_catches_how_and_where_its_callee_failed() {
+    let server = started(setup());
+    let caller = "let told = ();\ntry { invoke::call(req.query.name, ()); }\ncatch (e) { told = [e.kind, e.message, e.service, e.script, e.line]; }\ntold";
+    let scripts = CALLEES.iter().filter(|(_, source, ..)| !source.is_empty());
+    let limits = json!({ "operations": 100_000 });
+    let mut all: serde_json::Map<_, _> = scripts
+        .map(|(name, source, ..)| {
+            let script = json!({ "source": source, "limits": limits });
+            ((*name).to_owned(), script)
+        })
+        .collect();
+    all.insert("caller".to_owned(), json!({ "source": caller }));
+    let module = "\nfn fails() { throw \"deep\" }";
+    let body = json!({ "scripts": all, "modules": { "lib": { "source": module } } });
+    let path = format!("/apps/{APP}/releases");
+    server.api("POST", &path, &body).expect(201);
+    for (name, source, kind, begins, contains) in CALLEES {
+        let caught = server
+            .get(&format!("/caller?name={name}"))
+            .expect(200)
+            .json();
+        let message = caught[1].as_str().unwrap_or_default();
+        assert_eq!(caught[0], kind, "{caught}");
+        assert!(
+            message.starts_with(begins) && message.contains(contains),
+            "{caught}"
+        );
+        // The place of the error is the caller's own, in its own file.
+        assert_eq!(caught[2], "invoke", "{caught}");
+        assert!(
+            caught[3].as_str().unwrap().starts_with("caller"),
+            "{caught}"
+        );
+        assert_eq!(caught[4], 2, "{caught}");
+        if !source.is_empty() && !matches!(kind, "invalid") {
+            assert_eq!(last_record(&server, name)["execution"]["outcome"], kind);
+        }
     }
 }
 

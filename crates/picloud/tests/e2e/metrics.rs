@@ -100,8 +100,8 @@ fn a_script_that_was_called_and_failed_is_a_failure_to_its_caller() {
     ];
     deploy(&server, &scripts);
     for (path, answer) in [
-        ("/to-throws", "conflict"),
-        ("/to-throws", "conflict"),
+        ("/to-throws", "thrown"),
+        ("/to-throws", "thrown"),
         ("/to-nobody", "not_found"),
         ("/to-fine", "1"),
     ] {
@@ -110,7 +110,7 @@ fn a_script_that_was_called_and_failed_is_a_failure_to_its_caller() {
     let text = asked(&server, "*/*").text();
     for line in [
         "picloud_host_calls_total{service=\"invoke\",access=\"write\"} 4",
-        "picloud_host_call_errors_total{service=\"invoke\",kind=\"conflict\"} 2",
+        "picloud_host_call_errors_total{service=\"invoke\",kind=\"thrown\"} 2",
         "picloud_host_call_errors_total{service=\"invoke\",kind=\"not_found\"} 1",
     ] {
         assert!(text.contains(line), "{line} in {text}");

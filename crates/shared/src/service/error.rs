@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::kind::ServiceKind;
 
-/// What kind of failure it is: what a script can do about it.
+/// What kind of failure it is: what a script can do about it. How a script ended that was called has
+/// the name that the outcome of its run has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HostErrorKind {
@@ -26,6 +27,18 @@ pub enum HostErrorKind {
     Full,
     /// A defect of the platform.
     Internal,
+    /// A script that was called does not compile any more.
+    Compile,
+    /// An operation of the language failed in a script that was called.
+    Runtime,
+    /// A script that was called threw.
+    Thrown,
+    /// A service failed in a script that was called.
+    Host,
+    /// The server had no room for a script that was called, which did not begin; try again later.
+    Overloaded,
+    /// The app is suspended on the server.
+    Suspended,
     /// The answer does not fit into what the caller may still allocate. Ends the run with its
     /// memory limit; no script sees it.
     Memory,
@@ -35,7 +48,7 @@ pub enum HostErrorKind {
 
 impl HostErrorKind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 17] = [
         Self::Invalid,
         Self::Conflict,
         Self::NotFound,
@@ -45,6 +58,12 @@ impl HostErrorKind {
         Self::Limit,
         Self::Full,
         Self::Internal,
+        Self::Compile,
+        Self::Runtime,
+        Self::Thrown,
+        Self::Host,
+        Self::Overloaded,
+        Self::Suspended,
         Self::Memory,
         Self::NoRoom,
     ];
@@ -61,6 +80,12 @@ impl HostErrorKind {
             Self::Limit => "limit",
             Self::Full => "full",
             Self::Internal => "internal",
+            Self::Compile => "compile",
+            Self::Runtime => "runtime",
+            Self::Thrown => "thrown",
+            Self::Host => "host",
+            Self::Overloaded => "overloaded",
+            Self::Suspended => "suspended",
             Self::Memory => "memory",
             Self::NoRoom => "no_room",
         }

@@ -7,6 +7,7 @@ use rhai::EvalAltResult;
 use super::calls::for_unknown_call;
 use super::names::{for_unseen, unknown_property};
 use super::signatures::{taken_by, taken_with};
+use crate::language::functions::CLOSURE;
 use crate::language::kinds::in_script_terms;
 
 /// What to do about an error of the language; none where its text says it all.
@@ -51,7 +52,11 @@ fn for_missing(signature: &str) -> Option<String> {
         return for_operator(name, values);
     }
     if name == CLOSURE {
-        return Some("a closure is called with as many values as it has parameters".to_owned());
+        return Some(
+            "a closure is called with as many values as it has parameters, and only in the script or \
+             module it is written in: give it to a function of that module, which calls it"
+                .to_owned(),
+        );
     }
     let first = values.split(", ").next().filter(|first| !first.is_empty());
     let taken = first.and_then(|first| taken_with(name, first));
@@ -66,9 +71,6 @@ fn for_missing(signature: &str) -> Option<String> {
     (first.is_some() && !name.contains("::"))
         .then(|| format!("a closure in a variable is called with {name}.call(…)"))
 }
-
-/// What a closure is called in a signature.
-pub(crate) const CLOSURE: &str = "closure";
 
 const MISSING: &str = "a value is missing (): ask for it with == (), or give another with ??";
 
@@ -95,8 +97,19 @@ fn for_mismatch(expected: &str, found: &str) -> Option<String> {
     None
 }
 
+/// What an error of the platform has that a value which was thrown has not.
+const OF_ERRORS: [&str; 8] = [
+    "kind", "message", "service", "line", "position", "function", "script", "status",
+];
+
 fn for_property(text: &str) -> Option<String> {
-    let (name, _kind) = unknown_property(text)?;
+    let (name, kind) = unknown_property(text)?;
+    if OF_ERRORS.contains(&name) && PLAIN.contains(&in_script_terms(kind).as_str()) {
+        return Some(format!(
+            "what a script throws is itself in `catch (e)`: after `throw \"text\"`, e is the text. \
+             Throw a map, as in throw #{{ {name}: … }}, or ask type_of(e) first"
+        ));
+    }
     let hint = match for_unknown_call(name, true) {
         _ if text.contains("type '()'") => MISSING_BEFORE,
         Some(hint) => hint,
@@ -104,6 +117,9 @@ fn for_property(text: &str) -> Option<String> {
     };
     Some(hint.to_owned())
 }
+
+/// Values without properties, as scripts call them.
+const PLAIN: [&str; 6] = ["string", "integer", "float", "bool", "char", "array"];
 
 const MISSING_BEFORE: &str =
     "what stands before it is missing (): ask for it with == (), or write ?. in place of the dot";

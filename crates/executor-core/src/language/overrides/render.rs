@@ -12,6 +12,7 @@ use shared::limits::fixed::{STRING_BYTES, VALUE_DEPTH};
 use shared::script_error::LimitKind;
 
 use crate::language::caught::Caught;
+use crate::language::functions::CLOSURE;
 use crate::language::kinds::kind_of;
 use crate::sandbox::context;
 use crate::sandbox::signal::StopReason;
@@ -68,12 +69,17 @@ fn stop(limit: LimitKind) -> Option<()> {
     None
 }
 
-/// A function as text; one without a name has a number in its place.
-fn function_name(function: &FnPtr) -> String {
+/// The name of a function; one without a name has a number in its place.
+fn name_of(function: &FnPtr) -> &str {
     if function.is_anonymous() {
-        return "Fn(closure)".to_owned();
+        return CLOSURE;
     }
-    format!("Fn({})", function.fn_name())
+    function.fn_name()
+}
+
+/// A function as text.
+fn function_name(function: &FnPtr) -> String {
+    format!("Fn({})", name_of(function))
 }
 
 impl Printer {
@@ -189,6 +195,12 @@ impl Printer {
 
 #[export_module]
 pub(super) mod functions {
+    /// The name of a function; `closure` for one without a name.
+    #[rhai_fn(name = "name", get = "name", pure)]
+    pub fn name_of_function(function: &mut FnPtr) -> ImmutableString {
+        name_of(function).into()
+    }
+
     /// The array as text.
     #[rhai_fn(
         name = "to_string",
