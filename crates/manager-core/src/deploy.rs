@@ -7,10 +7,8 @@
 mod check;
 mod fresh;
 mod next;
-mod reserved;
 mod rollback;
 mod sources;
-mod triggers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -126,8 +124,7 @@ impl Deploy {
         let active = draft.app.active_release.unwrap_or(0);
         self.if_match
             .check(&active.to_string(), "the active release")?;
-        let table = check::routes(&draft.next)?;
-        triggers::fit(&draft.next, table)?;
+        check::together(&draft.next)?;
         check::size(&draft.next, &draft.sources)?;
         let changed = draft.next != draft.base;
         // What is compiled for the check is kept until it is live.

@@ -118,7 +118,8 @@ pub(crate) async fn run(
         check_source("the draft", draft)?;
     }
     let http = request.request.unwrap_or_else(input::plain);
-    let http = input::described(http, &caller.app, &caller.peer)?;
+    let public = &caller.manager.config().public_url;
+    let http = input::described(http, &caller.app, &caller.peer, public)?;
     let run = DirectRun {
         app: caller.app.id,
         script: script.clone(),
@@ -138,9 +139,10 @@ pub(crate) async fn invoke(
     parts: Parts,
     body: Bytes,
 ) -> ApiResult<Response> {
+    let public = &caller.manager.config().public_url;
     let run = DirectRun {
         app: caller.app.id,
-        http: input::forwarded(parts, body, &script, &caller.app, &caller.peer)?,
+        http: input::forwarded((parts, body), &script, &caller.app, &caller.peer, public)?,
         script,
         draft: None,
         handler: None,

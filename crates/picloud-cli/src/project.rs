@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use shared::manifest::{MAX_BYTES, Manifest, ManifestError};
+use shared::limits::Limits;
+use shared::manifest::{MAX_BYTES, Manifest, ManifestFinding, Reading};
 use shared::name::{ModuleName, ScriptName};
+use shared::release::rules::{self, Wrong};
 use shared::script_error::Severity;
 
 use crate::error::{Failure, Outcome};
@@ -27,6 +29,20 @@ pub(crate) struct Project {
 
 /// Reads a manifest.
 pub(crate) fn manifest(folder: &Path) -> Outcome<Manifest> {
+    let text = text(folder)?;
+    let read = Reading::of(&text);
+    if read.findings.is_empty() {
+        return Ok(read.manifest);
+    }
+    let file = folder.join(MANIFEST).display().to_string();
+    let wrong = |finding: ManifestFinding| as_failure(placed(&file, &text, finding));
+    Err(one_or_several(
+        read.findings.into_iter().map(wrong).collect(),
+    ))
+}
+
+/// The text of a folder's manifest.
+fn text(folder: &Path) -> Outcome<String> {
     let path = folder.join(MANIFEST);
     if !path.exists() {
         let shown = folder.display();
@@ -40,9 +56,8 @@ pub(crate) fn manifest(folder: &Path) -> Outcome<Manifest> {
         ));
     }
     let bytes = sources::read(&path, MAX_BYTES as u64 + 1)?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_not_text| Failure::new(format!("{} is not UTF-8 text", path.display())))?;
-    Manifest::parse(&text).map_err(|error| explain(&path, &text, &error))
+    String::from_utf8(bytes)
+        .map_err(|_not_text| Failure::new(format!("{} is not UTF-8 text", path.display())))
 }
 
 /// The nearest folder with a manifest: this one, else the first above.
@@ -66,89 +81,164 @@ pub(crate) fn folder(named: Option<&Path>) -> PathBuf {
         .unwrap_or_else(|| PathBuf::from("."))
 }
 
-fn explain(path: &Path, text: &str, error: &ManifestError) -> Failure {
-    let shown = path.display().to_string();
-    let ManifestError::Invalid { message } = error else {
-        return Failure::new(error.to_string().replace(MANIFEST, &shown));
-    };
-    let Some((line, column, what)) = place(message) else {
-        return Failure::new(format!("{shown}: {message}"));
-    };
-    let (what, hint) = match what.split_once("; did you mean") {
-        Some((what, hint)) => (what, Some(format!("did you mean{hint}"))),
-        None => (what, None),
-    };
-    Failure::Wrong(Box::new(Finding {
+/// What is wrong with a manifest, in its text.
+fn placed(file: &str, text: &str, found: ManifestFinding) -> Finding {
+    Finding {
         severity: Severity::Error,
-        file: shown,
+        file: file.to_owned(),
         text: text.to_owned(),
-        line,
-        column,
-        message: what.to_owned(),
-        hint,
-    }))
+        line: found.line,
+        column: found.column,
+        message: found.message,
+        hint: found.hint,
+    }
 }
 
-/// `line 3, column 5: rest`.
-fn place(message: &str) -> Option<(u32, u32, &str)> {
-    let (line, rest) = message.strip_prefix("line ")?.split_once(", column ")?;
-    let (column, what) = rest.split_once(": ")?;
-    Some((line.parse().ok()?, column.parse().ok()?, what.trim()))
+fn as_failure(finding: Finding) -> Failure {
+    Failure::Wrong(Box::new(finding))
+}
+
+fn one_or_several(mut failures: Vec<Failure>) -> Failure {
+    if failures.len() > 1 {
+        return Failure::Several(failures);
+    }
+    failures.pop().unwrap_or(Failure::Answered)
+}
+
+/// A folder, as far as it could be read, and everything that is wrong with it.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    /// What could be read of it.
+    pub(crate) project: Project,
+    /// What is wrong, in the order of the manifest.
+    pub(crate) findings: Vec<Finding>,
+    file: String,
+    text: String,
+    read: Reading,
+}
+
+impl Folder {
+    /// Reads a folder. Fails only when there is no manifest, or none that is a text.
+    pub(crate) fn read(folder: &Path) -> Outcome<Self> {
+        let text = text(folder)?;
+        let read = Reading::of(&text);
+        let mut all = Self {
+            file: folder.join(MANIFEST).display().to_string(),
+            project: Project {
+                manifest: read.manifest.clone(),
+                scripts: BTreeMap::new(),
+                modules: BTreeMap::new(),
+            },
+            findings: Vec::new(),
+            text,
+            read,
+        };
+        for found in all.read.findings.clone() {
+            all.findings.push(placed(&all.file, &all.text, found));
+        }
+        all.sources(folder);
+        Ok(all)
+    }
+
+    fn sources(&mut self, folder: &Path) {
+        let manifest = self.project.manifest.clone();
+        for (name, entry) in &manifest.scripts {
+            let source = self.source(folder, &format!("scripts.{name}"), &entry.file);
+            self.project
+                .scripts
+                .extend(source.map(|source| (name.clone(), source)));
+        }
+        for (name, entry) in &manifest.modules {
+            let source = self.source(folder, &format!("modules.{name}"), &entry.file);
+            self.project
+                .modules
+                .extend(source.map(|source| (name.clone(), source)));
+        }
+    }
+
+    fn source(&mut self, folder: &Path, at: &str, file: &str) -> Option<Source> {
+        let failure = match Source::inside(folder, file) {
+            Ok(source) => return Some(source),
+            Err(failure) => failure,
+        };
+        let (message, hint) = match failure {
+            Failure::Failed { what, next } => (what, next),
+            _ => (format!("{file} cannot be read"), None),
+        };
+        self.find(&format!("{at}.file"), message, hint);
+        None
+    }
+
+    /// Adds what is wrong with routes, triggers and, where the server's ceiling is known, limits.
+    pub(crate) fn check(&mut self, ceiling: Option<&Limits>) {
+        let manifest = self.project.manifest.clone();
+        let names = manifest.scripts.keys().map(ScriptName::as_str);
+        let broken = self.read.broken.clone();
+        let scripts = names.chain(broken.iter().map(String::as_str)).collect();
+        let (routes, triggers) = (&manifest.routes, &manifest.triggers);
+        let mut wrong = rules::parts(routes, triggers);
+        wrong.extend(rules::together(&scripts, routes, triggers));
+        if let Some(ceiling) = ceiling {
+            for (name, entry) in &manifest.scripts {
+                let at = format!("scripts.{name}.limits");
+                let whose = format!("script `{name}`");
+                wrong.extend(rules::limits(&at, &whose, &entry.limits, ceiling));
+            }
+        }
+        let mut known: Vec<Wrong> = Vec::new();
+        for wrong in wrong {
+            if !known.contains(&wrong) {
+                self.find(&wrong.at, wrong.message.clone(), wrong.hint.clone());
+                known.push(wrong);
+            }
+        }
+    }
+
+    fn find(&mut self, at: &str, message: String, hint: Option<String>) {
+        let found = self.read.places.finding(at, message, hint);
+        self.findings.push(placed(&self.file, &self.text, found));
+        self.findings.sort_by_key(|one| (one.line, one.column));
+    }
+
+    /// The same when nothing is wrong, else all that is.
+    pub(crate) fn sound(self) -> Outcome<Self> {
+        if self.is_wrong() {
+            let wrong = self.findings.into_iter().map(as_failure);
+            return Err(one_or_several(wrong.collect()));
+        }
+        Ok(self)
+    }
+
+    /// The sources without routes, triggers and limits, which may be wrong; `None` when one of them is
+    /// missing, which would be an error in all that import it.
+    pub(crate) fn sources_alone(&self) -> Option<Project> {
+        let mut project = self.project.clone();
+        let manifest = &mut project.manifest;
+        let whole = self.read.broken.is_empty()
+            && project.scripts.len() == manifest.scripts.len()
+            && project.modules.len() == manifest.modules.len();
+        manifest.routes.clear();
+        manifest.triggers.clear();
+        for entry in manifest.scripts.values_mut() {
+            entry.limits = shared::limits::LimitSettings::default();
+        }
+        (whole && !project.scripts.is_empty()).then_some(project)
+    }
+
+    /// Whether anything is wrong that would refuse a deploy.
+    pub(crate) fn is_wrong(&self) -> bool {
+        !self.findings.is_empty()
+    }
 }
 
 impl Project {
-    /// Reads a folder. Every source that cannot be read is named, not just the first.
+    /// Reads a folder. Everything of it that cannot be read is named, not just the first.
     pub(crate) fn load(folder: &Path) -> Outcome<Self> {
-        let manifest = manifest(folder)?;
-        let mut failures = Vec::new();
-        let mut read = |what: String, file: &str| match Source::inside(folder, file) {
-            Ok(source) => Some(source),
-            Err(failure) => {
-                failures.push((what, failure));
-                None
-            }
-        };
-        let mut scripts = BTreeMap::new();
-        for (name, entry) in &manifest.scripts {
-            let source = read(format!("script `{name}`"), &entry.file);
-            scripts.extend(source.map(|source| (name.clone(), source)));
-        }
-        let mut modules = BTreeMap::new();
-        for (name, entry) in &manifest.modules {
-            let source = read(format!("module `{name}`"), &entry.file);
-            modules.extend(source.map(|source| (name.clone(), source)));
-        }
-        if let Some(failure) = fail(failures) {
-            return Err(failure);
-        }
-        Ok(Self {
-            manifest,
-            scripts,
-            modules,
-        })
+        Ok(Folder::read(folder)?.sound()?.project)
     }
 
     /// The source a diagnostic is about. Scripts come before modules of the same name.
     pub(crate) fn source(&self, name: &str) -> Option<&Source> {
         self.scripts.get(name).or_else(|| self.modules.get(name))
-    }
-}
-
-fn fail(failures: Vec<(String, Failure)>) -> Option<Failure> {
-    let mut failures: Vec<Failure> = failures.into_iter().map(named).collect();
-    match failures.len() {
-        0 | 1 => failures.pop(),
-        _ => Some(Failure::Several(failures)),
-    }
-}
-
-/// A failure that says what it is about.
-fn named((what, failure): (String, Failure)) -> Failure {
-    match failure {
-        Failure::Failed { what: why, next } => Failure::Failed {
-            what: format!("{what}: {why}"),
-            next,
-        },
-        other => other,
     }
 }

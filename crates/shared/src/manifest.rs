@@ -1,5 +1,8 @@
 //! `picloud.toml`: one folder is one app.
 
+mod places;
+mod reading;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -7,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::limits::LimitSettings;
 use crate::name::{AppSlug, ModuleName, ScriptName};
 use crate::release::RouteSpec;
-use crate::suggest::closest;
 use crate::trigger::TriggerSpec;
+
+pub use places::{ManifestFinding, Places};
+pub use reading::Reading;
 
 /// Bytes of a manifest.
 pub const MAX_BYTES: usize = 256 << 10;
@@ -58,85 +63,21 @@ pub struct ModuleEntry {
     pub file: String,
 }
 
-/// A manifest that cannot be read.
+/// A manifest that cannot be used: everything that is wrong with it, by place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ManifestError {
-    /// Not TOML, an unknown key, or a value that breaks a rule.
-    #[error("picloud.toml: {message}")]
-    Invalid {
-        /// What is wrong, with line and column.
-        message: String,
-    },
-    /// A version this program does not know.
-    #[error("picloud.toml: manifest = {0} is not supported; this program knows manifest = 1")]
-    Version(u32),
-    /// Too large.
-    #[error("picloud.toml is larger than 256 KiB")]
-    TooLarge,
-    /// A path that leaves the folder.
-    #[error("picloud.toml: file `{0}` must be a relative path inside the app's folder")]
-    Path(String),
-}
+#[error("picloud.toml: {}", .0.first().map(ToString::to_string).unwrap_or_default())]
+pub struct ManifestError(pub Vec<ManifestFinding>);
 
 impl Manifest {
     /// Reads and checks a manifest's text.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
-        if text.len() > MAX_BYTES {
-            return Err(ManifestError::TooLarge);
+        let read = Reading::of(text);
+        if read.findings.is_empty() {
+            Ok(read.manifest)
+        } else {
+            Err(ManifestError(read.findings))
         }
-        let manifest: Self = toml::from_str(text).map_err(|e| ManifestError::Invalid {
-            message: describe(text, &e),
-        })?;
-        if manifest.manifest != 1 {
-            return Err(ManifestError::Version(manifest.manifest));
-        }
-        let files = manifest
-            .scripts
-            .values()
-            .map(|s| &s.file)
-            .chain(manifest.modules.values().map(|m| &m.file));
-        for file in files {
-            if !inside(file) {
-                return Err(ManifestError::Path(file.clone()));
-            }
-        }
-        Ok(manifest)
     }
-}
-
-/// Whether a path stays inside the folder it is relative to.
-fn inside(path: &str) -> bool {
-    use std::path::{Component, Path};
-    !path.is_empty()
-        && !path.contains('\0')
-        && Path::new(path)
-            .components()
-            .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
-}
-
-/// The parser's message with line and column, and a suggestion for a mistyped key.
-fn describe(text: &str, error: &toml::de::Error) -> String {
-    let place = error.span().map_or_else(String::new, |span| {
-        let before = text.get(..span.start).unwrap_or(text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-        format!("line {line}, column {column}: ")
-    });
-    let message = error.message();
-    let suggestion =
-        suggest(message).map_or_else(String::new, |s| format!("; did you mean `{s}`?"));
-    format!("{place}{message}{suggestion}")
-}
-
-/// From serde's "unknown field `x`, expected one of `a`, `b`": the name closest to `x`.
-fn suggest(message: &str) -> Option<String> {
-    let quoted: Vec<&str> = message
-        .strip_prefix("unknown field `")?
-        .split('`')
-        .step_by(2)
-        .collect();
-    let (wrong, known) = quoted.split_first()?;
-    closest(wrong, known.iter().copied()).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -184,15 +125,45 @@ file = "src/money.rhai"
     fn paths_outside_the_folder_and_other_versions_are_refused() {
         for bad in ["/etc/passwd", "../x.rhai", "a/../../b", ""] {
             let text = GOOD.replace("src/orders.rhai", bad);
+            let error = Manifest::parse(&text).unwrap_err().to_string();
             assert!(
-                matches!(Manifest::parse(&text), Err(ManifestError::Path(_))),
-                "{bad}"
+                error.contains("line 5, column 8: ") && error.contains("relative path"),
+                "{error}"
             );
         }
         let text = GOOD.replace("manifest = 1", "manifest = 2");
-        assert!(matches!(
-            Manifest::parse(&text),
-            Err(ManifestError::Version(2))
-        ));
+        let error = Manifest::parse(&text).unwrap_err().to_string();
+        assert!(
+            error.contains("line 2, column 12: manifest = 2 is not supported"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once_with_its_place() {
+        let text = "manifest = 1\napp = \"Shop!\"\nscrpts = 1\n[scripts.orders]\nfile = \"a.rhai\"\nlimit = 1\ndescribe = 2\n\
+                    [scripts.\"a b\"]\nfile = \"b.rhai\"\n[[routes]]\nmethod = \"FETCH\"\npath = \"/a\"\nscript = \"orders\"\n\
+                    [[routes]]\npath = \"nope\"\nscript = \"Orders\"\n[[triggers]]\nkind = \"kron\"\nscript = \"orders\"\n\
+                    [[routes]]\npath = \"/b\"\nscript = 7\n";
+        let found = Manifest::parse(text).unwrap_err().0;
+        let on = |line: u32| {
+            let one = found.iter().find(|one| one.line == line);
+            one.unwrap_or_else(|| panic!("nothing on line {line}: {found:#?}"))
+        };
+        for line in [2, 3, 6, 7, 8, 11, 15, 16, 22] {
+            assert!(on(line).column > 0, "{found:#?}");
+        }
+        assert_eq!(found.len(), 10, "{found:#?}");
+        assert_eq!(on(3).hint.as_deref(), Some("did you mean `scripts`?"));
+        assert_eq!(on(6).hint.as_deref(), Some("did you mean `limits`?"));
+        assert!(found.is_sorted_by_key(|one| (one.line, one.column)));
+    }
+
+    #[test]
+    fn what_is_no_toml_is_told_line_by_line() {
+        let found = Manifest::parse("manifest = \napp = [\n").unwrap_err().0;
+        assert_eq!(found[0].line, 1, "{found:#?}");
+        let found = Manifest::parse("").unwrap_err().0;
+        assert_eq!(found.len(), 2, "{found:#?}");
     }
 }

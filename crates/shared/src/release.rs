@@ -2,6 +2,7 @@
 
 pub(crate) mod compare;
 mod next;
+pub mod rules;
 pub(crate) mod snapshot;
 
 pub use compare::{FieldChange, PlanAction, PlanItem, compare, contents};

@@ -6,7 +6,7 @@ use shared::api::{DeployRequest, Deployed};
 use shared::release::{Snapshot, compare};
 
 use super::sources::{all_there, validated};
-use super::{check, next, triggers};
+use super::{check, next};
 use crate::error::ApiResult;
 use crate::manager::Manager;
 
@@ -25,8 +25,7 @@ pub(crate) async fn check_new_app(
         .map(|(hash, source)| (hash, Arc::from(source)))
         .collect();
     all_there(&snapshot, &sources)?;
-    let table = check::routes(&snapshot)?;
-    triggers::fit(&snapshot, table)?;
+    check::together(&snapshot)?;
     check::size(&snapshot, &sources)?;
     let checked = validated(manager, None, &snapshot, &sources).await?;
     Ok(Deployed {

@@ -11,6 +11,7 @@ use shared::api::RunHttp;
 use shared::invocation::HttpInput;
 use shared::limits::fixed;
 use shared::name::ScriptName;
+use shared::origin::Origin;
 use shared::routing::Method;
 use store::apps::AppRow;
 
@@ -32,16 +33,24 @@ pub(super) fn plain() -> RunHttp {
     }
 }
 
-fn scheme(peer: &PeerInfo) -> &'static str {
-    if peer.origin.is_https() {
-        "https"
-    } else {
-        "http"
-    }
+/// Where an app answers by its name: its scheme and its `Host`, with the port where it is needed, so
+/// that links a script makes lead to the app and not to the control plane.
+fn answers(app: &AppRow, public: &Origin) -> ApiResult<(&'static str, HeaderValue)> {
+    let origin = public.on(&format!("{}.localhost", app.slug));
+    let scheme = if origin.is_https() { "https" } else { "http" };
+    let text = origin.to_string();
+    let host = text.split_once("://").map_or("", |(_, host)| host);
+    let host = HeaderValue::from_str(host).map_err(|_never| ApiError::internal())?;
+    Ok((scheme, host))
 }
 
 /// The request a caller describes.
-pub(super) fn described(request: RunHttp, app: &AppRow, peer: &PeerInfo) -> ApiResult<HttpInput> {
+pub(super) fn described(
+    request: RunHttp,
+    app: &AppRow,
+    peer: &PeerInfo,
+    public: &Origin,
+) -> ApiResult<HttpInput> {
     let method = match request.method.unwrap_or(Method::Get) {
         Method::Any => {
             return Err(ApiError::invalid(
@@ -55,12 +64,17 @@ pub(super) fn described(request: RunHttp, app: &AppRow, peer: &PeerInfo) -> ApiR
         let detail = format!("`body` is larger than {} bytes", fixed::BODY_BYTES);
         return Err(ApiError::invalid(detail));
     }
+    let (scheme, host) = answers(app, public)?;
+    let mut headers = headers(&request.headers)?;
+    if !headers.contains_key(header::HOST) {
+        headers.insert(header::HOST, host);
+    }
     Ok(HttpInput {
         method: method.map_err(|_never| ApiError::internal())?,
         uri: uri(request.path.as_deref().unwrap_or("/"))?,
-        scheme: scheme(peer),
+        scheme,
         host: format!("{}.localhost", app.slug).into(),
-        headers: headers(&request.headers)?.into(),
+        headers: headers.into(),
         params: request.params.into_iter().collect(),
         ip: peer.address,
         body: body.into(),
@@ -107,13 +121,15 @@ fn headers(described: &BTreeMap<String, String>) -> ApiResult<HeaderMap> {
 
 /// The caller's own request, without what is meant for the control plane only.
 pub(super) fn forwarded(
-    parts: Parts,
-    body: Bytes,
+    (parts, body): (Parts, Bytes),
     script: &ScriptName,
     app: &AppRow,
     peer: &PeerInfo,
+    public: &Origin,
 ) -> ApiResult<HttpInput> {
+    let (scheme, host) = answers(app, public)?;
     let mut headers = parts.headers;
+    headers.insert(header::HOST, host);
     // The script must never see the credential that called it.
     headers.remove(header::AUTHORIZATION);
     headers.remove(header::COOKIE);
@@ -125,7 +141,7 @@ pub(super) fn forwarded(
     Ok(HttpInput {
         method: parts.method,
         uri: uri.map_err(|_bad_uri| ApiError::invalid("the query cannot be read"))?,
-        scheme: scheme(peer),
+        scheme,
         host: format!("{}.localhost", app.slug).into(),
         headers: headers.into(),
         params: Vec::new(),

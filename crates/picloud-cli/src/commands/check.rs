@@ -1,24 +1,25 @@
 //! `pic check`: the manifest and the sources, and what the server would say.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
+use shared::api::System;
 use shared::error::code;
-use shared::name::{AppSlug, ScriptName};
-use shared::routing::{Method, RouteTable};
+use shared::limits::Limits;
+use shared::name::AppSlug;
 use shared::script_error::{Diagnostic, Severity};
-use shared::trigger::Source;
 
 use crate::client::Client;
 use crate::context::Context;
 use crate::diagnostics;
 use crate::error::{Failure, Outcome};
-use crate::project::{self, Project};
+use crate::finding::Finding;
+use crate::project::{self, Folder};
 use crate::release::{self, Options};
 use crate::session;
-use crate::ui::Paint;
+use crate::ui::{Paint, Ui};
 
 /// What to check.
 #[derive(Debug, Args)]
@@ -41,10 +42,8 @@ struct Checked<'a> {
 /// `pic check`.
 pub(crate) fn run(context: &Context, args: &CheckArgs) -> Outcome {
     let dir = project::folder(args.dir.as_deref());
-    let project = Project::load(&dir)?;
-    let app = context.app_of(&project.manifest);
-    let table = routes(&project)?;
-    triggers(&project, table)?;
+    let mut folder = Folder::read(&dir)?;
+    let app = context.app_of(&folder.project.manifest);
     let signed_in = || {
         let target = session::target(&context.connection, &context.env).ok()?;
         target.token.as_ref()?;
@@ -58,25 +57,17 @@ pub(crate) fn run(context: &Context, args: &CheckArgs) -> Outcome {
         (false, true) => Some(context.client()?),
         (false, false) => signed_in(),
     };
-    let (diagnostics, depth) = match client {
-        Some(client) => with_server(context, &client, &app, &project)?,
-        None => (Vec::new(), Depth::Offline),
-    };
-    let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
-    let ui = context.ui;
-    diagnostics::say_all(ui, &diagnostics, |name| project.source(name));
+    let seen = look(context, client.as_ref(), &app, &mut folder)?;
+    let (ui, errors) = (context.ui, seen.errors());
+    seen.say(ui, &folder);
     if ui.json {
         ui.answer(&Checked {
-            ok: !failed,
-            compiled: depth != Depth::Offline,
-            diagnostics: &diagnostics,
+            ok: errors == 0,
+            compiled: seen.depth != Depth::Offline,
+            diagnostics: &seen.for_programs(),
         })?;
     }
-    if failed {
-        let errors = diagnostics
-            .iter()
-            .filter(|d| d.severity == Severity::Error)
-            .count();
+    if errors > 0 {
         let plural = if errors == 1 { "" } else { "s" };
         ui.note(format!("{errors} error{plural} in {}", dir.display()));
         return Err(Failure::Answered);
@@ -84,14 +75,80 @@ pub(crate) fn run(context: &Context, args: &CheckArgs) -> Outcome {
     if ui.json {
         return Ok(());
     }
-    ui.line(
-        ui.out
-            .paint(Paint::Good, &format!("{app}: {}", depth.text())),
-    )
+    let text = seen.depth.text();
+    ui.line(ui.out.paint(Paint::Good, &format!("{app}: {text}")))
+}
+
+/// Everything that was found.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// In the manifest and about files.
+    folder: Vec<Finding>,
+    /// In the sources, by the server.
+    sources: Vec<Diagnostic>,
+    depth: Depth,
+}
+
+impl Seen {
+    /// How many things a deploy would refuse.
+    pub(crate) fn errors(&self) -> usize {
+        let sources = self.sources.iter();
+        let sources = sources.filter(|found| found.severity == Severity::Error);
+        self.folder.len() + sources.count()
+    }
+
+    /// Says all of it on stderr.
+    pub(crate) fn say(&self, ui: Ui, folder: &Folder) {
+        for found in &self.folder {
+            ui.say(diagnostics::drawn(ui.err, found));
+        }
+        diagnostics::say_all(ui, &self.sources, |name| folder.project.source(name));
+    }
+
+    /// All of it for a program.
+    pub(crate) fn for_programs(&self) -> Vec<Diagnostic> {
+        let folder = self.folder.iter().map(Finding::diagnostic);
+        folder.chain(self.sources.iter().cloned()).collect()
+    }
+}
+
+/// Looks for everything a deploy of a folder would refuse.
+pub(crate) fn look(
+    context: &Context,
+    client: Option<&Client>,
+    app: &AppSlug,
+    folder: &mut Folder,
+) -> Outcome<Seen> {
+    folder.check(client.and_then(ceiling).as_ref());
+    let (sources, depth) = match client {
+        Some(client) => with_server(context, client, app, folder)?,
+        None => (Vec::new(), Depth::Offline),
+    };
+    Ok(Seen {
+        folder: folder.findings.clone(),
+        sources,
+        depth,
+    })
+}
+
+/// The highest limits of the server; where it does not say, its check does.
+fn ceiling(client: &Client) -> Option<Limits> {
+    let system: System = client.get("/system").ok()?;
+    let most = Limits {
+        wall: Duration::MAX,
+        cpu: Duration::MAX,
+        operations: u64::MAX,
+        memory: u64::MAX,
+        response: u64::MAX,
+        logs: u64::MAX,
+        host_calls: u32::MAX,
+        concurrency: u32::MAX,
+    };
+    Some(most.with(&system.ceiling, &most))
 }
 
 /// How much was checked.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Depth {
     Offline,
     Whole,
@@ -108,66 +165,22 @@ impl Depth {
     }
 }
 
-/// Routes name scripts of the folder, and no two answer the same requests.
-fn routes(project: &Project) -> Outcome<RouteTable<()>> {
-    let mut table = RouteTable::default();
-    for route in &project.manifest.routes {
-        let what = format!("route {} {}", route.method, route.path);
-        there(project, &what, &route.script)?;
-        table
-            .insert(route.method, route.path.clone(), ())
-            .map_err(|conflict| Failure::new(format!("picloud.toml: {conflict}")))?;
-    }
-    Ok(table)
-}
-
-/// A script that is named is there.
-fn there(project: &Project, what: &str, script: &ScriptName) -> Outcome {
-    let scripts = &project.manifest.scripts;
-    if scripts.contains_key(script) {
-        return Ok(());
-    }
-    let near = shared::suggest::closest(script.as_str(), scripts.keys().map(ScriptName::as_str));
-    let failure = Failure::new(format!(
-        "picloud.toml: {what} names the script `{script}`, which is not there"
-    ));
-    Err(match near {
-        Some(near) => failure.next(format!("did you mean `{near}`?")),
-        None => failure.next(format!("add [scripts.{script}]")),
-    })
-}
-
-/// Triggers keep the rules of their values, name scripts of the folder, and are there once.
-fn triggers(project: &Project, mut routes: RouteTable<()>) -> Outcome {
-    let mut keys = BTreeSet::new();
-    for trigger in &project.manifest.triggers {
-        let what = format!("trigger `{}`", trigger.key());
-        let wrong = |why: String| Failure::new(format!("picloud.toml: {what}: {why}"));
-        trigger.check().map_err(wrong)?;
-        there(project, &what, &trigger.script)?;
-        match &trigger.source {
-            Source::DeadLetter { of: Some(script) } => there(project, &what, script)?,
-            Source::Webhook(webhook) => {
-                let inserted = routes.insert(Method::Post, webhook.path.clone(), ());
-                inserted.map_err(|conflict| wrong(conflict.to_string()))?;
-            }
-            _ => {}
-        }
-        if !keys.insert(trigger.key()) {
-            return Err(wrong(
-                "it is there twice, or its queue has two consumers".to_owned(),
-            ));
-        }
-    }
-    Ok(())
-}
-
+/// What the server says about the sources, also where something else is wrong.
 fn with_server(
     context: &Context,
     client: &Client,
     app: &AppSlug,
-    project: &Project,
+    folder: &Folder,
 ) -> Outcome<(Vec<Diagnostic>, Depth)> {
+    let nothing = (Vec::new(), Depth::Offline);
+    let project = if folder.is_wrong() {
+        match folder.sources_alone() {
+            Some(sources) => sources,
+            None => return Ok(nothing),
+        }
+    } else {
+        folder.project.clone()
+    };
     let options = Options {
         dry_run: true,
         source: "cli",
@@ -175,9 +188,9 @@ fn with_server(
     };
     let new = Context::find_app(client, app)?.is_none();
     let deployed = if new {
-        release::new_app(client, project, &options)
+        release::new_app(client, &project, &options)
     } else {
-        release::folder(client, app, project, &options)
+        release::folder(client, app, &project, &options)
     };
     match deployed {
         Ok(deployed) => Ok((deployed.diagnostics, Depth::Whole)),
@@ -185,9 +198,9 @@ fn with_server(
             Ok((problem.diagnostics, Depth::Whole))
         }
         // A token of one app cannot look beyond it.
-        Err(failure) if new && failure.code() == Some(code::SCOPE_REQUIRED) => {
-            Ok((Vec::new(), Depth::Offline))
-        }
+        Err(failure) if new && failure.code() == Some(code::SCOPE_REQUIRED) => Ok(nothing),
+        // What is wrong is said already.
+        Err(Failure::Refused { .. }) if folder.is_wrong() => Ok(nothing),
         Err(other) => Err(release::explain(context.ui, other, |name| {
             project.source(name)
         })),

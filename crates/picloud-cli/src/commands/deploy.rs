@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use shared::api::{App, Deployed};
+use shared::error::code;
 use shared::name::{AppSlug, ModuleName, ScriptName};
 
 use crate::client::Client;
@@ -132,10 +133,12 @@ fn one(context: &Context, args: &DeployArgs, what: &Single, source: &Source) -> 
     let app = context.app_for_script(&client)?;
     let find = |name: &str| (name == what.name()).then_some(source);
     let named = context.subject.app.is_some();
-    let Some(made) = ready(context, &client, &app, args.dry_run, named)? else {
+    let plan = || {
         let planned = release::new_app_of(&client, what, source, &args.options());
-        let planned = planned.map_err(|failure| release::explain(context.ui, failure, find))?;
-        return new_app(context, &app, planned);
+        planned.map_err(|failure| release::explain(context.ui, failure, find))
+    };
+    let Some(made) = ready(context, &client, &app, (args.dry_run, named), plan)? else {
+        return new_app(context, &app, plan()?);
     };
     let deployed = release::single(&client, &app, what, source, &args.options());
     finish(
@@ -153,9 +156,12 @@ fn folder_of(context: &Context, args: &DeployArgs, folder: &Path) -> Outcome {
     let client = context.client()?;
     let app = context.app_of(&project.manifest);
     let find = |name: &str| project.source(name);
-    let Some(made) = ready(context, &client, &app, args.dry_run, false)? else {
+    let plan = || {
         let planned = release::new_app(&client, &project, &args.options());
-        let planned = planned.map_err(|failure| release::explain(context.ui, failure, find))?;
+        planned.map_err(|failure| release::explain(context.ui, failure, find))
+    };
+    let Some(made) = ready(context, &client, &app, (args.dry_run, false), plan)? else {
+        let planned = plan()?;
         crate::diagnostics::say_all(context.ui, &planned.diagnostics, find);
         return new_app(context, &app, planned);
     };
@@ -170,13 +176,14 @@ fn folder_of(context: &Context, args: &DeployArgs, folder: &Path) -> Outcome {
     )
 }
 
-/// Makes the app when it is new: `true` then. `None` for a dry run that would make it.
+/// Makes the app when it is new, and what is deployed is not refused: `true` then. `None` for a dry run
+/// that would make it.
 fn ready(
     context: &Context,
     client: &Client,
     app: &AppSlug,
-    dry_run: bool,
-    must_exist: bool,
+    (dry_run, must_exist): (bool, bool),
+    plan: impl Fn() -> Outcome<Deployed>,
 ) -> Outcome<Option<bool>> {
     if Context::find_app(client, app)?.is_some() {
         return Ok(Some(false));
@@ -192,6 +199,11 @@ fn ready(
     }
     if dry_run {
         return Ok(None);
+    }
+    match plan() {
+        // Who may make an app may not look beyond those there are.
+        Err(failure) if failure.code() != Some(code::SCOPE_REQUIRED) => return Err(failure),
+        _ => {}
     }
     Context::create_app(client, app)?;
     context.ui.note(format!("{app}: the app is new"));

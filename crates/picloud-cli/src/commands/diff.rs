@@ -5,17 +5,20 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 use shared::api::{ModuleDetail, ReleaseDetail, ScriptDetail};
+use shared::error::code;
 use shared::id::ContentHash;
 use shared::name::AppSlug;
 use shared::release::{PlanItem, Snapshot};
+use shared::script_error::Diagnostic;
 use similar::ChangeTag;
 
+use super::check;
 use crate::client::Client;
 use crate::context::Context;
-use crate::error::Outcome;
+use crate::error::{Failure, Outcome};
 use crate::linediff::{self, Line};
 use crate::plan;
-use crate::project::{self, Project};
+use crate::project::{self, Folder, Project};
 use crate::release;
 use crate::sources::Source;
 use crate::text::clean_line;
@@ -42,23 +45,41 @@ struct Changed {
 struct Diff<'a> {
     sources: &'a [Changed],
     plan: &'a [PlanItem],
+    /// What a deploy would refuse or warn of.
+    diagnostics: &'a [Diagnostic],
 }
 
 /// `pic diff`.
 pub(crate) fn run(context: &Context, args: &DiffArgs) -> Outcome {
-    let project = Project::load(&project::folder(args.dir.as_deref()))?;
+    let mut folder = Folder::read(&project::folder(args.dir.as_deref()))?.sound()?;
+    let project = folder.project.clone();
     let client = context.client()?;
     let app = &context.app_of(&project.manifest);
     let snapshot = live(&client, app)?;
     let mut changed = scripts(&client, app, &project, &snapshot)?;
     changed.extend(modules(&client, app, &project, &snapshot)?);
     let plan = plan::changes(&snapshot, &release::of_folder(&project))?;
+    let seen = check::look(context, Some(&client), app, &mut folder);
+    // Who may read may not be allowed to try a deploy.
+    let seen = match seen {
+        Err(failure) if failure.code() == Some(code::SCOPE_REQUIRED) => None,
+        seen => Some(seen?),
+    };
+    let refused = seen.as_ref().is_some_and(|seen| seen.errors() > 0);
+    let outcome = if refused {
+        Err(Failure::Answered)
+    } else {
+        Ok(())
+    };
     let ui = context.ui;
     if ui.json {
-        return ui.answer(&Diff {
+        let diagnostics = seen.map(|seen| seen.for_programs());
+        ui.answer(&Diff {
             sources: &changed,
             plan: &plan,
-        });
+            diagnostics: &diagnostics.unwrap_or_default(),
+        })?;
+        return outcome;
     }
     for change in &changed {
         show(context, change)?;
@@ -69,7 +90,11 @@ pub(crate) fn run(context: &Context, args: &DiffArgs) -> Outcome {
     if plan.is_empty() {
         ui.note(format!("{app}: the folder is what is live"));
     }
-    Ok(())
+    if let Some(seen) = seen.filter(|_| refused) {
+        seen.say(ui, &folder);
+        ui.note(format!("{app}: a deploy of this would be refused"));
+    }
+    outcome
 }
 
 /// The snapshot being served; empty for an app that has none.

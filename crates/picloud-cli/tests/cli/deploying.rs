@@ -334,3 +334,25 @@ fn routes_show_when_they_answer_and_who_may_read_it() {
         );
     }
 }
+
+/// A deploy that is refused makes nothing: no release, and no app either.
+#[test]
+fn a_refused_deploy_of_a_new_app_makes_no_app() {
+    let server = server();
+    let person = Person::of(&server);
+    person.write("picloud.toml", MANIFEST);
+    person.write("src/orders.rhai", "let x = ;");
+    for args in [
+        &["deploy"][..],
+        &["deploy", "x", "src/orders.rhai", "--app", "shop"],
+    ] {
+        person.pic(args).expect(1);
+    }
+    person
+        .pipe("let x = ;", &["deploy", "hello", "-"])
+        .expect(1);
+    let apps = person.pic(&["apps", "ls", "--json"]).expect(0).json();
+    assert_eq!(apps["items"].as_array().unwrap().len(), 0, "{apps}");
+    person.write("src/orders.rhai", "1");
+    person.pic(&["deploy"]).expect(0).says("the app is new");
+}

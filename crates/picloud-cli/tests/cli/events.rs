@@ -126,7 +126,7 @@ fn triggers_are_checked_without_a_server() {
     person
         .pic(&["check", "--offline"])
         .expect(1)
-        .says("two consumers");
+        .says("a queue has one consumer");
 }
 
 #[test]

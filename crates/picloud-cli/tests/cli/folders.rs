@@ -124,6 +124,156 @@ fn a_check_finds_what_a_deploy_would() {
         .says("did you mean `orders`?");
 }
 
+/// A manifest with a mistake in nearly every line; each says what is found there.
+const WRONG: &str = r#"manifest = 1
+app = "Shop!"
+colour = "red"
+
+[scripts.orders]
+file = "src/orders.rhai"
+limits = { wall = "2h", cpu = "0s" }
+descripton = "x"
+
+[scripts.gone]
+file = "src/gone.rhai"
+
+[scripts.out]
+file = "../out.rhai"
+
+[[routes]]
+method = "FETCH"
+path = "no-slash"
+script = "orders"
+
+[[routes]]
+path = "/orders"
+script = "ordres"
+
+[[routes]]
+path = "/orders"
+script = "gone"
+cors = { origins = ["*"], credentials = true }
+
+[[routes]]
+path = "/livez"
+script = "gone"
+
+[[triggers]]
+kind = "cron"
+schedule = "0 25 * * *"
+script = "gone"
+
+[[triggers]]
+kind = "queue"
+queue = "mail"
+script = "nobody"
+
+[[triggers]]
+kind = "queue"
+queue = "mail"
+script = "gone"
+"#;
+
+/// Lines of [`WRONG`] and what is said about them.
+const SAID: [(u64, &str); 14] = [
+    (2, "app name"),
+    (3, "unknown field `colour`"),
+    (8, "unknown field `descripton`"),
+    (11, "src/gone.rhai"),
+    (14, "inside the app's folder"),
+    (17, "FETCH"),
+    (18, "no-slash"),
+    (23, "no script `ordres`"),
+    (26, "/orders"),
+    (28, "needs named origins"),
+    (31, "belongs to the platform"),
+    (34, "25"),
+    (42, "no script `nobody`"),
+    (44, "a queue has one consumer"),
+];
+
+#[test]
+fn a_check_says_everything_that_is_wrong_with_a_folder_at_once() {
+    let server = server();
+    let person = Person::of(&server);
+    person.write("picloud.toml", WRONG);
+    person.write("src/orders.rhai", "1");
+    let found = person.pic(&["check", "--json"]).expect(1).json();
+    assert_eq!(found["ok"], false, "{found}");
+    let found = found["diagnostics"].as_array().unwrap();
+    for (line, said) in &SAID {
+        let one = found
+            .iter()
+            .find(|one| one["line"] == *line && one["message"].as_str().unwrap().contains(said));
+        let one = one.unwrap_or_else(|| panic!("line {line}: {said}\n{found:#?}"));
+        assert!(one["column"].as_u64().unwrap() > 0, "{one}");
+        assert!(
+            one["script"].as_str().unwrap().ends_with("picloud.toml"),
+            "{one}"
+        );
+    }
+    let done = person.pic(&["check"]).expect(1);
+    done.says("picloud.toml:23:").says("did you mean `orders`?");
+}
+
+/// What is wrong in the sources is said beside what is wrong in the manifest, with the ceiling.
+#[test]
+fn a_check_looks_at_the_sources_too_when_the_manifest_is_wrong() {
+    let server = server();
+    let person = Person::of(&server);
+    for app in ["shop", "other"] {
+        let text = format!(
+            "manifest = 1\napp = \"{app}\"\n[scripts.a]\nfile = \"a.rhai\"\n\
+             limits = {{ wall = \"2h\", memory = \"0B\" }}\n[scripts.b]\nfile = \"b.rhai\"\n\
+             [[routes]]\npath = \"/x\"\nscript = \"c\"\n"
+        );
+        person.write("picloud.toml", text);
+        person.write("a.rhai", "let x = ;");
+        person.write("b.rhai", "unknown(1)");
+        let done = person.pic(&["check"]).expect(1);
+        done.says("picloud.toml:5:")
+            .says("limit `wall` is 2h, above the instance's ceiling of 5m")
+            .says("limit `memory` is zero")
+            .says("picloud.toml:10:")
+            .says("a.rhai:1:9")
+            .says("b.rhai:1:1")
+            .says("5 errors");
+        person.pic(&["apps", "create", "other"]);
+    }
+}
+
+/// `pic diff` fails for what a deploy would refuse, and shows the difference all the same.
+#[test]
+fn a_diff_says_what_a_deploy_would_refuse() {
+    let server = server();
+    let person = Person::of(&server);
+    person.write("picloud.toml", MANIFEST);
+    person.write("src/orders.rhai", "1");
+    person.pic(&["diff"]).expect(0);
+    person.pic(&["deploy"]).expect(0);
+    for (manifest, source, said) in [
+        (MANIFEST.to_owned(), "let x = ;", "src/orders.rhai:1:9"),
+        (MANIFEST.to_owned(), "unknown(1)", "src/orders.rhai:1:1"),
+        (
+            MANIFEST.replace("script = \"orders\"", "script = \"ordres\""),
+            "2",
+            "no script `ordres`",
+        ),
+    ] {
+        person.write("picloud.toml", &manifest);
+        person.write("src/orders.rhai", source);
+        let done = person.pic(&["diff"]).expect(1);
+        done.says(said)
+            .says("a deploy of this would be refused")
+            .shows("+++ here script orders");
+        let diff = person.pic(&["diff", "--json"]).expect(1).json();
+        assert_eq!(diff["diagnostics"].as_array().unwrap().len(), 1, "{diff}");
+    }
+    person.write("picloud.toml", MANIFEST);
+    person.write("src/orders.rhai", "3");
+    person.pic(&["diff"]).expect(0).shows("+3");
+}
+
 #[test]
 fn the_nearest_manifest_above_counts() {
     let server = server();

@@ -173,7 +173,7 @@ const FAILING: &[(&[&str], i32, &str, &str)] = &[
         "invalid_file",
         "unknown field `scrpts`",
     ),
-    (&["check", "gone"], 1, "failed", "script `b`"),
+    (&["deploy", "gone"], 1, "invalid_file", "gone/b"),
     (&["apps", "delete", "default"], 2, "usage", "confirmation"),
     (&["apps", "ls", "--app", "x"], 2, "usage", "--app x"),
     (&["nonsense"], 2, "usage", "unrecognized subcommand"),

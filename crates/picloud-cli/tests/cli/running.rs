@@ -144,3 +144,32 @@ fn a_log_is_followed_across_a_restart_of_the_server() {
     server.get("/x?n=again").expect(200);
     tail.line("seen again");
 }
+
+/// Links that a script makes of its address lead to the app, also when it is run from the outside.
+#[test]
+fn a_run_has_the_address_of_the_app_with_its_port() {
+    let server = server();
+    let person = Person::of(&server);
+    let source = "req.url";
+    person.write("x.rhai", source);
+    // The first app answers on the server's own address too.
+    person.pic(&["apps", "create", "first"]).expect(0);
+    person.pic(&["apps", "create", "shop"]).expect(0);
+    person
+        .pipe(source, &["deploy", "x", "-", "-a", "shop"])
+        .expect(0);
+    let asked = server.request("GET", "/x", &[("host", "shop.localhost")], "");
+    assert_eq!(asked.expect(200).text(), "http://shop.localhost/x");
+    let app = person
+        .pic(&["apps", "show", "shop", "--json"])
+        .expect(0)
+        .json();
+    let there = format!("{}/x", app["url"].as_str().unwrap());
+    assert!(there.starts_with("http://shop.localhost:"), "{there}");
+    for args in [
+        &["invoke", "x", "-a", "shop"][..],
+        &["run", "x.rhai", "-a", "shop", "--path", "/x"],
+    ] {
+        assert_eq!(person.pic(args).expect(0).stdout.trim(), there, "{args:?}");
+    }
+}
