@@ -10,6 +10,7 @@ pub(crate) mod env;
 pub(crate) mod event_tail;
 pub(crate) mod events;
 pub(crate) mod executions;
+pub(crate) mod kv;
 pub(crate) mod logs;
 pub(crate) mod modules;
 mod payload;

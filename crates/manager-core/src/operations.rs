@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use crate::auth::{Decided, Decision};
 use crate::error::invalid_query;
 use crate::handlers::{
-    apps, by_hand, dead_letters, deliveries, domains, env, event_tail, events, executions, logs,
+    apps, by_hand, dead_letters, deliveries, domains, env, event_tail, events, executions, kv, logs,
     modules, queues, releases, routes as route_list, runs, scripts, sessions, setup, storage,
     system, tokens, triggers,
 };
@@ -107,6 +107,7 @@ fn of_apps(all: &mut Operations) {
         env::list,
         env::set,
         env::delete,
+        kv::collections, kv::list, kv::get, kv::set, kv::delete,
         executions::list,
         executions::get,
         logs::list,

@@ -3,8 +3,9 @@
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::commands::{
-    apps, check, dead_letters, deploy, dev, diff, domains, env, events, executions, init, invoke,
-    login, logs, queues, releases, routes, run, scripts, setup, system, tokens, triggers,
+    apps, audit, check, dead_letters, deploy, dev, diff, domains, env, events, executions, find,
+    init, invoke, kv, login, logs, queues, releases, routes, run, scripts, setup, system, tokens,
+    triggers,
 };
 use crate::connection::Connection;
 use crate::context::Context;
@@ -70,6 +71,8 @@ pub(crate) enum Command {
     /// Runs of scripts
     #[command(subcommand, visible_alias = "exec")]
     Executions(executions::Executions),
+    /// Show what has an id, whatever it is and in whichever app
+    Find(find::FindArgs),
     /// Scripts of an app
     #[command(subcommand)]
     Scripts(scripts::Scripts),
@@ -100,6 +103,9 @@ pub(crate) enum Command {
     /// Environment variables of an app
     #[command(subcommand)]
     Env(env::Env),
+    /// Keys and values of an app
+    #[command(subcommand)]
+    Kv(kv::Kv),
     /// API tokens
     #[command(subcommand)]
     Tokens(tokens::Tokens),
@@ -107,6 +113,8 @@ pub(crate) enum Command {
     Open(apps::OpenArgs),
     /// Show the server: version, database, limits
     System,
+    /// Show who changed what on the server
+    Audit(audit::AuditArgs),
     /// Show who is calling which server
     Whoami,
     /// Make the owner account of a new server
@@ -148,6 +156,7 @@ impl Command {
             Self::Run(args) => run::run(context, args),
             Self::Logs(args) => logs::run(context, args),
             Self::Executions(command) => executions::run(context, command),
+            Self::Find(args) => find::run(context, args),
             Self::Scripts(command) => scripts::run(context, command),
             Self::Routes(command) => routes::run(context, command),
             Self::Triggers(command) => triggers::run(context, command),
@@ -158,6 +167,8 @@ impl Command {
             Self::Apps(command) => apps::run(context, command),
             Self::Domains(command) => domains::run(context, command),
             Self::Env(command) => env::run(context, command),
+            Self::Kv(command) => kv::run(context, command),
+            Self::Audit(args) => audit::run(context, args),
             Self::Tokens(command) => tokens::run(context, command),
             Self::Open(args) => apps::open(context, args),
             Self::System => system::run(context),
@@ -184,6 +195,7 @@ impl Command {
                 | Self::Dev(_)
                 | Self::New(_)
                 | Self::System
+                | Self::Audit(_)
                 | Self::Whoami
                 | Self::Login(_)
                 | Self::Logout(_)

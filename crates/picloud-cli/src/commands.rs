@@ -1,6 +1,7 @@
 //! The commands.
 
 pub(crate) mod apps;
+pub(crate) mod audit;
 mod by_hand;
 pub(crate) mod check;
 pub(crate) mod dead_letters;
@@ -11,8 +12,10 @@ pub(crate) mod domains;
 pub(crate) mod env;
 pub(crate) mod events;
 pub(crate) mod executions;
+pub(crate) mod find;
 pub(crate) mod init;
 pub(crate) mod invoke;
+pub(crate) mod kv;
 pub(crate) mod login;
 pub(crate) mod logs;
 pub(crate) mod queues;

@@ -12,6 +12,7 @@ mod connection;
 mod context;
 mod diagnostics;
 mod discovery;
+mod dotenv;
 mod environment;
 mod error;
 mod finding;

@@ -15,6 +15,8 @@ mod events;
 mod folders;
 #[path = "cli/hostile.rs"]
 mod hostile;
+#[path = "cli/kv.rs"]
+mod kv;
 #[path = "cli/machine.rs"]
 mod machine;
 #[path = "cli/running.rs"]

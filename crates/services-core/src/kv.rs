@@ -1,7 +1,4 @@
 //! `kv`: the key-value store.
-//!
-//! API: none, because so far only scripts look into an app's data.
-//! pic: none, because so far only scripts look into an app's data.
 
 use shared::kv::{KvAsk, KvCall, KvOp, KvRange, KvRead};
 use shared::limits::fixed::{KV_BATCH, KV_KEY_BYTES, KV_VALUE_BYTES};

@@ -39,6 +39,7 @@ wire! {
 
 mod apps;
 mod events;
+mod kv;
 mod observe;
 mod people;
 pub(crate) mod releases;
@@ -54,6 +55,7 @@ pub use events::{
     Replayed, ReplayedMany, RunTriggerRequest, SchedulePreview, SchedulePreviewRequest, Trigger,
     TriggerRequest, TriggerState,
 };
+pub use kv::{KvCollection, KvItem, KvSet, SetKvRequest};
 pub use observe::{Execution, ExecutionDetail, LogEntry, System, TimeZones};
 pub use people::{
     AuditEntry, CreateTokenRequest, CreatedToken, Me, Scope, SetupRequest, SetupState,

@@ -76,6 +76,17 @@ pub fn read(
     }
 }
 
+/// The names of an app's collections that hold something, in order, after `after`, at most `most`.
+pub fn collections(
+    conn: &mut dyn Conn,
+    app: AppId,
+    now: Timestamp,
+    after: &str,
+    most: usize,
+) -> Result<Vec<String>, StoreError> {
+    list::collections(conn, app, now, after, most)
+}
+
 /// The entry at a key.
 pub fn get(
     conn: &mut dyn Conn,

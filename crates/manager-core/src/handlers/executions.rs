@@ -35,6 +35,8 @@ pub(crate) struct ExecutionQuery {
     event: Option<String>,
     /// Only runs of the chain that began here.
     root: Option<String>,
+    /// Only runs that belonged to this request.
+    request: Option<String>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
     /// Items per page, 1 to 200; 50 when absent.
@@ -76,6 +78,7 @@ impl ExecutionQuery {
             before: cursor(self.cursor.as_deref())?,
             event: parsed("event", self.event)?,
             root: parsed("root", self.root)?,
+            request: parsed("request", self.request)?,
             limit: limit as i64 + 1,
         };
         Ok((filter, limit))

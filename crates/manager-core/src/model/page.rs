@@ -64,7 +64,7 @@ where
 }
 
 /// The cursor of a key. What it looks like is nobody's business but ours.
-fn cursor_of(key: &str) -> String {
+pub(crate) fn cursor_of(key: &str) -> String {
     URL_SAFE_NO_PAD.encode(key)
 }
 

@@ -12,6 +12,7 @@ mod env;
 mod events;
 mod fakes;
 mod hostile;
+mod kv;
 mod matrix;
 mod observe;
 mod pages;

@@ -51,6 +51,8 @@ pub(crate) fn filled(path: &str) -> String {
         ("app", "shop"),
         ("script", "hello"),
         ("module", "lib"),
+        ("collection", "orders"),
+        ("key", "a"),
         ("name", "KEY"),
         ("number", "1"),
         ("version", "1"),

@@ -130,7 +130,8 @@ fn list(context: &Context, client: &Client, app: &AppSlug, limit: usize) -> Outc
     Ok(())
 }
 
-fn show(
+/// Shows a dead letter of an app.
+pub(super) fn show(
     context: &Context,
     client: &Client,
     app: &AppSlug,

@@ -1,13 +1,19 @@
 //! `pic env`.
 
+use std::path::{Path, PathBuf};
+
 use clap::{Args, Subcommand};
 use shared::api::{EnvVar, Page, SetEnvRequest};
 use shared::name::EnvName;
 use ureq::http::Method;
 
 use crate::context::Context;
-use crate::error::Outcome;
-use crate::prompt;
+use crate::dotenv;
+use crate::error::{Failure, Outcome};
+use crate::{prompt, sources};
+
+/// Bytes of a file of variables: more than all an app may have.
+const FILE: u64 = 4 << 20;
 
 /// Environment variables of an app.
 #[derive(Debug, Subcommand)]
@@ -21,6 +27,11 @@ pub(crate) enum Env {
     },
     /// Set one; live at once
     Set(SetArgs),
+    /// Set all of a file like `.env`; others stay
+    Import {
+        /// The file; `-`: standard input
+        file: PathBuf,
+    },
     /// Remove one; live at once
     #[command(visible_alias = "rm")]
     Unset {
@@ -44,6 +55,7 @@ pub(crate) fn run(context: &Context, command: &Env) -> Outcome {
     match command {
         Env::Ls { values } => list(context, *values),
         Env::Set(args) => set(context, args),
+        Env::Import { file } => import(context, file),
         Env::Unset { name } => {
             let client = context.client()?;
             let app = context.app(&client)?;
@@ -103,4 +115,33 @@ fn set(context: &Context, args: &SetArgs) -> Outcome {
         return context.ui.answer(&shown);
     }
     context.ui.line(format!("{app}: {} is set", var.name))
+}
+
+fn import(context: &Context, file: &Path) -> Outcome {
+    let bytes = if file == Path::new("-") {
+        sources::stdin(FILE)?
+    } else {
+        sources::read(file, FILE)?
+    };
+    let text = String::from_utf8(bytes)
+        .map_err(|_not_text| Failure::new(format!("{} is not UTF-8 text", file.display())))?;
+    // All of it is read before anything is set.
+    let all = dotenv::parse(&text).map_err(|wrong| {
+        let place = format!("{}:{}", file.display(), wrong.line);
+        Failure::new(format!("{place}: {}", wrong.why)).next("nothing was set")
+    })?;
+    let client = context.client()?;
+    let app = context.app(&client)?;
+    let mut names = Vec::new();
+    for (name, value) in all {
+        let path = format!("/apps/{app}/env/{name}");
+        let request = SetEnvRequest { value };
+        client.call::<EnvVar>(Method::PUT, &path, &[], Some(&request))?;
+        context.ui.note(format!("{app}: {name} is set"));
+        names.push(name);
+    }
+    let value = serde_json::json!({ "set": names });
+    let plural = if names.len() == 1 { "" } else { "s" };
+    let line = format!("{app}: {} variable{plural} set", names.len());
+    context.ui.done(&value, line)
 }

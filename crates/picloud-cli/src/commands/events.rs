@@ -2,12 +2,13 @@
 
 use clap::{Args, Subcommand};
 use shared::api::Attempt;
-use shared::name::ScriptName;
+use shared::id::EventId;
+use shared::name::{AppSlug, ScriptName};
 
 use super::logs::{self, Item, Tail, short_time};
 use super::triggers::handler;
 use super::waiting::{self, Which};
-use crate::client::encode;
+use crate::client::{Client, encode};
 use crate::context::Context;
 use crate::error::Outcome;
 use crate::text::clean;
@@ -64,7 +65,11 @@ pub(crate) fn run(context: &Context, command: &Events) -> Outcome {
     match command {
         Events::Ls(args) => waiting::list(context, args),
         Events::Show { which } => match which {
-            Which::Event(id) => tree::show(context, *id),
+            Which::Event(id) => {
+                let client = context.client()?;
+                let app = context.app(&client)?;
+                tree::show(context, &client, &app, *id)
+            }
             Which::Number(number) => waiting::show(context, *number),
         },
         Events::Run { which } => waiting::run(context, *which),
@@ -72,6 +77,16 @@ pub(crate) fn run(context: &Context, command: &Events) -> Outcome {
         Events::Cancel { which } => waiting::cancel(context, *which),
         Events::Tail(args) => tail(context, args),
     }
+}
+
+/// Shows what became of an event of an app.
+pub(super) fn show_event(
+    context: &Context,
+    client: &Client,
+    app: &AppSlug,
+    id: EventId,
+) -> Outcome {
+    tree::show(context, client, app, id)
 }
 
 fn tail(context: &Context, args: &TailArgs) -> Outcome {

@@ -1,12 +1,14 @@
 //! `pic executions`.
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use shared::api::{Execution, ExecutionDetail};
 use shared::id::ExecutionId;
-use shared::name::ScriptName;
+use shared::invocation::Completion;
+use shared::name::{AppSlug, ScriptName};
 
 use super::logs::{self, short_time};
-use crate::client::encode;
+use crate::client::{Client, encode};
 use crate::context::Context;
 use crate::error::Outcome;
 use crate::text::clean;
@@ -30,8 +32,8 @@ pub(crate) enum Executions {
 pub(crate) struct ListArgs {
     /// Of this script
     script: Option<ScriptName>,
-    /// That ended so: ok, compile, runtime, thrown, limit, host, cancelled, internal
-    #[arg(long)]
+    /// That ended so
+    #[arg(long, value_parser = PossibleValuesParser::new(Completion::OUTCOMES))]
     outcome: Option<String>,
     /// That answered with this status
     #[arg(long)]
@@ -48,7 +50,11 @@ pub(crate) struct ListArgs {
 pub(crate) fn run(context: &Context, command: &Executions) -> Outcome {
     match command {
         Executions::Ls(args) => list(context, args),
-        Executions::Show { id } => show(context, *id),
+        Executions::Show { id } => {
+            let client = context.client()?;
+            let app = context.app(&client)?;
+            show(context, &client, &app, *id)
+        }
     }
 }
 
@@ -80,6 +86,11 @@ fn list(context: &Context, args: &ListArgs) -> Outcome {
             .say(format!("{app}: no runs (a run shows within a second)"));
         return Ok(());
     }
+    table(context, &page.items)
+}
+
+/// Runs as a table.
+pub(super) fn table(context: &Context, runs: &[Execution]) -> Outcome {
     let row = |run: &Execution| {
         let status = run.status.map(|status| status.to_string());
         vec![
@@ -95,17 +106,15 @@ fn list(context: &Context, args: &ListArgs) -> Outcome {
             ),
         ]
     };
-    let rows: Vec<_> = page.items.iter().map(row).collect();
+    let rows: Vec<_> = runs.iter().map(row).collect();
     let head = [
         "ID", "STARTED", "SCRIPT", "REQUEST", "STATUS", "TOOK", "OUTCOME",
     ];
-    context.ui.table(&head, &rows)?;
-    Ok(())
+    context.ui.table(&head, &rows)
 }
 
-fn show(context: &Context, id: ExecutionId) -> Outcome {
-    let client = context.client()?;
-    let app = context.app(&client)?;
+/// Shows a run of an app.
+pub(super) fn show(context: &Context, client: &Client, app: &AppSlug, id: ExecutionId) -> Outcome {
     let detail: ExecutionDetail = client.get(&format!("/apps/{app}/executions/{id}"))?;
     let ui = context.ui;
     if ui.json {

@@ -220,7 +220,9 @@ const CHANGES: [Change; 12] = [
 ];
 
 /// What changes nothing that is served, and why it does not.
-const NOTHING: [(&str, &str); 27] = [
+const NOTHING: [(&str, &str); 29] = [
+    ("setKv", "scripts read the store"),
+    ("deleteKv", "scripts read the store"),
     ("createOwner", "people are looked up in the database"),
     ("signIn", "sessions are looked up in the database"),
     ("signOut", "sessions are looked up in the database"),

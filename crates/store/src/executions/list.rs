@@ -81,6 +81,11 @@ fn execution(row: &Row) -> Result<ExecutionRow, StoreError> {
     })
 }
 
+/// Milliseconds that a run may have begun before its request's id was made, by clocks that differ.
+const BEFORE: u64 = 60_000;
+/// Milliseconds that a script which was called may have begun after it.
+const AFTER: u64 = 3_600_000;
+
 /// Which runs a list wants.
 #[derive(Clone, Debug, Default)]
 pub struct ExecutionFilter {
@@ -100,6 +105,8 @@ pub struct ExecutionFilter {
     pub event: Option<EventId>,
     /// Of the chain that began here.
     pub root: Option<RootId>,
+    /// That belonged to this request.
+    pub request: Option<RequestId>,
     /// At most so many.
     pub limit: i64,
 }
@@ -110,6 +117,20 @@ pub(super) fn bind(sql: &mut String, parts: &[&str], number: usize) {
         sql.push_str(part);
     }
     sql.push_str(&number.to_string());
+}
+
+/// The first and the last id of runs that can belong to a request: ids begin with the time in
+/// milliseconds, and runs are found by them.
+fn around(request: &RequestId) -> ([u8; 16], [u8; 16]) {
+    let mut milliseconds = [0; 8];
+    milliseconds[2..].copy_from_slice(&request.as_bytes()[..6]);
+    let at = u64::from_be_bytes(milliseconds);
+    let id = |at: u64, rest: u8| {
+        let mut id = [rest; 16];
+        id[..6].copy_from_slice(&at.min((1 << 48) - 1).to_be_bytes()[2..]);
+        id
+    };
+    (id(at.saturating_sub(BEFORE), 0), id(at + AFTER, 0xFF))
 }
 
 /// An app's runs, newest first.
@@ -146,6 +167,15 @@ pub fn list(
     if let Some(root) = &filter.root {
         params.push(root.as_bytes().into());
         bind(&mut sql, &[" AND root = ?"], params.len());
+    }
+    let around = filter.request.map(|request| around(&request));
+    if let (Some(request), Some((first, last))) = (&filter.request, &around) {
+        params.push(request.as_bytes().into());
+        bind(&mut sql, &[" AND request_id = ?"], params.len());
+        params.push(first.into());
+        bind(&mut sql, &[" AND id >= ?"], params.len());
+        params.push(last.into());
+        bind(&mut sql, &[" AND id <= ?"], params.len());
     }
     params.push(filter.limit.into());
     bind(&mut sql, &[" ORDER BY id DESC LIMIT ?"], params.len());

@@ -1,5 +1,7 @@
 //! Ordered lists and counts over a range of keys.
 
+use shared::clock::Timestamp;
+use shared::id::AppId;
 use shared::kv::{KvPage, KvRange};
 use shared::limits::fixed;
 
@@ -75,6 +77,31 @@ pub(super) fn count(
         ],
     )?;
     row.map_or(Ok(0), |row| row.int("number"))
+}
+
+/// The names of collections that hold something, in order, after `after`, at most `most` of them. Each
+/// is looked up by itself, so that one with many keys costs no more than others.
+pub(super) fn collections(
+    conn: &mut dyn Conn,
+    app: AppId,
+    now: Timestamp,
+    after: &str,
+    most: usize,
+) -> Result<Vec<String>, StoreError> {
+    let mut names: Vec<String> = Vec::new();
+    while names.len() < most {
+        let last = names.last().map_or(after, String::as_str);
+        let row = conn.query_one(
+            "SELECT collection FROM kv WHERE app_id = ?1 AND collection > ?2 \
+             AND (expires_at IS NULL OR expires_at > ?3) ORDER BY collection LIMIT 1",
+            &[app.as_bytes().into(), last.into(), now.as_micros().into()],
+        )?;
+        let Some(row) = row else {
+            break;
+        };
+        names.push(row.text("collection")?.to_owned());
+    }
+    Ok(names)
 }
 
 /// The first text after everything that starts with `prefix`, in the order of UTF-8 bytes (which

@@ -49,11 +49,9 @@ struct Shown<'a> {
     followed: Vec<&'a Event>,
 }
 
-/// `pic events show`.
-pub(super) fn show(context: &Context, id: EventId) -> Outcome {
-    let client = context.client()?;
-    let app = context.app(&client)?;
-    let chain = Chain::load(&client, &app, id)?;
+/// Shows what became of an event of an app.
+pub(super) fn show(context: &Context, client: &Client, app: &AppSlug, id: EventId) -> Outcome {
+    let chain = Chain::load(client, app, id)?;
     let ui = context.ui;
     if ui.json {
         let followed = chain.events.values().filter(|event| event.event != id);
