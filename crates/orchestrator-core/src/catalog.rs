@@ -27,8 +27,7 @@ pub(crate) use live::{Bounds, Live, LiveApp, LiveMode, LiveRoute, LiveScript};
 
 use build::Prepared;
 use lasting::Lasting;
-use loads::{Begun, Loads};
-use warm::Warm;
+use loads::{Begun, Loads, Warm};
 
 /// Loads deployments and swaps them in.
 pub struct LiveCatalog {

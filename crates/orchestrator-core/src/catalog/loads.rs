@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use shared::error::Error;
 use shared::id::AppId;
@@ -110,5 +111,22 @@ impl Loads {
 
     fn with<T>(&self, work: impl FnOnce(&mut All) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// When what is new is compiled.
+pub(super) struct Warm {
+    /// How long a change waits for it.
+    pub(super) first: Duration,
+    /// Held by whoever compiles what is served already.
+    pub(super) behind: tokio::sync::Mutex<()>,
+}
+
+impl Warm {
+    pub(super) fn new(first: Duration) -> Self {
+        Self {
+            first,
+            behind: tokio::sync::Mutex::default(),
+        }
     }
 }

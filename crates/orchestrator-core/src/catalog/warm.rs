@@ -7,32 +7,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use shared::invocation::ScriptImage;
 use shared::script_error::ScriptError;
 use shared::seam::Kept;
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::LiveCatalog;
-
-/// When what is new is compiled.
-pub(super) struct Warm {
-    /// How long a change waits for it.
-    pub(super) first: Duration,
-    /// Held by whoever compiles what is served already.
-    behind: Mutex<()>,
-}
-
-impl Warm {
-    pub(super) fn new(first: Duration) -> Self {
-        Self {
-            first,
-            behind: Mutex::default(),
-        }
-    }
-}
 
 impl LiveCatalog {
     /// Compiles images in their order; `served`: they are served by now, so callers come first. A

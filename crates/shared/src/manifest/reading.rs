@@ -7,8 +7,8 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
 
+use super::model::{MAX_BYTES, Manifest, ModuleEntry, ScriptEntry};
 use super::places::{Lines, ManifestFinding, Places};
-use super::{MAX_BYTES, Manifest, ModuleEntry, ScriptEntry};
 use crate::name::{AppSlug, ModuleName, ScriptName};
 use crate::suggest::closest;
 
