@@ -111,7 +111,7 @@ impl Principal {
     }
 
     /// Refuses tokens that are bound to one app.
-    pub(super) fn require_whole_instance(&self) -> ApiResult<()> {
+    pub(crate) fn require_whole_instance(&self) -> ApiResult<()> {
         match self.bound_to() {
             Some(_) => Err(forbidden(
                 "this is about the whole instance; the token is bound to one app".to_owned(),

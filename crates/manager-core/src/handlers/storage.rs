@@ -48,6 +48,8 @@ pub(crate) async fn set(
     caller: InApp<CanAdmin>,
     Json(body): Json<SetStorageRequest>,
 ) -> ApiResult<Json<AppStorage>> {
+    // That an app is somebody's does not say how much of the disk it may have.
+    caller.principal.require_whole_instance()?;
     let limit = body
         .limit
         .map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));

@@ -182,6 +182,39 @@ async fn a_deleted_app_is_gone_with_everything() {
 }
 
 #[tokio::test]
+async fn what_an_app_keeps_is_shown_and_only_the_instances_owner_says_how_much() {
+    let world = World::with_owner().await;
+    world.deploy(&[("hello", "1")]).await.expect(201);
+    let path = "/apps/shop/storage";
+    let seen = world.get(path).await.expect(200).json();
+    assert_eq!((&seen["bytes"], &seen["limit"]), (&json!(1), &json!(null)));
+    let [bound, deploy, whole] = [
+        world.token(&["admin"], Some("shop")).await,
+        world.token(&["deploy"], None).await,
+        world.token(&["admin"], None).await,
+    ];
+    let set = |bearer: &str, limit| {
+        let ask = Ask::new("PUT", path).auth(bearer);
+        world.send(ask.json(&json!({ "limit": limit })))
+    };
+    for bearer in [&bound, &deploy] {
+        set(bearer, json!("8GiB"))
+            .await
+            .problem(403, "scope_required");
+    }
+    let now = set(&whole, json!("8GiB")).await.expect(200).json();
+    assert_eq!(
+        (&now["limit"], &now["own_limit"]),
+        (&json!(8_u64 << 30), &json!(true))
+    );
+    set(&whole, json!("lots"))
+        .await
+        .problem(400, "invalid_json");
+    let back = set(&whole, json!(null)).await.expect(200).json();
+    assert_eq!(back["own_limit"], json!(false));
+}
+
+#[tokio::test]
 async fn domains_belong_to_one_app() {
     let world = World::with_app().await;
     world
