@@ -13,7 +13,7 @@ use shared::clock::{Clock as _, SystemClock};
 use shared::event::Cause;
 use shared::id::{AppId, ContentHash, ExecutionId, RequestId};
 use shared::invocation::{
-    AppContext, Invocation, ModuleSet, ResponseBody, ScriptImage, TriggerKind,
+    AppContext, Invocation, LogLine, ModuleSet, ResponseBody, ScriptImage, TriggerKind,
 };
 use shared::limits::Limits;
 use shared::memory::Memory;
@@ -32,6 +32,8 @@ impl Host for NoHost {
     fn call(&self, _caller: Caller, call: HostCall) -> HostAnswer {
         HostAnswer::Ready(Err(HostError::internal(call.service())))
     }
+
+    fn logged(&self, _: &Invocation, _before: usize, _lines: &[LogLine]) {}
 }
 
 fn image(app: AppId, source: &str) -> Arc<ScriptImage> {

@@ -9,6 +9,7 @@ mod decision;
 mod extractor;
 mod principal;
 mod session;
+mod standing;
 
 pub(crate) use capability::{CanAdmin, CanDeploy, CanInvoke, CanRead, SignedIn};
 pub(crate) use decision::{Decided, Decision};

@@ -31,7 +31,7 @@ mod turns;
 pub use error_pages::ERROR_PAGES;
 pub use manager::{
     AttemptEvent, AttemptStream, Attempts, Manager, ManagerConfig, Parts, PeerInfo, Prove, Tail,
-    TailEvent, TailStream,
+    TailEvent, TailStream, Wanted,
 };
 pub use operations::{openapi_json, router};
 pub use secret::Secret;

@@ -32,8 +32,8 @@ const PROOFS: usize = 1;
 #[derive(Clone, Debug)]
 pub enum TailEvent {
     /// A line.
-    Line(LogRow),
-    /// So many lines came faster than they were read.
+    Line(Arc<LogRow>),
+    /// So many of the lines that are wanted came faster than they were read.
     Missed(u64),
 }
 
@@ -45,18 +45,21 @@ pub type TailStream = Pin<Box<dyn Stream<Item = TailEvent> + Send>>;
 pub enum AttemptEvent {
     /// An attempt has ended.
     Ended(Arc<AttemptRecord>),
-    /// So many came faster than they were read.
+    /// So many that are wanted came faster than they were read.
     Missed(u64),
 }
 
 /// A live tail of events. Dropping it ends it.
 pub type AttemptStream = Pin<Box<dyn Stream<Item = AttemptEvent> + Send>>;
 
+/// What the reader of a tail wants to see.
+pub type Wanted<T> = Box<dyn Fn(&T) -> bool + Send + Sync>;
+
 /// Opens a live tail of one app's events.
-pub type Attempts = Arc<dyn Fn(AppId) -> AttemptStream + Send + Sync>;
+pub type Attempts = Arc<dyn Fn(AppId, Wanted<AttemptRecord>) -> AttemptStream + Send + Sync>;
 
 /// Opens a live tail of one app's log.
-pub type Tail = Arc<dyn Fn(AppId) -> TailStream + Send + Sync>;
+pub type Tail = Arc<dyn Fn(AppId, Wanted<LogRow>) -> TailStream + Send + Sync>;
 
 /// Asks a domain's web server for a proof; the error says what it did instead. May block.
 pub type Prove = Arc<dyn Fn(&DomainName, &DomainProof) -> Result<(), String> + Send + Sync>;

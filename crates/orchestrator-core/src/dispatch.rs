@@ -31,7 +31,7 @@ use plan::Plan;
 use state::{Event, Mailbox, State};
 
 pub use parts::{DispatchConfig, Dispatcher};
-pub use tail::{AttemptItem, AttemptTail};
+pub(crate) use tail::weight as weight_of_attempt;
 
 /// Longest sleep: the clock that counts, the machine's or the database's, may be set meanwhile.
 const LONGEST_SLEEP: Duration = Duration::from_mins(15);

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use shared::id::AppId;
+use shared::invocation::{Invocation, LogLine};
 use shared::seam::{Caller, Host, HostAnswer};
 use shared::service::{HostCall, HostError, HostReply};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -100,6 +101,10 @@ impl Host for HostDoor {
             }
         }
     }
+
+    fn logged(&self, invocation: &Invocation, before: usize, lines: &[LogLine]) {
+        self.services.logged(invocation, before, lines);
+    }
 }
 
 #[cfg(test)]
@@ -151,6 +156,8 @@ mod tests {
                 std::future::pending().await
             }))
         }
+
+        fn logged(&self, _: &Invocation, _before: usize, _lines: &[LogLine]) {}
     }
 
     type Answer = BoxFuture<Answered>;

@@ -8,7 +8,9 @@ use shared::clock::SharedClock;
 use shared::event::EventInput;
 use shared::event::limits::{DEPTH, MESSAGE_BYTES, message_too_long};
 use shared::id::EventId;
-use shared::invocation::{Input, Outcome, ResponseBody, ScriptResponse, TriggerKind};
+use shared::invocation::{
+    Input, Invocation, LogLine, Outcome, ResponseBody, ScriptResponse, TriggerKind,
+};
 use shared::name::ScriptName;
 use shared::script_error::{ScriptError, ScriptErrorKind};
 use shared::seam::{Caller, Host, HostAnswer};
@@ -16,12 +18,14 @@ use shared::service::invoke::{EndsCaller, InvokeCall, InvokeReply, ScriptCall};
 use shared::service::{HostCall, HostError, HostErrorKind, HostReply, ServiceKind};
 
 use crate::catalog::LiveCatalog;
+use crate::recorder::Recorder;
 use crate::runs::{Plan, Runs};
 
 /// What running a script needs.
 pub(crate) struct Parts {
     pub(crate) catalog: Arc<LiveCatalog>,
     pub(crate) runs: Arc<Runs>,
+    pub(crate) recorder: Arc<Recorder>,
     pub(crate) clock: SharedClock,
 }
 
@@ -59,6 +63,15 @@ impl Host for ScriptHost {
         match (call, self.parts.get()) {
             (HostCall::Invoke(InvokeCall::Call(call)), Some(parts)) => parts.run(caller, *call),
             (call, _) => self.services.call(caller, call),
+        }
+    }
+
+    fn logged(&self, invocation: &Invocation, before: usize, lines: &[LogLine]) {
+        if let Some(parts) = self.parts.get() {
+            let (app, script) = (invocation.app.id, &invocation.script.name);
+            parts
+                .recorder
+                .show(app, invocation.execution, script, before, lines);
         }
     }
 }

@@ -17,6 +17,7 @@ mod invoke;
 mod metrics;
 mod recorder;
 mod runs;
+mod tails;
 mod tokens;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use shared::clock::SharedClock;
 use shared::limits::Limits;
 use shared::memory::Memory;
 use shared::origin::OwnHosts;
+use shared::record::AttemptRecord;
 use shared::seam::{Executor, Runner};
 use store::Store;
 
@@ -35,7 +37,7 @@ use ingress::Door;
 pub use admission::Rate;
 pub use body::{BoxBody, BoxError};
 pub use catalog::{CatalogHandle, LiveCatalog};
-pub use dispatch::{AttemptItem, AttemptTail, DispatchConfig, Dispatcher};
+pub use dispatch::{DispatchConfig, Dispatcher};
 pub use door::HostDoor;
 pub use health::Health;
 pub use ingress::{
@@ -45,7 +47,8 @@ pub use ingress::{
 pub use internal::serve_internal;
 pub use invoke::ScriptHost;
 pub use metrics::{Format, Kind as MetricKind, Metrics};
-pub use recorder::{Recorder, TailFilter, TailItem, TailLine};
+pub use recorder::Recorder;
+pub use tails::{Reading, TailItem, Tails, Wanted};
 
 /// How to set the orchestrator up.
 #[derive(Clone, Debug)]
@@ -72,7 +75,7 @@ pub struct Orchestrator {
     metrics: Arc<Metrics>,
     health: Arc<Health>,
     gate: Arc<admission::Gate>,
-    attempts: AttemptTail,
+    attempts: Tails<AttemptRecord>,
     runs: Arc<runs::Runs>,
     direct: DirectRuns,
     store: Store,
@@ -119,7 +122,7 @@ impl Orchestrator {
         Self {
             catalog,
             gate,
-            attempts: AttemptTail::default(),
+            attempts: Tails::new(dispatch::weight_of_attempt),
             direct,
             runs,
             recorder,
@@ -142,7 +145,7 @@ impl Orchestrator {
     }
 
     /// Where attempts at events are told as they end.
-    pub fn attempts(&self) -> AttemptTail {
+    pub fn attempts(&self) -> Tails<AttemptRecord> {
         self.attempts.clone()
     }
 
@@ -161,6 +164,7 @@ impl Orchestrator {
         host.connect(invoke::Parts {
             catalog: self.catalog(),
             runs: Arc::clone(&self.runs),
+            recorder: self.recorder(),
             clock: Arc::clone(&self.clock),
         });
     }

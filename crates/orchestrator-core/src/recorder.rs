@@ -6,21 +6,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_core::Stream;
 use shared::clock::SharedClock;
-use shared::id::AppId;
-use shared::invocation::LogLevel;
+use shared::id::{AppId, ExecutionId};
+use shared::invocation::{LogLevel, LogLine};
 use shared::name::ScriptName;
 use shared::record::ExecutionRecord;
 use shared::script_error::ScriptErrorKind;
-use store::{Store, StoreError, executions};
-use tokio::sync::{Notify, broadcast};
-use tokio_stream::StreamExt as _;
-use tokio_stream::wrappers::BroadcastStream;
-use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
+use store::executions::{self, LogRow};
+use store::{Store, StoreError};
+use tokio::sync::Notify;
 
 use crate::admission::Quota;
 use crate::metrics::Metrics;
+use crate::tails::Tails;
 
 /// How long a record waits at most.
 const FLUSH_AFTER: Duration = Duration::from_secs(1);
@@ -38,45 +36,6 @@ const TRIM_BATCH: i64 = 2_000;
 const KEEP_FOR: Duration = Duration::from_hours(7 * 24);
 /// Bytes of an app's records that are kept; an eighth while the disk is nearly full.
 const KEEP_BYTES: i64 = 256 << 20;
-/// Lines a slow live tail may lag behind.
-const TAIL: usize = 1_024;
-
-/// A log line for live tails.
-#[derive(Clone, Debug)]
-pub struct TailLine {
-    /// The app.
-    pub app: AppId,
-    /// The line, as stored.
-    pub row: executions::LogRow,
-}
-
-/// What a live tail shows next.
-#[derive(Clone, Debug)]
-pub enum TailItem {
-    /// A line.
-    Line(Arc<TailLine>),
-    /// The reader was too slow: so many lines of the instance went by unseen.
-    Gap(u64),
-}
-
-/// Which lines a live tail wants.
-#[derive(Clone, Debug, Default)]
-pub struct TailFilter {
-    /// Of this script.
-    pub script: Option<ScriptName>,
-    /// At least this loud.
-    pub level: Option<LogLevel>,
-}
-
-impl TailFilter {
-    fn wants(&self, row: &executions::LogRow) -> bool {
-        self.script
-            .as_ref()
-            .is_none_or(|s| s.as_str() == row.script)
-            && self.level.is_none_or(|level| row.level >= level)
-    }
-}
-
 /// Takes records and stores them.
 pub struct Recorder {
     store: Store,
@@ -89,7 +48,7 @@ pub struct Recorder {
     untrimmed: Mutex<HashMap<AppId, u64>>,
     due: Notify,
     full: Notify,
-    tail: broadcast::Sender<Arc<TailLine>>,
+    lines: Tails<LogRow>,
 }
 
 impl std::fmt::Debug for Recorder {
@@ -109,21 +68,13 @@ impl Recorder {
             untrimmed: Mutex::default(),
             due: Notify::new(),
             full: Notify::new(),
-            tail: broadcast::channel(TAIL).0,
+            lines: Tails::new(LogRow::weight),
         })
     }
 
-    /// An app's log lines from now on, as runs end.
-    pub fn subscribe(
-        &self,
-        app: AppId,
-        filter: TailFilter,
-    ) -> impl Stream<Item = TailItem> + use<> {
-        BroadcastStream::new(self.tail.subscribe()).filter_map(move |item| match item {
-            Ok(line) if line.app == app && filter.wants(&line.row) => Some(TailItem::Line(line)),
-            Ok(_other) => None,
-            Err(BroadcastStreamRecvError::Lagged(missed)) => Some(TailItem::Gap(missed)),
-        })
+    /// The live tails of log lines.
+    pub fn lines(&self) -> &Tails<LogRow> {
+        &self.lines
     }
 
     /// Stores batches as they come; runs until it is dropped. Call [`Self::flush`] after that.
@@ -252,34 +203,43 @@ impl Recorder {
         self.batch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Shows a run's lines to live tails, and why it failed.
-    pub(crate) fn publish(&self, record: &ExecutionRecord) {
-        if self.tail.receiver_count() == 0 {
-            return;
+    /// Shows lines of a run to live tails; so many were before them.
+    pub(crate) fn show(
+        &self,
+        app: AppId,
+        execution: ExecutionId,
+        script: &ScriptName,
+        before: usize,
+        lines: &[LogLine],
+    ) {
+        for (at, line) in lines.iter().enumerate() {
+            self.lines.tell(app, || LogRow {
+                execution,
+                line: (before + at) as i64,
+                at: line.at,
+                level: line.level,
+                script: script.as_str().to_owned(),
+                message: line.message.clone(),
+                fields: line.fields.clone(),
+            });
         }
-        let lines = record.completion.logs.iter().enumerate();
-        let logged = lines.map(|(at, line)| executions::LogRow {
-            execution: record.id,
-            line: at as i64,
-            at: line.at,
-            level: line.level,
-            script: record.script.name.as_str().to_owned(),
-            message: line.message.clone(),
-            fields: line.fields.clone(),
-        });
-        for row in logged.chain(failure(record)) {
-            // Failing means that nobody listens any more.
-            drop(self.tail.send(Arc::new(TailLine {
-                app: record.app.id,
-                row,
-            })));
+    }
+
+    /// Shows live tails the rest of a run's lines, and why it failed.
+    pub(crate) fn publish(&self, record: &ExecutionRecord) {
+        let (app, completion) = (record.app.id, &record.completion);
+        let told = completion.told;
+        let rest = completion.logs.get(told..).unwrap_or_default();
+        self.show(app, record.id, &record.script.name, told, rest);
+        if let Some(row) = failure(record) {
+            self.lines.tell(app, || row);
         }
     }
 }
 
 /// Why a run failed, as the last line of its tail. What a script threw for its client, and a client
 /// that left, are no failures of the script.
-fn failure(record: &ExecutionRecord) -> Option<executions::LogRow> {
+fn failure(record: &ExecutionRecord) -> Option<LogRow> {
     let error = record.completion.error.as_ref()?;
     if error.public.is_some() || error.kind == ScriptErrorKind::Cancelled {
         return None;
@@ -294,7 +254,7 @@ fn failure(record: &ExecutionRecord) -> Option<executions::LogRow> {
     if !error.excerpt.is_empty() {
         message = format!("{message}\n{}", error.excerpt);
     }
-    Some(executions::LogRow {
+    Some(LogRow {
         execution: record.id,
         line: record.completion.logs.len() as i64,
         at: record.started_at.plus(record.completion.usage.wall),

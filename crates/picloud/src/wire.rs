@@ -7,21 +7,23 @@ use executor_core::{ExecutorConfig, LocalExecutor};
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use manager_core::{
-    AttemptEvent, AttemptStream, Manager, ManagerConfig, Parts, TailEvent, TailStream,
+    AttemptEvent, AttemptStream, Manager, ManagerConfig, Parts, TailEvent, TailStream, Wanted,
 };
 use node::Stop;
 use node::config::{Config, ConfigError, DatabaseUrl, Layers};
 use orchestrator_core::{
-    AttemptItem, AttemptTail, BoxBody, CatalogHandle, ControlHandler, ControlPlane, DispatchConfig,
-    HostDoor, IngressConfig, MetricKind, Metrics, Network, Orchestrator, OrchestratorConfig,
-    PeerInfo, Rate, Recorder, ScriptHost, TailFilter, TailItem,
+    BoxBody, CatalogHandle, ControlHandler, ControlPlane, DispatchConfig, HostDoor, IngressConfig,
+    MetricKind, Metrics, Network, Orchestrator, OrchestratorConfig, PeerInfo, Rate, Recorder,
+    ScriptHost, TailItem, Tails,
 };
 use services_core::Services;
 use shared::clock::SharedClock;
 use shared::id::AppId;
 use shared::memory::Memory;
 use shared::origin::{Origin, OwnHosts};
+use shared::record::AttemptRecord;
 use shared::seam::BoxFuture;
+use store::executions::LogRow;
 use store::handover::BacklogLimit;
 use store::{Database, Store, StoreConfig, StoreError};
 use tokio::runtime::Handle;
@@ -217,24 +219,26 @@ fn control_handler(manager: &Arc<Manager>) -> ControlHandler {
 }
 
 fn tail(recorder: Arc<Recorder>, stop: Stop) -> manager_core::Tail {
-    Arc::new(move |app: AppId| -> TailStream {
-        let lines = recorder.subscribe(app, TailFilter::default());
+    Arc::new(move |app: AppId, wanted: Wanted<LogRow>| -> TailStream {
+        let lines = recorder.lines().subscribe(app, wanted);
         let events = lines.map(|item| match item {
-            TailItem::Line(line) => TailEvent::Line(line.row.clone()),
-            TailItem::Gap(missed) => TailEvent::Missed(missed),
+            TailItem::Told(line) => TailEvent::Line(line),
+            TailItem::Missed(count) => TailEvent::Missed(count),
         });
         Box::pin(until_stop(events, &stop))
     })
 }
 
-fn attempts(tail: AttemptTail, stop: Stop) -> manager_core::Attempts {
-    Arc::new(move |app: AppId| -> AttemptStream {
-        let events = tail.subscribe(app).map(|item| match item {
-            AttemptItem::Ended(attempt) => AttemptEvent::Ended(attempt),
-            AttemptItem::Gap(missed) => AttemptEvent::Missed(missed),
-        });
-        Box::pin(until_stop(events, &stop))
-    })
+fn attempts(tail: Tails<AttemptRecord>, stop: Stop) -> manager_core::Attempts {
+    Arc::new(
+        move |app: AppId, wanted: Wanted<AttemptRecord>| -> AttemptStream {
+            let events = tail.subscribe(app, wanted).map(|item| match item {
+                TailItem::Told(attempt) => AttemptEvent::Ended(attempt),
+                TailItem::Missed(count) => AttemptEvent::Missed(count),
+            });
+            Box::pin(until_stop(events, &stop))
+        },
+    )
 }
 
 /// A live tail has no end of its own: it ends when the server stops, which would wait for it.

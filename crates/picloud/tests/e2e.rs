@@ -57,6 +57,8 @@ mod stopping;
 mod storage;
 #[path = "e2e/support.rs"]
 mod support;
+#[path = "e2e/tails.rs"]
+mod tails;
 #[path = "e2e/transactions.rs"]
 mod transactions;
 #[path = "e2e/waiting.rs"]

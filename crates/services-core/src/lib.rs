@@ -18,6 +18,7 @@ mod tx;
 use std::sync::Arc;
 
 use shared::clock::SharedClock;
+use shared::invocation::{Invocation, LogLine};
 use shared::memory::Memory;
 use shared::seam::{Caller, Host, HostAnswer};
 use shared::service::HostCall;
@@ -76,4 +77,7 @@ impl Host for Services {
             HostCall::DeadLetters(call) => dead_letters::call(asked, call),
         }
     }
+
+    /// What runs log is shown by who runs them.
+    fn logged(&self, _: &Invocation, _before: usize, _lines: &[LogLine]) {}
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::event::Cause;
 use crate::id::{AppId, ExecutionId, RequestId};
-use crate::invocation::{Farewell, HttpInput, Invocation, Outcome, ScriptImage};
+use crate::invocation::{Farewell, HttpInput, Invocation, LogLine, Outcome, ScriptImage};
 use crate::memory::{Held, Order};
 use crate::name::{FunctionName, ScriptName};
 use crate::script_error::{Diagnostic, ScriptError};
@@ -187,6 +187,10 @@ pub enum HostAnswer {
 pub trait Host: Send + Sync + 'static {
     /// Answers a call. A write has reached the disk when its answer is there.
     fn call(&self, caller: Caller, call: HostCall) -> HostAnswer;
+
+    /// Is told what a run has logged when it begins to wait, for whoever watches it: `lines` follow
+    /// its first `before`. Each comes once, and all come again with the run's end. Never blocks.
+    fn logged(&self, invocation: &Invocation, before: usize, lines: &[LogLine]);
 }
 
 /// An app whose deployment number was raised: what is served for it, or what its scripts see, has

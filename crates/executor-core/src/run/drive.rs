@@ -240,10 +240,12 @@ fn finish(running: &Running, output: RunOutput) -> Outcome {
         RunOutput::Streamed => (None, None),
         RunOutput::Failed(error) => (None, Some(with_reason(error, stopped))),
     };
+    let (logs, told) = context.take_logs();
     let completion = Completion {
         error,
         usage: context.budget.usage(),
-        logs: context.take_logs(),
+        logs,
+        told,
     };
     Outcome {
         response,
@@ -274,10 +276,12 @@ fn ended_early(context: &Context) -> Completion {
         Some(found) => with_reason(found, Some(stopped)),
         None => stopped,
     };
+    let (logs, told) = context.take_logs();
     Completion {
         error: Some(error),
         usage: context.budget.usage(),
-        logs: context.take_logs(),
+        logs,
+        told,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use shared::clock::Timestamp;
 use shared::event::Cause;
 use shared::id::{AppId, ContentHash, ExecutionId, RequestId};
-use shared::invocation::{AppContext, Invocation, ModuleSet, ScriptImage, TriggerKind};
+use shared::invocation::{AppContext, Invocation, LogLine, ModuleSet, ScriptImage, TriggerKind};
 use shared::limits::Limits;
 use shared::memory::Memory;
 use shared::seam::{Caller, Host, HostAnswer};
@@ -27,6 +27,8 @@ impl Host for Refusing {
         let error = HostError::new(call.service(), HostErrorKind::Conflict, "not today");
         HostAnswer::Ready(Err(error))
     }
+
+    fn logged(&self, _: &Invocation, _before: usize, _lines: &[LogLine]) {}
 }
 
 /// Does `work` with an executor whose only worker is this thread.

@@ -95,6 +95,7 @@ impl Running {
             None => Turned::Ended(RunOutput::Failed(internal())),
             Some(Step::Yielded(what)) => {
                 self.long |= matches!(what, Yielded::Preempted);
+                self.context.tell_logs();
                 Turned::Waits(what)
             }
             Some(Step::Done(output)) => {

@@ -95,8 +95,15 @@ impl Context {
         self.logs.borrow_mut().warn(self.now(), message);
     }
 
-    /// The lines logged so far; none are left.
-    pub(crate) fn take_logs(&self) -> Vec<LogLine> {
+    /// Tells the host the lines logged so far: the run begins to wait.
+    pub(crate) fn tell_logs(&self) {
+        let host = &self.services.host;
+        let tell = |before: usize, new: &[LogLine]| host.logged(&self.invocation, before, new);
+        self.logs.borrow_mut().tell(tell);
+    }
+
+    /// The lines logged so far, and how many the host was told; none are left.
+    pub(crate) fn take_logs(&self) -> (Vec<LogLine>, usize) {
         self.logs.borrow_mut().take()
     }
 

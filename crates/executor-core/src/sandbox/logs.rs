@@ -10,6 +10,8 @@ const LINE_COST: usize = 32;
 #[derive(Default)]
 pub(super) struct Logs {
     lines: Vec<LogLine>,
+    /// So many were told already.
+    told: usize,
     bytes: u64,
     full: bool,
 }
@@ -55,8 +57,18 @@ impl Logs {
         });
     }
 
-    /// The lines so far; none are left.
-    pub(super) fn take(&mut self) -> Vec<LogLine> {
-        std::mem::take(&mut self.lines)
+    /// Tells the lines that were not told yet, with how many were before them.
+    pub(super) fn tell(&mut self, host: impl FnOnce(usize, &[LogLine])) {
+        let new = &self.lines[self.told..];
+        if !new.is_empty() {
+            host(self.told, new);
+            self.told = self.lines.len();
+        }
+    }
+
+    /// The lines so far, and how many of them were told; none are left.
+    pub(super) fn take(&mut self) -> (Vec<LogLine>, usize) {
+        let told = std::mem::take(&mut self.told);
+        (std::mem::take(&mut self.lines), told)
     }
 }

@@ -131,3 +131,32 @@ fn a_run_whose_thread_ends_tells_that_it_was_cancelled() {
         assert_eq!(late.error.unwrap().kind, ScriptErrorKind::Cancelled);
     });
 }
+
+#[test]
+fn what_was_logged_is_told_when_the_script_waits_and_once() {
+    on_worker(1, async |rig| {
+        for wait in [
+            "sleep(1000.0)",
+            "loop {}",
+            "kv::collection(\"c\").get(\"gate\")",
+            "[1].map(|x| sleep(1000.0))",
+        ] {
+            let run = unlimited(&format!("log::info(\"a\"); print(\"b\"); {wait}"));
+            rig.executor.warm(Arc::clone(&run.script)).await.unwrap();
+            let mut run = rig.executor.execute(run);
+            for _ in 0..3 {
+                assert!(poll_once(&mut run).is_pending(), "{wait}");
+            }
+            let lines = std::mem::take(&mut *rig.host.told.lock().unwrap());
+            assert_eq!(lines, ["a", "b"], "{wait}");
+            let (tell, mut told) = told();
+            run.abandon(tell);
+            let completion = told.try_recv().unwrap();
+            assert_eq!((completion.logs.len(), completion.told), (2, 2), "{wait}");
+        }
+        // Who never waits tells all of it at its end.
+        let outcome = rig.executor.execute(unlimited("log::info(\"a\")")).await;
+        let completion = outcome.completion;
+        assert_eq!((completion.logs.len(), completion.told), (1, 0));
+    });
+}

@@ -15,8 +15,8 @@ use shared::clock::Timestamp;
 use shared::event::{Effect, EventInput, ReadKey};
 use shared::id::{AppId, ContentHash, EventId, ExecutionId, RequestId};
 use shared::invocation::{
-    AppContext, Input, Invocation, ModuleSet, Outcome, ResponseBody, ScriptImage, TriggerKind,
-    Usage,
+    AppContext, Input, Invocation, LogLine, ModuleSet, Outcome, ResponseBody, ScriptImage,
+    TriggerKind, Usage,
 };
 use shared::kv::{KvCall, KvEntry, KvOp, KvReply, KvValue};
 use shared::limits::Limits;
@@ -53,6 +53,8 @@ pub(crate) struct TestHost {
     pub(crate) calls: Mutex<Vec<HostCall>>,
     /// How many more transactions meet a conflict.
     pub(crate) conflicts: AtomicU32,
+    /// The lines of logs it was told, of all runs.
+    pub(crate) told: Mutex<Vec<String>>,
     /// Where `invoke::call` runs a script of this source.
     pub(crate) called: OnceLock<(Weak<LocalExecutor>, String)>,
 }
@@ -67,6 +69,7 @@ impl TestHost {
             stored: Mutex::default(),
             calls: Mutex::default(),
             conflicts: AtomicU32::new(0),
+            told: Mutex::default(),
             called: OnceLock::new(),
         })
     }
@@ -223,6 +226,12 @@ fn json(text: String) -> Result<HostReply, HostError> {
 }
 
 impl Host for TestHost {
+    fn logged(&self, _: &Invocation, before: usize, lines: &[LogLine]) {
+        let mut told = self.told.lock().unwrap();
+        assert!(before <= told.len(), "a line is left out");
+        told.extend(lines.iter().map(|line| line.message.clone()));
+    }
+
     fn call(&self, caller: Caller, call: HostCall) -> HostAnswer {
         let (collection, op) = match call {
             HostCall::Kv(KvCall { collection, op }) => (collection, op),

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use axum::response::sse::{Event, KeepAlive, Sse};
+use http::HeaderMap;
 use serde::Deserialize;
 use shared::api::Attempt;
 use shared::name::AppSlug;
@@ -49,7 +50,8 @@ fn view(record: &AttemptRecord) -> Attempt {
 
 /// Follow the events live, as server-sent events: `attempt` whenever an attempt at handling one has
 /// ended (what it comes to is stored a moment later), `missed` with a number when they came too
-/// fast. Nothing is kept: what ended before is in the events and the executions.
+/// fast. Nothing is kept: what ended before is in the events and the executions. It ends within two
+/// seconds of what allowed it: the token, the session, the app.
 #[utoipa::path(get, path = "/apps/{app}/events/tail", operation_id = "tailEvents", tag = "events",
     params(("app" = AppSlug, Path, description = "The app's name."), AttemptsQuery),
     responses((status = 200, description = "Events until the client goes away; the data of \
@@ -57,13 +59,13 @@ fn view(record: &AttemptRecord) -> Attempt {
 pub(crate) async fn tail(
     caller: InApp<CanRead>,
     Query(query): Query<AttemptsQuery>,
+    headers: HeaderMap,
 ) -> ApiResult<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
-    let live = (caller.manager.parts().attempts)(caller.app.id);
-    let wanted = move |event: &AttemptEvent| match event {
-        AttemptEvent::Ended(record) => query.script.is_none() || query.script == record.script,
-        AttemptEvent::Missed(_) => true,
-    };
-    let events = live.filter(wanted).map(|event| Ok(event_of(&event)));
+    let wanted =
+        move |record: &AttemptRecord| query.script.is_none() || query.script == record.script;
+    let live = (caller.manager.parts().attempts)(caller.app.id, Box::new(wanted));
+    let live = caller.while_allowed(&headers, live);
+    let events = live.map(|event| Ok(event_of(&event)));
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
 }
 

@@ -1,6 +1,7 @@
 //! What scripts logged: the history and the live tail.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -120,7 +121,8 @@ pub(crate) async fn list(
 
 /// Follow the log live, as server-sent events: `log` with a line, `missed` with a number when
 /// lines came too fast. A run that fails adds a line with its error. With `Last-Event-ID`, later
-/// lines that are stored already come first.
+/// lines that are stored already come first. It ends within two seconds of what allowed it: the
+/// token, the session, the app.
 #[utoipa::path(get, path = "/apps/{app}/logs/tail", operation_id = "tailLogs", tag = "logs",
     params(("app" = AppSlug, Path, description = "The app's name."), TailQuery,
         ("Last-Event-ID" = Option<String>, Header, description = "The last event that came.")),
@@ -135,12 +137,17 @@ pub(crate) async fn tail(
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let last = last.and_then(parse_place);
     // Open before looking back: a line in between comes from one of the two.
-    let live = (caller.manager.parts().tail)(caller.app.id);
-    let (id, script) = (caller.app.id, query.script.clone());
+    let script = query.script.clone();
+    let wanted = move |row: &LogRow| {
+        script.as_ref().is_none_or(|script| *script == row.script)
+            && level.is_none_or(|level| row.level >= level)
+    };
+    let live = (caller.manager.parts().tail)(caller.app.id, Box::new(wanted));
+    let id = caller.app.id;
     let missed = match last {
         Some(last) => {
             let filter = LogFilter {
-                script,
+                script: query.script,
                 level,
                 limit: CATCH_UP,
                 ..LogFilter::default()
@@ -157,21 +164,14 @@ pub(crate) async fn tail(
     };
     let sent: std::collections::HashSet<(ExecutionId, i64)> =
         missed.iter().map(|row| (row.execution, row.line)).collect();
-    let wanted = move |event: &TailEvent| match event {
-        TailEvent::Line(row) => {
-            query
-                .script
-                .as_ref()
-                .is_none_or(|script| *script == row.script)
-                && level.is_none_or(|level| row.level >= level)
-                && !sent.contains(&(row.execution, row.line))
-        }
+    let new = move |event: &TailEvent| match event {
+        TailEvent::Line(row) => !sent.contains(&(row.execution, row.line)),
         TailEvent::Missed(_) => true,
     };
-    let missed = tokio_stream::iter(missed.into_iter().rev().map(TailEvent::Line));
-    let events = missed
-        .chain(live.filter(wanted))
-        .map(|event| Ok(event_of(event)));
+    let missed = missed.into_iter().rev().map(Arc::new).map(TailEvent::Line);
+    let events = tokio_stream::iter(missed).chain(live.filter(new));
+    let events = caller.while_allowed(&headers, events);
+    let events = events.map(|event| Ok(event_of(event)));
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
 }
 
@@ -179,7 +179,7 @@ fn event_of(event: TailEvent) -> Event {
     match event {
         TailEvent::Line(row) => {
             let id = place(&row);
-            let text = line_view(row)
+            let text = line_view(LogRow::clone(&row))
                 .ok()
                 .and_then(|line| serde_json::to_string(&line).ok());
             // JSON has no raw line break, so the data is one line.

@@ -143,6 +143,7 @@ fn completion() -> Completion {
                 fields: None,
             },
         ],
+        told: 0,
     }
 }
 
@@ -304,16 +305,18 @@ impl Runner for Arc2<FakeRunner> {
 
 /// A live tail that shows what a test put there, and ends.
 pub(crate) fn tail(events: Arc<Mutex<Vec<TailEvent>>>) -> Tail {
-    Arc::new(move |_app| {
-        let events = events.lock().unwrap().clone();
+    Arc::new(move |_app, wanted| {
+        let mut events = events.lock().unwrap().clone();
+        events.retain(|event| !matches!(event, TailEvent::Line(row) if !wanted(row)));
         Box::pin(tokio_stream::iter(events))
     })
 }
 
 /// The same for attempts at events.
 pub(crate) fn attempts_tail(events: Arc<Mutex<Vec<AttemptEvent>>>) -> Attempts {
-    Arc::new(move |_app| {
-        let events = events.lock().unwrap().clone();
+    Arc::new(move |_app, wanted| {
+        let mut events = events.lock().unwrap().clone();
+        events.retain(|event| !matches!(event, AttemptEvent::Ended(record) if !wanted(record)));
         Box::pin(tokio_stream::iter(events))
     })
 }

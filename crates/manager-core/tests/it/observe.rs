@@ -1,5 +1,7 @@
 //! Executions, logs, the live tail, the instance.
 
+use std::sync::Arc;
+
 use manager_core::TailEvent;
 use serde_json::json;
 use shared::clock::Timestamp;
@@ -172,9 +174,9 @@ async fn the_tail_is_a_stream_of_events() {
     let loud = row("hello", LogLevel::Error, "two\nlines");
     let id = format!("{}:0", loud.execution);
     *world.tail.lock().unwrap() = vec![
-        TailEvent::Line(row("other", LogLevel::Error, "not this script")),
-        TailEvent::Line(row("hello", LogLevel::Debug, "too quiet")),
-        TailEvent::Line(loud),
+        TailEvent::Line(Arc::new(row("other", LogLevel::Error, "not this script"))),
+        TailEvent::Line(Arc::new(row("hello", LogLevel::Debug, "too quiet"))),
+        TailEvent::Line(Arc::new(loud)),
         TailEvent::Missed(3),
     ];
     let reply = world
@@ -208,14 +210,14 @@ async fn a_tail_that_comes_back_gets_what_it_missed_once() {
         .unwrap();
     let mut live = row("hello", LogLevel::Error, "live");
     *world.tail.lock().unwrap() = vec![
-        TailEvent::Line(LogRow {
+        TailEvent::Line(Arc::new(LogRow {
             execution: newest,
             line: 1,
             ..live.clone()
-        }),
+        })),
         TailEvent::Line({
             live.line = 5;
-            live
+            Arc::new(live)
         }),
     ];
     let ask = Ask::new("GET", "/apps/shop/logs/tail").auth(&world.local);

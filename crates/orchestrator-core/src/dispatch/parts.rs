@@ -6,7 +6,7 @@ use std::time::Duration;
 use shared::clock::SharedClock;
 use store::Store;
 
-use super::tail::AttemptTail;
+use super::tail::AttemptTails;
 use crate::admission::Gate;
 use crate::catalog::LiveCatalog;
 use crate::metrics::Metrics;
@@ -33,7 +33,7 @@ pub struct Dispatcher {
     pub(crate) catalog: Arc<LiveCatalog>,
     pub(crate) runs: Arc<Runs>,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) tail: AttemptTail,
+    pub(crate) tail: AttemptTails,
     /// Requests under way: they come first.
     pub(crate) requests: Arc<Gate>,
 }

@@ -8,7 +8,7 @@ use orchestrator_core::{Format, ScriptHost};
 use shared::allowance::Allowance;
 use shared::event::Cause;
 use shared::id::{AppId, ExecutionId, RequestId};
-use shared::invocation::{HttpInput, ResponseBody};
+use shared::invocation::{HttpInput, Invocation, LogLine, ResponseBody};
 use shared::limits::Limits;
 use shared::memory::Order;
 use shared::seam::{Caller, DirectOutcome, DirectRun, Host, HostAnswer};
@@ -25,6 +25,8 @@ impl Host for NoServices {
     fn call(&self, _: Caller, call: HostCall) -> HostAnswer {
         HostAnswer::Ready(Err(HostError::internal(call.service())))
     }
+
+    fn logged(&self, _: &Invocation, _before: usize, _lines: &[LogLine]) {}
 }
 
 fn host(server: &Server) -> Arc<ScriptHost> {

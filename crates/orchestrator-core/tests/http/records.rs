@@ -4,10 +4,10 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use orchestrator_core::{Format, TailFilter, TailItem};
+use orchestrator_core::{Format, TailItem};
 use shared::id::AppId;
 use shared::invocation::LogLevel;
-use store::executions::{self, ExecutionFilter, ExecutionRow, LogFilter};
+use store::executions::{self, ExecutionFilter, ExecutionRow, LogFilter, LogRow};
 use tokio_stream::StreamExt as _;
 
 use crate::server::{Server, Setup, all_to_main};
@@ -168,25 +168,38 @@ fn a_live_tail_sees_the_lines_it_asked_for() {
     let other = server.app("other", false);
     server.deploy(other, &[("main", "log no")], &all_to_main());
     let recorder = server.orchestrator.recorder();
-    let mut all = Box::pin(recorder.subscribe(app, TailFilter::default()));
-    let errors = TailFilter {
-        level: Some(LogLevel::Error),
-        ..TailFilter::default()
-    };
-    let mut loud = Box::pin(recorder.subscribe(app, errors));
+    let mut all = recorder.lines().subscribe(app, Box::new(|_line| true));
+    let loud = |line: &LogRow| line.level >= LogLevel::Error;
+    let mut loud = recorder.lines().subscribe(app, Box::new(loud));
     server.send("GET", "other.localhost", "/", "");
     server.get("/");
-    let Some(TailItem::Line(line)) = server.runtime.block_on(all.next()) else {
+    let mut next = || server.runtime.block_on(all.next()).unwrap();
+    let TailItem::Told(line) = next() else {
         panic!("no line");
     };
-    assert_eq!((line.app, &*line.row.message), (app, "Hello 100%"));
+    assert_eq!(line.message, "Hello 100%");
     for _ in 0..1_100 {
         server.get("/");
     }
-    let gap = server.runtime.block_on(loud.next());
-    assert!(matches!(gap, Some(TailItem::Gap(1..))), "{gap:?}");
+    // What another app logs, and what it does not want, never makes a reader miss anything.
+    for _ in 0..1_100 {
+        server.send("GET", "other.localhost", "/", "");
+    }
+    server.deploy(app, &[("main", "fail")], &all_to_main());
+    server.get("/");
+    for _ in 0..1_024 {
+        assert!(matches!(next(), TailItem::Told(_)));
+    }
+    let TailItem::Missed(missed) = next() else {
+        panic!("no gap");
+    };
+    assert_eq!(missed, 1_101 - 1_024);
+    let Some(TailItem::Told(line)) = server.runtime.block_on(loud.next()) else {
+        panic!("no error");
+    };
+    assert!(line.message.starts_with("thrown"), "{line:?}");
     let rows = stored(&server, app);
-    assert_eq!(rows.len(), 1_101, "logging runs have a bound of their own");
+    assert_eq!(rows.len(), 1_102, "logging runs have a bound of their own");
 }
 
 #[test]
@@ -194,22 +207,22 @@ fn a_live_tail_sees_why_a_run_failed() {
     let server = Server::start();
     let app = server.shop("fail");
     let recorder = server.orchestrator.recorder();
-    let mut all = Box::pin(recorder.subscribe(app, TailFilter::default()));
+    let mut all = recorder.lines().subscribe(app, Box::new(|_line| true));
     server.get("/");
-    let Some(TailItem::Line(line)) = server.runtime.block_on(all.next()) else {
+    let Some(TailItem::Told(line)) = server.runtime.block_on(all.next()) else {
         panic!("no line");
     };
-    assert_eq!(line.row.level, LogLevel::Error);
-    assert_eq!(line.row.message, "thrown: secret detail in line 7");
+    assert_eq!(line.level, LogLevel::Error);
+    assert_eq!(line.message, "thrown: secret detail in line 7");
     // What a script throws for its client is an answer, not a failure.
     server.deploy(app, &[("main", "fail public")], &all_to_main());
     server.get("/");
     server.deploy(app, &[("main", "log after")], &all_to_main());
     server.get("/");
-    let Some(TailItem::Line(line)) = server.runtime.block_on(all.next()) else {
+    let Some(TailItem::Told(line)) = server.runtime.block_on(all.next()) else {
         panic!("no line");
     };
-    assert_eq!(line.row.message, "after");
+    assert_eq!(line.message, "after");
 }
 
 /// An app with one quiet, one logging and one failed run, and one more quiet one.

@@ -83,6 +83,8 @@ pub struct Completion {
     pub usage: Usage,
     /// What it logged.
     pub logs: Vec<LogLine>,
+    /// So many of the lines the host was told while the run went on.
+    pub told: usize,
 }
 
 impl Completion {

@@ -28,6 +28,14 @@ pub struct LogRow {
     pub fields: Option<String>,
 }
 
+impl LogRow {
+    /// Bytes it takes up in memory, about.
+    pub fn weight(&self) -> usize {
+        let fields = self.fields.as_ref().map_or(0, String::len);
+        size_of::<Self>() + self.script.len() + self.message.len() + fields
+    }
+}
+
 /// Which lines a list wants.
 #[derive(Clone, Debug, Default)]
 pub struct LogFilter {

@@ -60,6 +60,7 @@ pub(crate) fn record(app: AppId, script: &str, at: Timestamp) -> ExecutionRecord
                 host_calls: 2,
             },
             logs: vec![line(LogLevel::Info, "hello")],
+            told: 0,
         },
     }
 }

@@ -19,7 +19,7 @@ impl State {
             End::Done => {
                 if ran.is_some() {
                     let tail = &self.parts.tail;
-                    tail.tell(|| {
+                    tail.tell(delivery.app, || {
                         told(
                             &delivery,
                             delivery.attempt + 1,
