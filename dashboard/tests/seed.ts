@@ -17,6 +17,13 @@ const SCRIPTS = {
   },
   nightly: { source: 'log::info("cleaned");', description: 'Runs at night' },
   worker: { source: 'log::info("mail", #{ to: event.message.to });', description: 'Handles mails' },
+  // The hostile text becomes the payload of a dead letter.
+  post: {
+    source:
+      'queue::send("letters", #{ text: req.query.text ?? "" }); queue::send("unread", #{ copy: true }); "posted"',
+    description: 'Sends letters',
+  },
+  undelivered: { source: 'throw "nobody is at home"', description: 'Handles no letter' },
   [LONG]: { source: 'queue::send("mails", #{ to: "ada@example.com" }); #{ queued: true }', description: '' },
 };
 
@@ -27,6 +34,7 @@ export async function seed(server: Server): Promise<void> {
   const triggers = [
     { kind: 'cron', schedule: '0 3 * * *', timezone: 'Europe/Berlin', script: 'nightly' },
     { kind: 'queue', queue: 'mails', script: 'worker' },
+    { kind: 'queue', queue: 'letters', script: 'undelivered', retry: { attempts: 1 } },
   ];
   const modules = { 'lib/money': { source: 'fn cents(amount) { amount * 100 }' } };
   const release = { scripts: SCRIPTS, modules, triggers, message: 'First release', source: 'cli' };
@@ -39,7 +47,17 @@ export async function seed(server: Server): Promise<void> {
     '/broken',
     `/${LONG}`,
     `/hostile?text=${encodeURIComponent(HOSTILE)}`,
+    `/post?text=${encodeURIComponent(HOSTILE)}`,
   ]) {
     await (await call(path)).text();
   }
+  await until(async () => {
+    const { items } = await server.api<{ items: unknown[] }>('GET', '/apps/shop/dead-letters');
+    return items.length > 0;
+  });
+}
+
+/** Asks again and again until it is so. */
+export async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await new Promise((again) => setTimeout(again, 50));
 }
