@@ -25,7 +25,7 @@ import type { Schemas } from '$lib/api/client';
 import { exported, suggestions } from './complete';
 import { folding } from './folding';
 import { look } from './look';
-import { placeOf, rangeAt, rangeOf } from './places';
+import { lineEndOf, placeOf, rangeAt, rangeOf } from './places';
 import { rhai } from './rhai';
 
 /** What an editor is made with. */
@@ -79,7 +79,10 @@ export const reading: Extension = [
 export function mountEditor(parent: HTMLElement, options: EditorOptions): EditorHandle {
   const view = new EditorView({
     parent,
-    state: EditorState.create({ doc: options.source, extensions: [reading, writing(options)] }),
+    state: EditorState.create({
+      doc: options.source,
+      extensions: [reading, lineEnds(options.source), writing(options)],
+    }),
   });
   return {
     replace: (source) => view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: source } }),
@@ -96,9 +99,14 @@ export function mountEditor(parent: HTMLElement, options: EditorOptions): Editor
   };
 }
 
+/** Keeps the line ends a source has. */
+export function lineEnds(source: string): Extension {
+  return EditorState.lineSeparator.of(lineEndOf(source));
+}
+
 function writing(options: EditorOptions): Extension {
   const told = EditorView.updateListener.of((update) => {
-    if (update.docChanged) options.changed(update.state.doc.toString());
+    if (update.docChanged) options.changed(update.state.sliceDoc());
     if (update.docChanged || update.selectionSet) {
       options.moved(placeOf(update.state.doc, update.state.selection.main.head));
     }
@@ -137,7 +145,7 @@ function writing(options: EditorOptions): Extension {
 
 async function found(view: EditorView, options: EditorOptions): Promise<Diagnostic[]> {
   const doc = view.state.doc;
-  const findings = (await options.check(doc.toString())) ?? [];
+  const findings = (await options.check(view.state.sliceDoc())) ?? [];
   return findings.flatMap((finding) => {
     const range = rangeOf(doc, finding, options.name);
     if (range === null) return [];

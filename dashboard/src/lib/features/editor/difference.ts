@@ -2,7 +2,7 @@
 import { MergeView, unifiedMergeView } from '@codemirror/merge';
 import { EditorState, type Extension } from '@codemirror/state';
 import { EditorView } from '@codemirror/view';
-import { reading } from './codemirror';
+import { lineEnds, reading } from './codemirror';
 
 interface Compared {
   left: string;
@@ -48,14 +48,19 @@ export function mountDifference(parent: HTMLElement, compared: Compared): () => 
       collapseUnchanged: collapse,
       diffConfig,
     });
-    const extensions = [fixed(`From ${labels[0]} to ${labels[1]}`), merge, EditorView.lineWrapping];
+    const extensions = [
+      lineEnds(right),
+      fixed(`From ${labels[0]} to ${labels[1]}`),
+      merge,
+      EditorView.lineWrapping,
+    ];
     const view = new EditorView({ parent, state: EditorState.create({ doc: right, extensions }) });
     return () => view.destroy();
   }
   const view = new MergeView({
     parent,
-    a: { doc: left, extensions: fixed(labels[0]) },
-    b: { doc: right, extensions: fixed(labels[1]) },
+    a: { doc: left, extensions: [lineEnds(left), fixed(labels[0])] },
+    b: { doc: right, extensions: [lineEnds(right), fixed(labels[1])] },
     collapseUnchanged: collapse,
     diffConfig,
   });

@@ -1,6 +1,6 @@
-import { Text } from '@codemirror/state';
+import { EditorState, Text } from '@codemirror/state';
 import { expect, test } from 'vitest';
-import { placeOf, rangeAt, rangeOf } from './places';
+import { lineEndOf, placeOf, rangeAt, rangeOf, sameLines } from './places';
 
 const doc = Text.of(['let a = 1;', '🦀🦀 foo(x)', '']);
 const found = (script: string, line: number, column: number) =>
@@ -22,4 +22,24 @@ test('places that are not there lead to the nearest', () => {
 test('a finding about another script has no place here', () => {
   expect(rangeOf(doc, found('other', 1, 1), 'mine')).toBeNull();
   expect(rangeOf(doc, found('mine', 1, 1), 'mine')).toEqual({ from: 0, to: 3 });
+});
+
+test('no source is changed by being edited, whatever ends its lines', () => {
+  for (const source of [
+    '',
+    'a',
+    'a\nb\n',
+    'a\r\nb\r\n',
+    'a\r\nb\nc',
+    '\n\r\n',
+    'a\rb',
+    '\r\n',
+    '\r',
+    '\ufeffa\u2028b\n',
+  ]) {
+    const separator = EditorState.lineSeparator.of(lineEndOf(source));
+    expect(EditorState.create({ doc: source, extensions: separator }).sliceDoc()).toBe(source);
+  }
+  expect(sameLines('a\r\nb', 'a\nb')).toBe(true);
+  expect(sameLines('a\r\nb', 'a\nc')).toBe(false);
 });

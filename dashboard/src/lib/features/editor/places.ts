@@ -26,3 +26,13 @@ export function placeOf(doc: Text, at: number): { line: number; column: number }
   const line = doc.lineAt(at);
   return { line: line.number, column: [...line.text.slice(0, at - line.from)].length + 1 };
 }
+
+/** What ends the lines of a source: it is kept, also where it is that of Windows. */
+export function lineEndOf(source: string): '\n' | '\r\n' {
+  return source.includes('\r\n') && !/(?:^|[^\r])\n/.test(source) ? '\r\n' : '\n';
+}
+
+/** Whether two texts are the same but for the ends of their lines. */
+export function sameLines(left: string, right: string): boolean {
+  return left.replaceAll('\r\n', '\n') === right.replaceAll('\r\n', '\n');
+}
