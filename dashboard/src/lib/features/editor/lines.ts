@@ -7,7 +7,7 @@ export interface Change {
 }
 
 /** Beyond so many differences the rest counts as changed as a whole: nobody reads that line by line. */
-const MOST = 500;
+const MOST = 1_000;
 
 /** What changed between two lists of lines, in order. */
 export function changes(a: readonly string[], b: readonly string[]): Change[] {
