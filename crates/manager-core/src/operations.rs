@@ -17,8 +17,8 @@ use utoipa_axum::routes;
 use crate::auth::{Decided, Decision};
 use crate::error::invalid_query;
 use crate::handlers::{
-    apps, by_hand, dead_letters, deliveries, domains, env, event_tail, events, executions, kv, logs,
-    modules, queues, releases, routes as route_list, runs, scripts, sessions, setup, storage,
+    apps, by_hand, dead_letters, deliveries, domains, env, event_tail, events, executions, kv,
+    logs, modules, queues, releases, routes as route_list, runs, scripts, sessions, setup, storage,
     system, tokens, triggers,
 };
 use crate::manager::Manager;

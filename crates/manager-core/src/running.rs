@@ -104,8 +104,13 @@ pub(crate) async fn validate(
 }
 
 /// The request a caller describes.
-pub(crate) fn described(request: RunHttp, app: &AppRow, peer: &PeerInfo) -> ApiResult<HttpInput> {
-    input::described(request, app, peer)
+pub(crate) fn described(
+    manager: &Manager,
+    request: RunHttp,
+    app: &AppRow,
+    peer: &PeerInfo,
+) -> ApiResult<HttpInput> {
+    input::described(request, app, peer, &manager.config().public_url)
 }
 
 /// Runs a draft, or what is served, with the request the caller describes.

@@ -139,7 +139,7 @@ fn call(
         .map_err(|error| ApiError::invalid(format!("`event`: {error}")))?;
     http.method.get_or_insert(Method::Post);
     http.path.get_or_insert_with(|| webhook.path.to_string());
-    let http = running::described(http, &caller.app, &caller.peer)?;
+    let http = running::described(&caller.manager, http, &caller.app, &caller.peer)?;
     Ok(Given {
         fields: StoredRequest::encode(&http).to_vec(),
         order_key: None,

@@ -16,10 +16,10 @@ use shared::kv::{
 use shared::limits::fixed;
 use shared::name::{AppSlug, CollectionName};
 use shared::units::parse_duration;
-use store::StoreError;
 use store::effects::{self, EffectError};
 use store::kv::KvError;
 use store::outbox::Sent;
+use store::{Room, StoreError};
 
 use crate::auth::{CanDeploy, CanRead, InApp, audit};
 use crate::error::{ApiError, ApiResult};
@@ -123,7 +123,7 @@ pub(crate) async fn list(
         let (wanted, of) = (range.clone(), collection.clone());
         let read = caller.manager.store().read::<_, StoreError>(move |conn| {
             let wanted = (of.as_str(), KvRead::List(&wanted));
-            store::kv::read(conn, app, now, wanted, PAGE_BYTES)
+            store::kv::read(conn, app, now, wanted, &mut Room::of(PAGE_BYTES))
         });
         match read.await {
             Ok(KvReply::Page(page)) => break page,

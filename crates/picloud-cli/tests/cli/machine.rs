@@ -2,6 +2,54 @@
 
 use crate::support::{MANIFEST, Person, server, token};
 
+/// What is asked of an app with one script, one after the other.
+const ANSWERED: &[&[&str]] = &[
+    &["whoami"],
+    &["system"],
+    &["deploy"],
+    &["deploy", "--dry-run"],
+    &["diff"],
+    &["check"],
+    &["releases", "ls"],
+    &["releases", "show", "1"],
+    &["scripts", "ls"],
+    &["scripts", "show", "orders"],
+    &["versions", "orders"],
+    &["versions", "orders", "--show", "1"],
+    &["routes", "ls"],
+    &["routes", "match", "get", "/orders"],
+    &["invoke", "orders"],
+    &["run", "src/orders.rhai"],
+    &["executions", "ls"],
+    &["apps", "ls"],
+    &["apps", "show", "shop"],
+    &["apps", "create", "other"],
+    &["apps", "update", "other", "--description", "x"],
+    &["domains", "add", "shop.example.com"],
+    &["domains", "ls"],
+    &["env", "set", "NAME", "value"],
+    &["env", "ls"],
+    &["kv", "set", "notes", "a", "1"],
+    &["kv", "get", "notes", "a"],
+    &["kv", "ls"],
+    &["kv", "ls", "notes"],
+    &["audit"],
+    &["tokens", "ls"],
+    &["tokens", "create", "ci", "--scope", "read,deploy"],
+    &["triggers", "ls"],
+    &["queues", "send", "later", "1", "--delay", "1d"],
+    &["queues", "show", "later"],
+    &["queues", "ls"],
+    &["events", "ls"],
+    &["queues", "pause", "later"],
+    &["queues", "resume", "later"],
+    &["queues", "purge", "later", "--yes"],
+    &["open"],
+    &["profile", "ls"],
+    &["init", "fresh"],
+    &["new", "more"],
+];
+
 #[test]
 fn every_answer_for_a_program_is_json() {
     let server = server();
@@ -10,53 +58,8 @@ fn every_answer_for_a_program_is_json() {
     person.write("picloud.toml", MANIFEST);
     person.write("src/orders.rhai", "log::info(\"x\"); \"orders\"");
     person.pic(&["deploy"]).expect(0);
-    for args in [
-        &["whoami"][..],
-        &["system"],
-        &["deploy"],
-        &["deploy", "--dry-run"],
-        &["diff"],
-        &["check"],
-        &["releases", "ls"],
-        &["releases", "show", "1"],
-        &["scripts", "ls"],
-        &["scripts", "show", "orders"],
-        &["versions", "orders"],
-        &["versions", "orders", "--show", "1"],
-        &["routes", "ls"],
-        &["routes", "match", "get", "/orders"],
-        &["invoke", "orders"],
-        &["run", "src/orders.rhai"],
-        &["executions", "ls"],
-        &["apps", "ls"],
-        &["apps", "show", "shop"],
-        &["apps", "create", "other"],
-        &["apps", "update", "other", "--description", "x"],
-        &["domains", "add", "shop.example.com"],
-        &["domains", "ls"],
-        &["env", "set", "NAME", "value"],
-        &["env", "ls"],
-        &["kv", "set", "notes", "a", "1"],
-        &["kv", "get", "notes", "a"],
-        &["kv", "ls"],
-        &["kv", "ls", "notes"],
-        &["audit"],
-        &["tokens", "ls"],
-        &["tokens", "create", "ci", "--scope", "read,deploy"],
-        &["triggers", "ls"],
-        &["queues", "send", "later", "1", "--delay", "1d"],
-        &["queues", "show", "later"],
-        &["queues", "ls"],
-        &["events", "ls"],
-        &["queues", "pause", "later"],
-        &["queues", "resume", "later"],
-        &["queues", "purge", "later", "--yes"],
-        &["open"],
-        &["profile", "ls"],
-        &["init", "fresh"],
-        &["new", "more"],
-    ] {
-        let done = person.pic(&[args, &["--json"]].concat()).expect(0);
+    for args in ANSWERED {
+        let done = person.pic(&[*args, &["--json"]].concat()).expect(0);
         done.json();
         assert_eq!(done.stderr, "", "{args:?}");
     }
