@@ -156,6 +156,59 @@ export interface paths {
         get: operations["listDeliveries"];
         put?: never;
         post?: never;
+        /** Cancel all deliveries of a queue or trigger there are when the request arrives. */
+        delete: operations["cancelDeliveries"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/deliveries/{delivery}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show an event on its way to a handler, with its contents. */
+        get: operations["getDelivery"];
+        put?: never;
+        post?: never;
+        /** Cancel a delivery: nobody handles it. What is sent again under its idempotency key is sent. */
+        delete: operations["cancelDelivery"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/deliveries/{delivery}/delay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a delivery wait, from now. */
+        post: operations["delayDelivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/deliveries/{delivery}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a delivery that waits for its time run now. While its trigger is paused it waits for that. */
+        post: operations["runDelivery"];
         delete?: never;
         options?: never;
         head?: never;
@@ -246,7 +299,8 @@ export interface paths {
         /**
          * Follow the events live, as server-sent events: `attempt` whenever an attempt at handling one has
          *     ended (what it comes to is stored a moment later), `missed` with a number when they came too
-         *     fast. Nothing is kept: what ended before is in the events and the executions.
+         *     fast. Nothing is kept: what ended before is in the events and the executions. It ends within two
+         *     seconds of what allowed it: the token, the session, the app.
          */
         get: operations["tailEvents"];
         put?: never;
@@ -311,6 +365,59 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/apps/{app}/kv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the collections that hold something, by name. */
+        get: operations["listKvCollections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/kv/{collection}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the entries of a collection with their values, by key. */
+        get: operations["listKv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/kv/{collection}/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show the entry at a key. */
+        get: operations["getKv"];
+        /** Set a key, as a script would: triggers of the collection are told. */
+        put: operations["setKv"];
+        post?: never;
+        /** Remove a key, as a script would: triggers of the collection are told. */
+        delete: operations["deleteKv"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/apps/{app}/logs": {
         parameters: {
             query?: never;
@@ -338,7 +445,8 @@ export interface paths {
         /**
          * Follow the log live, as server-sent events: `log` with a line, `missed` with a number when
          *     lines came too fast. A run that fails adds a line with its error. With `Last-Event-ID`, later
-         *     lines that are stored already come first.
+         *     lines that are stored already come first. It ends within two seconds of what allowed it: the
+         *     token, the session, the app.
          */
         get: operations["tailLogs"];
         put?: never;
@@ -390,10 +498,44 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the queues that have messages or a consumer, by name. */
+        /** List the queues that have messages or a consumer, or are paused, by name. */
         get: operations["listQueues"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/queues/{queue}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a queue, and what its messages wait for. */
+        get: operations["getQueue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/queues/{queue}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put a message into a queue by hand. */
+        post: operations["sendMessage"];
         delete?: never;
         options?: never;
         head?: never;
@@ -627,6 +769,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/apps/{app}/storage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what an app keeps, by service, and how much it may. */
+        get: operations["getAppStorage"];
+        /** Set how much an app may keep. What it keeps already stays. */
+        put: operations["setAppStorage"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/apps/{app}/triggers": {
         parameters: {
             query?: never;
@@ -644,6 +804,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/apps/{app}/triggers/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Pause a trigger or queue: what happens waits, and nothing of it is started. What runs goes on. */
+        post: operations["pauseTrigger"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/apps/{app}/triggers/preview": {
         parameters: {
             query?: never;
@@ -655,6 +832,40 @@ export interface paths {
         put?: never;
         /** Tell when a schedule would run. */
         post: operations["previewSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/triggers/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a trigger or queue go on. */
+        post: operations["resumeTrigger"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apps/{app}/triggers/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Run a trigger by hand, with a given event. A webhook's needs no signature. */
+        post: operations["runTrigger"];
         delete?: never;
         options?: never;
         head?: never;
@@ -854,6 +1065,23 @@ export interface components {
         AppId: string;
         /** @description 1 to 40 lower-case letters, digits and hyphens, starting with a letter, not ending with a hyphen, and not a reserved name */
         AppSlug: string;
+        /** @description What an app keeps in the database, and how much it may. */
+        AppStorage: {
+            /**
+             * Format: int64
+             * @description Bytes of what counts to the limit: all but the records of runs.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Bytes it may keep; null when nothing bounds it.
+             */
+            limit?: number | null;
+            /** @description Whether the limit is the app's own; otherwise it is the instance's. */
+            own_limit: boolean;
+            /** @description By service. */
+            services: components["schemas"]["ServiceStorage"][];
+        };
         /** @description An entry of the audit log. */
         AuditEntry: {
             /** @description The operation, like `apps.create`. */
@@ -875,6 +1103,20 @@ export interface components {
          * @enum {string}
          */
         Backoff: "exponential" | "fixed";
+        /** @description What became of deliveries that were cancelled. */
+        Cancelled: {
+            /**
+             * Format: int64
+             * @description How many are gone.
+             */
+            cancelled: number;
+            /**
+             * Format: int64
+             * @description How many of them were in a server's hands: a run that had begun goes on, and its end
+             *     changes nothing.
+             */
+            in_flight: number;
+        };
         /**
          * @description What happens to ticks that were missed.
          * @enum {string}
@@ -987,6 +1229,11 @@ export interface components {
             payload?: Record<string, never> | null;
         };
         DeadLetterId: string;
+        /** @description `POST /apps/{app}/deliveries/{delivery}/delay`: how long a delivery waits. */
+        DelayRequest: {
+            /** @description From now, like `10m`; at most 365 days. */
+            delay: string;
+        };
         /** @description An event on its way to a handler. */
         Delivery: {
             /**
@@ -1006,10 +1253,17 @@ export interface components {
             due_at?: string | null;
             /** @description The event. */
             event: components["schemas"]["EventId"];
+            /** @description Its function; null: the top level. */
+            handler?: string | null;
             /** @description What happened: `kv`, `queue`, `cron` … */
             kind: string;
             /** @description Deliveries with the same key are handled one after the other. */
             order_key?: string | null;
+            parent?: components["schemas"]["ExecutionId"] | null;
+            /** @description Whether its trigger is paused: then it is not started, whatever else it waits for. */
+            paused: boolean;
+            /** @description What began the chain it belongs to. */
+            root: components["schemas"]["RootId"];
             /** @description The script; null while nobody consumes the queue. */
             script?: string | null;
             /**
@@ -1017,10 +1271,35 @@ export interface components {
              * @description Its number; later ones are larger.
              */
             seq: number;
+            /**
+             * Format: int32
+             * @description How often its handler has asked for another time.
+             */
+            snoozes: number;
+            /**
+             * @description What it waits for: `in_flight` (nothing: a server has it, and runs it or is about to), `due`
+             *     (a place), `delayed` (its time), `retrying` (its next attempt) or `unconsumed` (somebody who
+             *     handles it).
+             * @enum {string}
+             */
+            state: "in_flight" | "due" | "delayed" | "retrying" | "unconsumed";
             /** @description The queue, topic, collection, schedule or path. */
             subject: string;
             /** @description The trigger; null when the event names its script. */
             trigger?: string | null;
+        };
+        /** @description A delivery with everything known about it. */
+        DeliveryDetail: {
+            /** @description The delivery. */
+            delivery: components["schemas"]["Delivery"];
+            /** @description The last failed attempts, oldest first. */
+            history: components["schemas"]["FailedAttempt"][];
+            /**
+             * @description The fields of the event; a text with them when they are nested too deeply for an answer.
+             *     A request, of an async route or a webhook, is `{method, path, headers, body}`, with
+             *     `[redacted]` for what its caller signs in with.
+             */
+            payload?: Record<string, never> | null;
         };
         /** @description `POST /apps/{app}/releases`: makes and activates a release, or changes nothing. */
         DeployRequest: {
@@ -1262,6 +1541,38 @@ export interface components {
         };
         /** @description 1 to 64 letters, digits and underscores, not starting with a digit */
         FunctionName: string;
+        /** @description A collection that holds something. */
+        KvCollection: {
+            /** @description Its name. */
+            name: string;
+        };
+        /** @description An entry. */
+        KvItem: {
+            /** @description A value that is bytes, in Base64; null for any other. */
+            base64?: string | null;
+            /**
+             * Format: date-time
+             * @description When it ends; null: never.
+             */
+            expires_at?: string | null;
+            /** @description The key. */
+            key: string;
+            /** @description The value; null for bytes. */
+            value?: Record<string, never> | null;
+            /**
+             * Format: int64
+             * @description Grows with every write of this key.
+             */
+            version: number;
+        };
+        /** @description What a write has made. */
+        KvSet: {
+            /**
+             * Format: int64
+             * @description The key's version now.
+             */
+            version: number;
+        };
         /**
          * @description Which limit a script ran into.
          * @enum {string}
@@ -1461,6 +1772,20 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
+        Page_KvCollection: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["KvCollection"][];
+            /** @description Pass it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
+        Page_KvItem: {
+            /** @description The items, in the list's order. */
+            items: components["schemas"]["KvItem"][];
+            /** @description Pass it as `cursor` for the next page; null on the last. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
         Page_LogEntry: {
             /** @description The items, in the list's order. */
             items: components["schemas"]["LogEntry"][];
@@ -1607,9 +1932,49 @@ export interface components {
              * @description When the oldest of them was sent.
              */
             oldest_at?: string | null;
+            /**
+             * Format: date-time
+             * @description Since when it is paused: messages wait, and none is started. Null: it is not.
+             */
+            paused_at?: string | null;
+        };
+        /** @description A queue with what its messages wait for. */
+        QueueDetail: {
+            /** @description The queue. */
+            queue: components["schemas"]["Queue"];
+            /** @description Its messages by what they wait for. */
+            states: components["schemas"]["QueueStates"];
         };
         /** @description 1 to 64 letters, digits, dots, hyphens and underscores, starting with a letter */
         QueueName: string;
+        /** @description Messages of a queue by what they wait for. */
+        QueueStates: {
+            /**
+             * Format: int64
+             * @description For their time.
+             */
+            delayed: number;
+            /**
+             * Format: int64
+             * @description For a place, or for the queue to go on.
+             */
+            due: number;
+            /**
+             * Format: int64
+             * @description For nothing: a server has them, and runs them or is about to.
+             */
+            in_flight: number;
+            /**
+             * Format: int64
+             * @description For their next attempt.
+             */
+            retrying: number;
+            /**
+             * Format: int64
+             * @description For somebody who consumes the queue.
+             */
+            unconsumed: number;
+        };
         /** @description A release in a list. */
         Release: {
             /** @description Whether it is the one being served. */
@@ -1822,6 +2187,17 @@ export interface components {
             operations: number;
             response?: components["schemas"]["RunResponse"] | null;
         };
+        /** @description `POST /apps/{app}/triggers/run`: an event by hand. */
+        RunTriggerRequest: {
+            /**
+             * @description Fields of the event, at most 256 KiB; those that follow from the trigger may be absent. Of
+             *     a queue `message` and perhaps `key`, of a key `key`, `value`, `old` and `op`, of a webhook
+             *     `body`, `headers`, `path` and `method`.
+             */
+            event?: Record<string, never> | null;
+            /** @description The trigger's key, as the list of triggers tells it. */
+            trigger: string;
+        };
         /** @description When a schedule runs. */
         SchedulePreview: {
             /** @description The next five times. */
@@ -1937,10 +2313,74 @@ export interface components {
             /** @description The source; absent when `hash` names content the app already has. */
             source?: string | null;
         };
+        /** @description `POST /apps/{app}/queues/{queue}/messages`: a message by hand. */
+        SendRequest: {
+            /**
+             * Format: int32
+             * @description How often it is tried at most, 1 to 100.
+             */
+            attempts?: number | null;
+            /** @description When it may be handled, from now, like `10m`. */
+            delay?: string | null;
+            /** @description A message with the same key within a day is the same message. */
+            idempotency_key?: string | null;
+            /** @description Messages with the same key are handled one after the other. */
+            key?: string | null;
+            /** @description The message, at most 256 KiB. */
+            message?: Record<string, never> | null;
+        };
+        /** @description What was sent. */
+        SentEvent: {
+            /** @description The event; an earlier one where the idempotency key was known. */
+            event: components["schemas"]["EventId"];
+            /** @description Whether it was sent before, under the same idempotency key. */
+            known: boolean;
+            /** @description Whether its trigger is paused: then it waits for that to go on. */
+            paused: boolean;
+        };
+        /** @description What an app keeps of one service. */
+        ServiceStorage: {
+            /**
+             * Format: int64
+             * @description Bytes of keys and values, sources, payloads, or errors and log lines.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Keys, sources, dead letters, or runs.
+             */
+            entries: number;
+            /** @description `kv`, `scripts`, `dead_letters` or `records`. */
+            service: string;
+        };
         /** @description `PUT /apps/{app}/env/{name}`: sets a variable; live at once. */
         SetEnvRequest: {
             /** @description The value. */
             value: string;
+        };
+        /** @description `PUT /apps/{app}/kv/{collection}/{key}`: the value, or bytes. */
+        SetKvRequest: {
+            /** @description Bytes in Base64, in place of a value. */
+            base64?: string | null;
+            /** @description Only if the key is not there. */
+            if_absent?: boolean;
+            /**
+             * Format: int64
+             * @description Only if the key has this version.
+             */
+            if_version?: number | null;
+            /** @description When it ends, from now, like `10m`; never when absent. */
+            ttl?: string | null;
+            /** @description The value, any JSON. */
+            value?: Record<string, never> | null;
+        };
+        /** @description `PUT /apps/{app}/storage`: sets how much an app may keep. */
+        SetStorageRequest: {
+            /**
+             * @description Like `8GiB`; null: what the instance says.
+             * @example 8GiB
+             */
+            limit?: string | null;
         };
         /** @description `POST /setup`: makes the owner account and signs it in. Works once. */
         SetupRequest: {
@@ -2062,12 +2502,22 @@ export interface components {
             /** @description `cron`: the next five times its schedule has. */
             next_runs: string[];
             /**
+             * Format: date-time
+             * @description Since when it is paused: what happens waits, and nothing of it is started. Null: it is not.
+             */
+            paused_at?: string | null;
+            /**
              * Format: int64
              * @description `cron`: how many times were skipped because the last run went on; null for other kinds.
              */
             skipped?: number | null;
             /** @description What the release says about it. */
             spec: components["schemas"]["TriggerSpec"];
+        };
+        /** @description `POST /apps/{app}/triggers/pause` and `…/resume`: which trigger. */
+        TriggerRequest: {
+            /** @description Its key, as the list of triggers tells it; `queue/NAME` for any queue. */
+            trigger: string;
         };
         /** @description One trigger of a release. `kind` says which settings it has. */
         TriggerSpec: {
@@ -2169,6 +2619,15 @@ export interface components {
             retry?: components["schemas"]["RetryPolicy"] | null;
             /** @description The script that handles it. */
             script: components["schemas"]["ScriptName"];
+        };
+        /** @description Whether a trigger is paused. */
+        TriggerState: {
+            /** @description Whether the request has changed that. */
+            changed: boolean;
+            /** @description Whether it is paused. */
+            paused: boolean;
+            /** @description Its key. */
+            trigger: string;
         };
         /** @description `PATCH /apps/{app}`: changes what is given. */
         UpdateAppRequest: {
@@ -3322,6 +3781,16 @@ export interface operations {
     listDeliveries: {
         parameters: {
             query?: {
+                /** @description Of this queue. */
+                queue?: string;
+                /** @description Of this trigger: its key. */
+                trigger?: string;
+                /** @description With this key. */
+                key?: string;
+                /** @description `in_flight`, `due`, `delayed`, `retrying` or `unconsumed`. */
+                state?: string;
+                /** @description Of this event. */
+                event?: string;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
                 /** @description Items per page, 1 to 200; 50 when absent. */
@@ -3350,10 +3819,16 @@ export interface operations {
                      *           "created_at": "2026-01-31T12:00:00.000000Z",
                      *           "due_at": "2026-01-31T12:00:04.000000Z",
                      *           "event": "evt_019c1e6f4a4e7c1a9f7be1a5d2b3c4d5",
+                     *           "handler": null,
                      *           "kind": "queue",
                      *           "order_key": null,
+                     *           "parent": null,
+                     *           "paused": false,
+                     *           "root": "trc_019c1e6f4a4e7c1a9f7be1a5d2b3c4d5",
                      *           "script": "send",
                      *           "seq": 812,
+                     *           "snoozes": 0,
+                     *           "state": "retrying",
                      *           "subject": "emails",
                      *           "trigger": "queue/emails"
                      *         }
@@ -3371,6 +3846,405 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What went wrong and what to do next. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelDeliveries: {
+        parameters: {
+            query?: {
+                /** @description Of this queue. */
+                queue?: string;
+                /** @description Of this trigger: its key. */
+                trigger?: string;
+                /** @description With this key. */
+                key?: string;
+                /** @description `in_flight`, `due`, `delayed`, `retrying` or `unconsumed`. */
+                state?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The app's name. */
+                app: components["schemas"]["AppSlug"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many are gone. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "cancelled": 37,
+                     *       "in_flight": 4
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Cancelled"];
+                };
+            };
+            /** @description Something in the request is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What went wrong and what to do next. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The app's name. */
+                app: components["schemas"]["AppSlug"];
+                /** @description The delivery's number. */
+                delivery: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The delivery. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "delivery": {
+                     *         "attempt": 0,
+                     *         "created_at": "2026-01-31T12:00:00.000000Z",
+                     *         "due_at": "2026-01-31T13:00:00.000000Z",
+                     *         "event": "evt_019c1e6f4a4e7c1a9f7be1a5d2b3c4d5",
+                     *         "handler": null,
+                     *         "kind": "queue",
+                     *         "order_key": null,
+                     *         "parent": null,
+                     *         "paused": false,
+                     *         "root": "trc_019c1e6f4a4e7c1a9f7be1a5d2b3c4d5",
+                     *         "script": "send",
+                     *         "seq": 812,
+                     *         "snoozes": 0,
+                     *         "state": "delayed",
+                     *         "subject": "emails",
+                     *         "trigger": "queue/emails"
+                     *       },
+                     *       "history": [],
+                     *       "payload": {
+                     *         "key": null,
+                     *         "message": {
+                     *           "to": "a@example.com"
+                     *         },
+                     *         "name": "emails"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DeliveryDetail"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What went wrong and what to do next. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The app's name. */
+                app: components["schemas"]["AppSlug"];
+                /** @description The delivery's number. */
+                delivery: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "cancelled": 1,
+                     *       "in_flight": 0
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Cancelled"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What went wrong and what to do next. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delayDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The app's name. */
+                app: components["schemas"]["AppSlug"];
+                /** @description The delivery's number. */
+                delivery: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "delay": "10m"
+                 *     }
+                 */
+                "application/json": components["schemas"]["DelayRequest"];
+            };
+        };
+        responses: {
+            /** @description It waits. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description Something in the request is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body comes in a form that is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What went wrong and what to do next. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    runDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The app's name. */
+                app: components["schemas"]["AppSlug"];
+                /** @description The delivery's number. */
+                delivery: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is due. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
                 };
             };
             /** @description Nobody is signed in. */
@@ -4024,10 +4898,16 @@ export interface operations {
                      *           "created_at": "2026-01-31T06:00:00.000000Z",
                      *           "due_at": "2026-01-31T06:00:00.000000Z",
                      *           "event": "evt_019c1e6f4a4e7c1a9f7be1a5d2b3c4d5",
+                     *           "handler": null,
                      *           "kind": "cron",
                      *           "order_key": null,
+                     *           "parent": null,
+                     *           "paused": false,
+                     *           "root": "trc_019c1e6f4a4e7c1a9f7be1a5d2b3c4d5",
                      *           "script": "report",
                      *           "seq": 812,
+                     *           "snoozes": 0,
+                     *           "state": "in_flight",
                      *           "subject": "0 6 * * *",
                      *           "trigger": "cron/0 6 * * *\/UTC/report"
                      *         }
@@ -4098,6 +4978,8 @@ export interface operations {
                 event?: string;
                 /** @description Only runs of the chain that began here. */
                 root?: string;
+                /** @description Only runs that belonged to this request. */
+                request?: string;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
                 /** @description Items per page, 1 to 200; 50 when absent. */
@@ -4190,6 +5072,374 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ExecutionDetail"];
                 };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What went wrong and what to do next. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listKvCollections: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Items per page, 1 to 200; 50 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The app's name. */
+                app: components["schemas"]["AppSlug"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of collections. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_KvCollection"];
+                };
+            };
+            /** @description Something in the request is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What went wrong and what to do next. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listKv: {
+        parameters: {
+            query?: {
+                /** @description Of keys that start with this. */
+                prefix?: string;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Items per page, 1 to 200; 50 when absent. A page has at most 8 MiB of values. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The app's name. */
+                app: components["schemas"]["AppSlug"];
+                /** @description The collection's name. */
+                collection: components["schemas"]["CollectionName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of entries. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_KvItem"];
+                };
+            };
+            /** @description Something in the request is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What went wrong and what to do next. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getKv: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The app's name. */
+                app: components["schemas"]["AppSlug"];
+                /** @description The collection's name. */
+                collection: components["schemas"]["CollectionName"];
+                /** @description The key. */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The entry. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KvItem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What went wrong and what to do next. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setKv: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The app's name. */
+                app: components["schemas"]["AppSlug"];
+                /** @description The collection's name. */
+                collection: components["schemas"]["CollectionName"];
+                /** @description The key. */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetKvRequest"];
+            };
+        };
+        responses: {
+            /** @description The new version. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KvSet"];
+                };
+            };
+            /** @description Something in the request is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body comes in a form that is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What went wrong and what to do next. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteKv: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The app's name. */
+                app: components["schemas"]["AppSlug"];
+                /** @description The collection's name. */
+                collection: components["schemas"]["CollectionName"];
+                /** @description The key. */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Nobody is signed in. */
             401: {
@@ -4539,7 +5789,8 @@ export interface operations {
                      *           "depth": 12,
                      *           "name": "emails",
                      *           "oldest_age_ms": 4200,
-                     *           "oldest_at": "2026-01-31T12:00:00.000000Z"
+                     *           "oldest_at": "2026-01-31T12:00:00.000000Z",
+                     *           "paused_at": null
                      *         }
                      *       ],
                      *       "next_cursor": null
@@ -4577,6 +5828,194 @@ export interface operations {
             };
             /** @description There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What went wrong and what to do next. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getQueue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The app's name. */
+                app: components["schemas"]["AppSlug"];
+                /** @description The queue's name. */
+                queue: components["schemas"]["QueueName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The queue. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "queue": {
+                     *         "consumer": "send",
+                     *         "depth": 12,
+                     *         "name": "emails",
+                     *         "oldest_age_ms": 4200,
+                     *         "oldest_at": "2026-01-31T12:00:00.000000Z",
+                     *         "paused_at": null
+                     *       },
+                     *       "states": {
+                     *         "delayed": 9,
+                     *         "due": 0,
+                     *         "in_flight": 2,
+                     *         "retrying": 1,
+                     *         "unconsumed": 0
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["QueueDetail"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What went wrong and what to do next. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sendMessage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The app's name. */
+                app: components["schemas"]["AppSlug"];
+                /** @description The queue's name. */
+                queue: components["schemas"]["QueueName"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "delay": "10m",
+                 *       "key": "ada",
+                 *       "message": {
+                 *         "to": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["SendRequest"];
+            };
+        };
+        responses: {
+            /** @description It is on its way. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "event": "evt_019c1e6f4a4e7c1a9f7be1a5d2b3c4d5",
+                     *       "known": false,
+                     *       "paused": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SentEvent"];
+                };
+            };
+            /** @description Something in the request is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body comes in a form that is not taken. */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5978,6 +7417,155 @@ export interface operations {
             };
         };
     };
+    getAppStorage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The app's name. */
+                app: components["schemas"]["AppSlug"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What it keeps. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppStorage"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What went wrong and what to do next. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setAppStorage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The app's name. */
+                app: components["schemas"]["AppSlug"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetStorageRequest"];
+            };
+        };
+        responses: {
+            /** @description What it keeps and may keep now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppStorage"];
+                };
+            };
+            /** @description Something in the request is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body comes in a form that is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What went wrong and what to do next. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listTriggers: {
         parameters: {
             query?: never;
@@ -6009,6 +7597,7 @@ export interface operations {
                      *             "2026-02-05T05:00:00.000000Z",
                      *             "2026-02-06T05:00:00.000000Z"
                      *           ],
+                     *           "paused_at": null,
                      *           "skipped": 0,
                      *           "spec": {
                      *             "kind": "cron",
@@ -6044,6 +7633,108 @@ export interface operations {
             };
             /** @description There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What went wrong and what to do next. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pauseTrigger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The app's name. */
+                app: components["schemas"]["AppSlug"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "trigger": "queue/emails"
+                 *     }
+                 */
+                "application/json": components["schemas"]["TriggerRequest"];
+            };
+        };
+        responses: {
+            /** @description It is paused. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "changed": true,
+                     *       "paused": true,
+                     *       "trigger": "queue/emails"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TriggerState"];
+                };
+            };
+            /** @description Something in the request is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body comes in a form that is not taken. */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6102,6 +7793,215 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["SchedulePreview"];
+                };
+            };
+            /** @description Something in the request is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body comes in a form that is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What went wrong and what to do next. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resumeTrigger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The app's name. */
+                app: components["schemas"]["AppSlug"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "trigger": "queue/emails"
+                 *     }
+                 */
+                "application/json": components["schemas"]["TriggerRequest"];
+            };
+        };
+        responses: {
+            /** @description It goes on. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "changed": true,
+                     *       "paused": false,
+                     *       "trigger": "queue/emails"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TriggerState"];
+                };
+            };
+            /** @description Something in the request is wrong. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body comes in a form that is not taken. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What went wrong and what to do next. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    runTrigger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The app's name. */
+                app: components["schemas"]["AppSlug"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "event": {
+                 *         "message": {
+                 *           "to": "ada"
+                 *         }
+                 *       },
+                 *       "trigger": "queue/emails"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RunTriggerRequest"];
+            };
+        };
+        responses: {
+            /** @description It is on its way. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "event": "evt_019c1e6f4a4e7c1a9f7be1a5d2b3c4d5",
+                     *       "known": false,
+                     *       "paused": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SentEvent"];
                 };
             };
             /** @description Something in the request is wrong. */
