@@ -22,6 +22,8 @@ const CALL: &str = "call";
 const GETTER: &str = "get$";
 /// What the setting of properties is called among functions.
 const SETTER: &str = "set$";
+/// What a property of any name is called among functions.
+const BY_ANY_NAME: &str = "index$get$";
 /// What a parameter or a result is that may be anything.
 const ANYTHING: &str = "Dynamic";
 
@@ -163,10 +165,15 @@ impl Known {
             .is_some()
     }
 
-    /// Whether a kind may have a property, be it only to set.
+    /// Whether a kind may have a property, be it only to set. What is asked for by any name, like
+    /// the fields of an event, is known at run time only.
     pub(crate) fn may_have_property(&self, kind: &str, name: &str) -> bool {
         let setter = format!("{SETTER}{name}");
-        self.has_property(kind, name) || self.methods(kind, &setter).next().is_some()
+        let by_name = [setter.as_str(), BY_ANY_NAME];
+        self.has_property(kind, name)
+            || by_name
+                .iter()
+                .any(|name| self.methods(kind, name).next().is_some())
     }
 
     /// The properties of a kind.

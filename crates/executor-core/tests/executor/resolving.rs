@@ -313,6 +313,9 @@ fn a_call_that_cannot_work_is_refused_with_its_place_and_the_nearest_name() {
 
 /// What may work at run time.
 const RIGHT: &[&str] = &[
+    "event.message",
+    "event.anything",
+    "req.headers.accept",
     "let r = [1, 2].map(double); fn double(x) { x * 2 } r",
     "let f = \"dou\" + \"ble\"; Fn(f).call(2); fn double(x) { x * 2 }",
     "call(|x| x, 1)",

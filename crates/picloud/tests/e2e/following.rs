@@ -220,7 +220,11 @@ const CHANGES: [Change; 12] = [
 ];
 
 /// What changes nothing that is served, and why it does not.
-const NOTHING: [(&str, &str); 29] = [
+const NOTHING: [(&str, &str); 30] = [
+    (
+        "setAppStorage",
+        "the database looks at it when something is kept",
+    ),
     ("setKv", "scripts read the store"),
     ("deleteKv", "scripts read the store"),
     ("createOwner", "people are looked up in the database"),
