@@ -44,6 +44,7 @@ test('dialogs are fit to be seen', async ({ owner, server }) => {
   await owner.getByRole('combobox', { name: 'Page, app, script or action' }).fill('o');
   await look(owner, 'palette');
   await owner.keyboard.press('Escape');
+  await expect(owner.getByRole('combobox', { name: 'Page, app, script or action' })).toBeHidden();
   await owner.keyboard.press('?');
   await expect(owner.getByRole('dialog', { name: 'Keyboard shortcuts' })).toBeVisible();
   await look(owner, 'shortcuts');

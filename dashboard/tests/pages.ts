@@ -63,12 +63,6 @@ export const PAGES: PageToLookAt[] = [
   { name: 'account', path: '/account', shows: 'This session' },
   { name: 'reference', path: '/reference', shows: 'List the apps by name' },
   { name: 'reference-deploy', path: '/reference/deploy', shows: 'With curl' },
-  {
-    name: 'reference-missing',
-    path: '/reference/nothing',
-    shows: 'no such operation',
-    expected: /404|Not found|no such/,
-  },
   { name: 'new', path: '/new?app=shop', shows: 'Start with' },
   { name: 'nowhere', path: '/nowhere', shows: 'There is no such page', expected: /status of 404|Not found/ },
 ];

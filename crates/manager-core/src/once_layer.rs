@@ -51,7 +51,9 @@ async fn carry_out(
     caller: &str,
     next: Next,
 ) -> ApiResult<Response> {
-    let key = hash(&[caller, parts.uri.path(), key_of(&parts.headers)?]);
+    // A dry run is another request.
+    let asked = parts.uri.to_string();
+    let key = hash(&[caller, &asked, key_of(&parts.headers)?]);
     let body = read_body(body, fixed::ADMIN_BODY_BYTES).await?;
     let fingerprint = Sha256::digest(&body).into();
     let mut next = Some((parts, next));

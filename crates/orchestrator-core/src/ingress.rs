@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::{HeaderName, Request, Response, header};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use shared::clock::Timestamp;
 use shared::error::{Error, Kind, code};
 use shared::id::RequestId;
@@ -109,7 +109,7 @@ impl Ingress {
         pace: &Rc<Pace>,
         admin: &Rc<AdminPlace>,
     ) -> Answering {
-        let busy = Some(pace.begin());
+        let busy = Some(pace.begin(!request.body().is_end_stream()));
         let started_at = self.clock.now();
         let id = RequestId::new(started_at);
         let mut host = None;

@@ -129,7 +129,12 @@ test.describe('the API reference', () => {
   test('reads a stream until it is stopped', async ({ owner, server }) => {
     await owner.goto(`${server.adminUrl}/reference/tailLogs`);
     await owner.getByRole('textbox', { name: 'app', exact: true }).fill('shop');
-    await owner.getByRole('button', { name: 'Send' }).click();
+    const [stream] = await Promise.all([
+      owner.waitForResponse(/\/logs\/tail/),
+      owner.getByRole('button', { name: 'Send' }).click(),
+    ]);
+    expect(stream.status()).toBe(200);
+    await server.api('POST', '/apps/shop/scripts/broken/run', {});
     await expect(owner.getByText('more may come')).toBeVisible();
     await owner.getByRole('button', { name: 'Stop' }).click();
     await expect(owner.getByText('This is its beginning')).toBeVisible();

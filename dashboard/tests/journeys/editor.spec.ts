@@ -100,6 +100,7 @@ test('names are completed, and a route is added, matched and deleted', async ({ 
   await dialog.getByLabel('Path').fill('/orders/:id');
   await dialog.getByRole('button', { name: 'Look at what changes' }).click();
   await dialog.getByRole('button', { name: 'Deploy' }).click();
+  await expect(page.getByRole('button', { name: 'Delete ANY /orders/:id' })).toBeVisible();
   await page.getByLabel('Path').fill('/orders/a%20b?x=1');
   await page.getByRole('button', { name: 'Look', exact: true }).click();
   await expect(page.getByText('a b')).toBeVisible();

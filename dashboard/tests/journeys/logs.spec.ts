@@ -51,6 +51,11 @@ test('lines come live, wait while it is paused, and are filtered and downloaded'
   await say('the second again');
   await expect(line('the second again')).toBeVisible();
   await expect(line('third line')).toHaveCount(0);
+  // A line is shown before it is stored.
+  await until(async () => {
+    const { items } = await server.api<{ items: unknown[] }>('GET', '/apps/talk/logs');
+    return items.length === 4;
+  });
   await owner.getByLabel('Level').selectOption('error');
   await expect(owner.getByText('fits these filters')).toBeVisible();
   await owner.getByRole('button', { name: 'Clear' }).click();
@@ -71,6 +76,10 @@ test('logs of several apps are one', async ({ owner, server }) => {
   }
   await expect(owner.getByText('from-left')).toBeVisible();
   await expect(owner.getByText('from-right')).toBeVisible();
+  await until(async () => {
+    const { items } = await server.api<{ items: unknown[] }>('GET', '/apps/right/logs');
+    return items.length === 1;
+  });
   await owner.getByLabel('left', { exact: true }).uncheck();
   await expect(owner.getByText('from-left')).toHaveCount(0);
   await expect(owner.getByText('from-right')).toBeVisible();

@@ -41,6 +41,8 @@ pub(super) enum Awaited {
 pub(super) struct Pace {
     /// Requests being answered.
     requests: Cell<u32>,
+    /// Those of them that have a body, which may still be on its way.
+    bodies: Cell<u32>,
     /// Whether the head of a request has begun to arrive.
     head: Cell<bool>,
     /// Since when the head is awaited; the clock is only read when it still is after all that can
@@ -65,6 +67,7 @@ impl Pace {
     pub(super) fn new(metrics: Arc<Metrics>, clock: SharedClock) -> Rc<Self> {
         Rc::new(Self {
             requests: Cell::new(0),
+            bodies: Cell::new(0),
             head: Cell::new(true),
             since: Cell::new(None),
             quiet: Cell::new(false),
@@ -82,9 +85,10 @@ impl Pace {
         self.metrics.own_answer(status);
     }
 
-    /// Whether the client waits for something.
+    /// Whether the client has sent all it has to and waits for something. A body that breaks off is
+    /// given up at once: it holds memory.
     fn owes_answers(&self) -> bool {
-        self.requests.get() > 0 && !self.multiplexed.get()
+        self.requests.get() > 0 && self.bodies.get() == 0 && !self.multiplexed.get()
     }
 
     /// What the client must do next, and until when.
@@ -106,11 +110,15 @@ impl Pace {
     }
 
     /// A request has begun; it ends when the guard is dropped.
-    pub(super) fn begin(self: &Rc<Self>) -> Busy {
+    pub(super) fn begin(self: &Rc<Self>, has_body: bool) -> Busy {
         self.requests.set(self.requests.get() + 1);
+        self.bodies.set(self.bodies.get() + u32::from(has_body));
         self.head.set(false);
         self.quiet.set(false);
-        Busy(Rc::clone(self))
+        Busy {
+            pace: Rc::clone(self),
+            has_body,
+        }
     }
 
     /// The answer went out before the request was read to its end.
@@ -139,14 +147,20 @@ impl Pace {
 
 /// A request being answered.
 #[derive(Debug)]
-pub(crate) struct Busy(Rc<Pace>);
+pub(crate) struct Busy {
+    pace: Rc<Pace>,
+    has_body: bool,
+}
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        let left = self.0.requests.get() - 1;
-        self.0.requests.set(left);
+        let pace = &self.pace;
+        let left = pace.requests.get() - 1;
+        pace.requests.set(left);
+        pace.bodies
+            .set(pace.bodies.get() - u32::from(self.has_body));
         if left == 0
-            && let Some(task) = self.0.ended.take()
+            && let Some(task) = pace.ended.take()
         {
             task.wake();
         }

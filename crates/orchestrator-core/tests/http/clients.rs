@@ -157,7 +157,7 @@ fn who_sends_nothing_more_gets_the_answers_that_are_owed() {
     for request in [
         "GET / HTTP/1.1\r\nHost: shop.localhost\r\n\r\n",
         "GET / HTTP/1.0\r\nHost: shop.localhost\r\n\r\n",
-        "POST / HTTP/1.1\r\nHost: shop.localhost\r\nContent-Length: 3\r\n\r\nabc",
+        "POST / HTTP/1.1\r\nHost: shop.localhost\r\nContent-Length: 0\r\n\r\n",
     ] {
         let answers = std::thread::scope(|scope| {
             let asking = scope.spawn(|| half_closed(&server, request.as_bytes()));

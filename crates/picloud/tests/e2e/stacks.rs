@@ -19,7 +19,7 @@ const CROWD: usize = 64;
 /// Waits until the gate is open, or tells whether it was.
 const WAIT: &str = r#"
     let gate = kv::collection("gate");
-    while gate.get("open") == () { time::sleep(0.05); }
+    while gate.get("open") == () { time::sleep(0.4); }
     "done"
 "#;
 /// The program, started as a shell starts it where memory is limited.

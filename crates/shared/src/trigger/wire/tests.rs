@@ -67,15 +67,8 @@ fn a_manifest_says_where_the_trigger_is_that_does_not_fit() {
         "kind = 'kv'\nscript = 'a'\nschedule",
         "kind = 'queue'\nscript = 'a'\nqeue",
     );
-    assert_eq!(
-        Manifest::parse(&text)
-            .unwrap_err()
-            .to_string()
-            .split("; ")
-            .last()
-            .unwrap(),
-        "did you mean `queue`?"
-    );
+    let told = Manifest::parse(&text).unwrap_err().to_string();
+    assert!(told.contains("did you mean `queue`?"), "{told}");
     let text = text.replace("qeue = '@daily'", "");
     assert_eq!(
         Manifest::parse(&text).unwrap_err().to_string(),

@@ -1,0 +1,1 @@
+import"./AIpsb26I.js";
