@@ -140,7 +140,7 @@ impl Reading {
                 Err(error) => error,
             };
             // What is missing then may be what was left out.
-            if whole || !error.message().starts_with("missing field") {
+            if whole || !is_missing(error.message()) {
                 self.wrong(lines, path, &error);
             }
             whole = false;
@@ -249,6 +249,11 @@ impl Reading {
         }
         read
     }
+}
+
+/// Whether the parser says that something is not there.
+fn is_missing(message: &str) -> bool {
+    message.starts_with("missing field") || message.contains(" trigger needs `")
 }
 
 /// Takes the entry of a table out that an error is about; `false`: there is none.
