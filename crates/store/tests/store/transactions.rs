@@ -254,12 +254,10 @@ fn a_failed_job_does_not_touch_its_neighbours(db: &Db) {
     expected.push("taken".to_owned());
     assert_eq!(names(db), expected);
     if db.url.is_none() {
-        // All the others, with or after the one that held them up.
+        // Many in one. How many there are is a matter of time: a batch is closed after 10 ms, and
+        // each panic writes its backtrace.
         let commits = db.store.commits() - commits;
-        assert!(
-            (1..=2).contains(&commits),
-            "{commits} commits for all of them"
-        );
+        assert!((1..=10).contains(&commits), "{commits} commits for all");
     }
 }
 
