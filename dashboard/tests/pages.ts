@@ -49,7 +49,12 @@ export const PAGES: PageToLookAt[] = [
   { name: 'releases-empty', path: '/apps/empty/releases', shows: 'Deploy your first script' },
   { name: 'release', path: '/apps/shop/releases/2', shows: 'What is other than in release 1' },
   { name: 'release-first', path: '/apps/shop/releases/1', shows: 'What it began with' },
-  { name: 'release-missing', path: '/apps/shop/releases/99', shows: 'the app has no release', expected: refused },
+  {
+    name: 'release-missing',
+    path: '/apps/shop/releases/99',
+    shows: 'the app has no release',
+    expected: refused,
+  },
   { name: 'routes', path: '/apps/shop/routes', shows: 'ANY /hello' },
   { name: 'routes-empty', path: '/apps/empty/routes', shows: 'Deploy your first script' },
   { name: 'env', path: '/apps/shop/env', shows: 'New variable' },
