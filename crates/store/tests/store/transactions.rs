@@ -223,7 +223,8 @@ fn a_failed_job_does_not_touch_its_neighbours(db: &Db) {
             match at % 8 {
                 1 => put(conn, "taken"),
                 3 => Err(StoreError::Engine("own".to_owned())),
-                5 => panic!("a test's panic"),
+                // Without the hook: a backtrace takes longer than a batch may.
+                5 => std::panic::resume_unwind(Box::new("a test's panic")),
                 7 => put(conn, "with \0"),
                 _ => Ok(0),
             }
@@ -254,10 +255,12 @@ fn a_failed_job_does_not_touch_its_neighbours(db: &Db) {
     expected.push("taken".to_owned());
     assert_eq!(names(db), expected);
     if db.url.is_none() {
-        // Many in one. How many there are is a matter of time: a batch is closed after 10 ms, and
-        // each panic writes its backtrace.
+        // All the others, with or after the one that held them up.
         let commits = db.store.commits() - commits;
-        assert!((1..=10).contains(&commits), "{commits} commits for all");
+        assert!(
+            (1..=2).contains(&commits),
+            "{commits} commits for all of them"
+        );
     }
 }
 
