@@ -52,7 +52,7 @@ export const PAGES: PageToLookAt[] = [
   {
     name: 'release-missing',
     path: '/apps/shop/releases/99',
-    shows: 'the app has no release',
+    shows: 'no release 99',
     expected: refused,
   },
   { name: 'routes', path: '/apps/shop/routes', shows: 'ANY /hello' },

@@ -14,8 +14,9 @@ export const load: PageLoad = async ({ params, url, depends }) => {
     );
   // The first release is compared with nothing.
   const other = numberOf(url.searchParams.get('with') ?? '') ?? number - 1;
-  const [release, before] = await Promise.all([get(number), other > 0 ? get(other) : null]);
-  return { detail: release, before };
+  // One after the other: what is told of one that is not there is told of this one.
+  const detail = await get(number);
+  return { detail, before: other > 0 ? await get(other) : null };
 };
 
 function numberOf(text: string): number | null {

@@ -1,1 +1,0 @@
-import{W as e,lt as t,st as n}from"./Dtd26xAQ.js";import{n as r}from"./DxtTnPw3.js";var i=new class{#e=t(null);among(t){let n=r.params.app??e(this.#e);return n!==null&&(e=>t.some(t=>t.name===e))(n)?n:(t.find(e=>e.default)??t[0])?.name??null}remember(){r.params.app!==void 0&&n(this.#e,r.params.app,!0)}};export{i as t};

@@ -1,1 +1,0 @@
-import{f as e,p as t}from"./AIpsb26I.js";function n(t,n){throw new e(t,n)}function r(e,n){throw new t(e,n.toString())}export{r as n,n as t};

@@ -1,1 +1,0 @@
-import"./AIpsb26I.js";

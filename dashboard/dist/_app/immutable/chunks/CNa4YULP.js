@@ -1,0 +1,1 @@
+import{f as e,p as t}from"./C6ORqtWj.js";function n(t,n){throw new e(t,n)}function r(e,n){throw new t(e,n.toString())}export{r as n,n as t};

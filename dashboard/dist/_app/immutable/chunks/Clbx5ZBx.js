@@ -1,0 +1,1 @@
+import"./C6ORqtWj.js";

@@ -1,1 +1,0 @@
-export{d as load_css,o as start}from"../chunks/AIpsb26I.js";

@@ -1,0 +1,1 @@
+export{d as load_css,o as start}from"../chunks/C6ORqtWj.js";
